@@ -1,0 +1,63 @@
+"""What stands between a message and its effect, as data that a sentence is made of."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+# The classes of error (design, "Retry"): a transient one is retried, any other goes to a person.
+TRANSIENT = frozenset({"connection", "rate", "product_down", "lock"})
+
+
+class Problem(Exception):
+    """One record cannot be applied or sent.
+
+    :param code: machine word of the sentence, for example ``"unknown_term"``; the sentence itself
+        is made in the reader's language (``models/flow/sentences.py``).
+    :param kind: class of error: data, reference, identity, conflict, permission, sign_in,
+        connection, rate, product_down, lock, rule, schema, bug.
+    :param params: plain JSON values shown in the sentence; no secret, no whole payload.
+    :param cause: what exceptions with one root cause share, beside system, entity and code
+        (for example the unknown word). Defaults to nothing: all of one code are one issue.
+    """
+
+    def __init__(self, code: str, *, kind: str = "data", cause: str = "", **params: Any):
+        super().__init__(code)
+        self.code = code
+        self.kind = kind
+        self.cause = cause
+        self.params = params
+
+    @property
+    def transient(self) -> bool:
+        return self.kind in TRANSIENT
+
+    def __str__(self) -> str:
+        return f"{self.code}({', '.join(sorted(self.params))})"
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount in one currency (ISO 4217 code)."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass
+class Term:
+    """A canonical word of a vocabulary, with the Odoo record it stands for, if any."""
+
+    code: str
+    res_model: str | None = None
+    res_id: int | None = None
+
+
+@dataclass
+class Link:
+    """What the hub knows of a record in one system: the Odoo record and the last agreed values."""
+
+    id: int
+    res_model: str
+    res_id: int
+    base: dict = field(default_factory=dict)
+    version: str | None = None

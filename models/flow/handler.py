@@ -1,0 +1,63 @@
+from odoo import api, models
+
+
+class HubHandler(models.AbstractModel):
+    """How canonical records of one entity become Odoo records, and back.
+
+    A handler inherits from this model (``_inherit = "hub.handler"``, own ``_name``) and is named on
+    its entity (``hub.entity.handler``). Its environment is the technical user of the system in
+    the company of the items, with ``HUB_CONTEXT``; it never uses ``sudo()`` for business records.
+    Each method takes all items of one batch and reads with one query a step.
+    """
+
+    _name = "hub.handler"
+    _description = "Lead-to-Cash Hub Handler"
+
+    @api.model
+    def _hub_match(self, items):
+        """Find the Odoo record of each item that has no link yet (sets ``item.res_id``).
+
+        Sure matches set ``res_id``; unsure ones set ``item.problem`` (code ``possible_duplicate``,
+        kind ``identity``, ``candidates=[ids]``). The default matches nothing.
+        """
+
+    @api.model
+    def _hub_check(self, items):
+        """Rules that can be known before anything is written: set ``item.problem`` or ``skip``."""
+
+    @api.model
+    def _hub_write(self, items):
+        """Create and write the Odoo records of ``items`` in batches and set ``item.res_id``.
+
+        Runs in a savepoint: raising undoes all of this call, and the engine halves the batch until
+        the item that fails stands alone. A :class:`~core.problem.Problem` raised for a single item
+        becomes its exception; any Odoo ``UserError`` becomes code ``odoo_rule``.
+        """
+        raise NotImplementedError
+
+    @api.model
+    def _hub_delete(self, items):
+        """The source deleted or merged these (``item.action``); never cascades.
+
+        The default asks a person.
+        """
+
+    @api.model
+    def _hub_roots(self, model, ids):
+        """Which records of this handler's model are concerned when ``ids`` of ``model`` changed.
+
+        :return: list of ids of the entity's Odoo model (one query).
+        """
+        return []
+
+    @api.model
+    def _hub_compose(self, records, system):
+        """Canonical outbound values of ``records``, from today's data.
+
+        :return: ``{res_id: {canonical field: value}}``; a record left out has nothing to send.
+        """
+        return {}
+
+    @api.model
+    def _hub_delivered(self, outcomes):
+        """Called after a delivery was stored: ``[(res_id, {"links": {...}, "external_id": …})]``."""
