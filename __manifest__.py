@@ -4,7 +4,6 @@
     "version": "19.0.1.0.0",
     "category": "Services/Integration",
     "author": "Lead-to-Cash Hub contributors",
-    "website": "https://github.com/lead-to-cash-hub/lead_to_cash_hub",
     "license": "LGPL-3",
     "application": True,
     "depends": [
