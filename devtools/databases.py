@@ -15,16 +15,21 @@ from .steps import Stop, run_logged, step
 PREFIX = "hub"
 
 
+def connection_values(session, database):
+    """Return the arguments of :func:`psycopg2.connect` for a database."""
+    server = session.server
+    return {
+        "dbname": database,
+        "host": server.host or None,
+        "port": server.port,
+        "user": server.user or None,
+        "password": server.password or None,
+    }
+
+
 def execute(session, query, parameters=(), database="postgres"):
     """Run one statement outside a transaction block and return its rows (an empty list where it has none)."""
-    server = session.server
-    connection = psycopg2.connect(
-        dbname=database,
-        host=server.host or None,
-        port=server.port,
-        user=server.user or None,
-        password=server.password or None,
-    )
+    connection = psycopg2.connect(**connection_values(session, database))
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:

@@ -1,0 +1,160 @@
+"""Keeps Odoo's prefork server running: starts it, starts it again when its master ends, kills it for tests."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import psutil
+
+from . import config, paths
+from .session import free_port
+from .steps import Stop
+
+GRACE = 5  # seconds between SIGTERM and SIGKILL
+QUICK_END = 8  # an Odoo that ends within so many seconds did not start
+QUICK_ENDS = 4  # so many of them in a row, and the supervisor gives up
+
+
+class Supervisor:
+    """One supervised Odoo server on 127.0.0.1.
+
+    :param session: the :class:`devtools.session.Session`
+    :param database: name of the one database it serves
+    :param port: its HTTP port, a free one when None
+    :param options: values for its configuration file, such as `workers=4` or `hub_local_hosts="127.0.0.1:9001"`
+    """
+
+    def __init__(self, session, database, port=None, **options):
+        self.session = session
+        self.database = database
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = paths.LOGS / f"{database}.log"
+        self.starts = 0
+        options = {"http_port": self.port, "gevent_port": free_port(), "logfile": self.log, **options}
+        self.config_file = config.write(paths.RUNS / f"{database}.conf", session, database, **options)
+        self._process = None
+        self._wanted = False
+        self._gave_up = False
+        self._thread = None
+
+    def start(self, timeout=120):
+        """Start Odoo and wait until it answers.
+
+        :param timeout: seconds to wait at most
+        :return: itself
+        """
+        self._wanted, self._gave_up = True, False
+        self._thread = threading.Thread(target=self._keep_running, name="supervisor", daemon=True)
+        self._thread.start()
+        self.wait_until_ready(timeout)
+        return self
+
+    def stop(self):
+        """Stop Odoo with all its workers, and the supervising."""
+        self._wanted = False
+        self._end_group(signal.SIGTERM)
+        if self._thread:
+            self._thread.join()
+        self._thread = None
+
+    def wait_until_ready(self, timeout=120):
+        """Wait until Odoo answers HTTP requests and all its workers are there.
+
+        :raise Stop: after `timeout` seconds, or when Odoo does not start
+        """
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and not self._gave_up:
+            with contextlib.suppress(OSError, urllib.error.URLError):
+                urllib.request.urlopen(f"{self.url}/web/health", timeout=2).close()
+                if self.workers("http") and self.workers("cron"):
+                    return
+            time.sleep(0.1)
+        raise Stop("Odoo does not start.", f"Read {self.log}.")
+
+    @property
+    def master(self):
+        """The process id of Odoo's master, None while it is down."""
+        process = self._process
+        return process.pid if process and process.poll() is None else None
+
+    def workers(self, kind=None):
+        """Return the process ids of the workers.
+
+        :param kind: `http`, `cron` or `gevent`; all of them when None
+        """
+        return [pid for pid, found in self._workers() if kind in (None, found)]
+
+    def kill_worker(self, kind="http", sig=signal.SIGKILL):
+        """Send a signal to one worker (the master starts another) and return its process id, None if there is none."""
+        for pid in self.workers(kind):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
+                return pid
+        return None
+
+    def kill_master(self, sig=signal.SIGKILL):
+        """Send a signal to the master; the supervisor starts Odoo again. Return the process id it had."""
+        pid = self.master
+        if pid:
+            os.kill(pid, sig)
+        return pid
+
+    def _workers(self):
+        if not self.master:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.master).children():
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                    title = " ".join(child.cmdline())
+                    if "WorkerHTTP" in title:
+                        yield child.pid, "http"
+                    elif "WorkerCron" in title:
+                        yield child.pid, "cron"
+                    elif " gevent" in title:
+                        yield child.pid, "gevent"
+
+    def _keep_running(self):
+        quick = 0
+        while self._wanted:
+            started = time.monotonic()
+            self._start_once()
+            self._process.wait()
+            self._end_group(signal.SIGTERM)
+            quick = quick + 1 if time.monotonic() - started < QUICK_END else 0
+            if quick >= QUICK_ENDS:
+                self._gave_up = True
+                return
+
+    def _start_once(self):
+        """Start the master in a process group of its own; it ends when this process is killed."""
+        self.starts += 1
+        leash = ["setpriv", "--pdeathsig=TERM"] if shutil.which("setpriv") else []
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [*leash, *self.session.odoo_command()],
+                env=self.session.environment(self.config_file),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    def _end_group(self, sig):
+        """End every process of the group: workers that outlive a killed master would keep its port."""
+        if not self._process:
+            return
+        group = self._process.pid
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, sig)
+            for _turn in range(GRACE * 20):
+                self._process.poll()
+                os.killpg(group, 0)
+                time.sleep(0.05)
+            os.killpg(group, signal.SIGKILL)
