@@ -1,0 +1,22 @@
+"""How outside products speak. Plain Python over requests: no Odoo import, tested without a database."""
+
+from importlib import import_module
+
+# product -> (label, module, class); modules are imported when a product is first used
+_PRODUCTS = {
+    "hubspot": ("HubSpot", "hubspot", "HubSpot"),
+    "harvest": ("Harvest", "harvest", "Harvest"),
+    "stripe": ("Stripe", "stripe", "Stripe"),
+}
+
+# product -> label, in the order in which they are offered
+PRODUCTS = {product: label for product, (label, _module, _name) in _PRODUCTS.items()}
+
+
+def get_connector_class(product: str):
+    """The connector class of a product.
+
+    :raise KeyError: if no connector speaks for it.
+    """
+    _label, module, name = _PRODUCTS[product]
+    return getattr(import_module(f".{module}", __name__), name)

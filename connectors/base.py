@@ -1,0 +1,285 @@
+"""What every connector is and says. The engine in Odoo knows products only through this."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from .errors import BadSignature, ConnectorError
+from .http import Answer, Headers, Session
+
+
+@dataclass(frozen=True)
+class WebhookRequest:
+    """One HTTP request at our door.
+
+    ``url`` is the public address as configured, with path and query; it never comes from proxy or
+    Host headers, because some products sign it.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """A header by name, whatever its case; None if it is not there."""
+        return Headers(self.headers).get(name)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing received by webhook.
+
+    :param event_key: bytes that name the product's event, equal for each delivery of it.
+    :param kind: ``notice`` (thin: fetch the record), ``snapshot`` (payload is the full record) or
+        ``event`` (never superseded: merge, deletion).
+    :param version: sortable text of the source's version or time.
+    :param action: change, delete, merge, or ignored (stored as skipped, for ``reason``).
+    :param merged_into: the id that goes on after a merge.
+    """
+
+    entity: str
+    external_id: str
+    event_key: bytes
+    kind: str
+    changed_at: datetime | None
+    version: str | None
+    payload: bytes
+    action: str = "change"
+    reason: str = ""
+    merged_into: str | None = None
+
+
+@dataclass
+class Record:
+    """A full record of the source; ``payload`` is canonical JSON with all that a mapping needs.
+
+    ``merged_into`` names the survivor if this id was merged away; the payload then is the survivor's.
+    """
+
+    entity: str
+    external_id: str
+    version: str | None
+    changed_at: datetime | None
+    payload: bytes
+    deleted: bool = False
+    merged_into: str | None = None
+
+
+@dataclass
+class Page:
+    """Part of a poll. Store ``cursor`` in the transaction that stores ``records``: it is plain JSON,
+    and a poll that starts from it goes on where this page ended."""
+
+    records: list[Record]
+    cursor: dict
+    more: bool
+
+
+@dataclass(frozen=True)
+class Write:
+    """One change to send. ``key`` stays the same over repeats; ``attempt`` counts them from 1."""
+
+    key: str
+    entity: str
+    operation: str
+    external_id: str | None
+    values: dict
+    attempt: int = 1
+
+
+@dataclass
+class Outcome:
+    """What became of a write; ``links`` are further ids that it made or found."""
+
+    key: str
+    ok: bool
+    external_id: str | None = None
+    links: dict[str, str] = field(default_factory=dict)
+    error: ConnectorError | None = None
+    response: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CheckItem:
+    """One line of "Test connection". ``code`` is a machine word; ``params`` are safe to show."""
+
+    code: str
+    ok: bool
+    params: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TokenAnswer:
+    """New tokens; ``refresh`` is None if the product keeps the old one."""
+
+    access: str
+    refresh: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class SecretField:
+    """A secret that an admin enters: technical name, label, and whether it must be there."""
+
+    name: str
+    label: str
+    required: bool = False
+
+
+class Connector:
+    """How one product speaks. One instance serves one system during one run of a stream.
+
+    :param session: the hardened HTTP session.
+    :param base_url: scheme, host and optional path; ids and queries are added, never hosts.
+    :param settings: plain values of the system (see each product's module).
+    :param secrets: decrypted secrets by field name; never logged, never put in an error.
+    :param clock: returns now, aware, in UTC.
+    """
+
+    product: ClassVar[str]
+    label: ClassVar[str]
+    default_base_url: ClassVar[str]
+    auth: ClassVar[tuple[SecretField, ...]] = ()
+    entities_in: ClassVar[tuple[str, ...]] = ()
+    entities_out: ClassVar[tuple[str, ...]] = ()
+    # bucket -> (calls, seconds); what is left under the product's own limit for other users of it
+    pace: ClassVar[dict[str, tuple[int, float]]] = {"default": (10, 1.0)}
+    batch_read: ClassVar[int] = 1
+    batch_write: ClassVar[int] = 1
+
+    webhook_path_hint: ClassVar[str] = ""
+    webhook_secret_field: ClassVar[str | None] = None
+    max_body: ClassVar[int] = 1_000_000
+    bad_signature_status: ClassVar[int] = 401
+    ok_status: ClassVar[int] = 200
+    ok_body: ClassVar[bytes] = b""
+
+    def __init__(
+        self,
+        session: Session,
+        base_url: str | None,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        clock: Callable[[], datetime],
+    ):
+        self.session = session
+        self.base_url = (base_url or self.default_base_url).rstrip("/")
+        self.settings = dict(settings or {})
+        self.secrets = secrets
+        self.clock = clock
+
+    # -- for the engine -----------------------------------------------------------------------
+
+    def check(self) -> list[CheckItem]:
+        """"Test connection", item by item; never raises for what an admin can mend."""
+        raise NotImplementedError
+
+    def account_id(self) -> str:
+        """The id of the connected account, read from the product."""
+        raise NotImplementedError
+
+    @classmethod
+    def verify(
+        cls,
+        request: WebhookRequest,
+        secrets: Sequence[str],
+        settings: Mapping[str, Any],
+        now: datetime,
+    ) -> list[Notice]:
+        """Prove that a webhook comes from the product and read it.
+
+        :param secrets: current and previous signing secrets; any may match. None at all refuses.
+        :param settings: ``account_id`` (and ``live_mode``) that the events must name.
+        :raise BadSignature, BadBody: with the HTTP status that the product understands.
+        """
+        raise BadSignature(404, "no_webhooks")
+
+    def poll(self, entity: str, cursor: dict | None, now: datetime) -> Page:
+        """What changed since ``cursor`` ({} or None: from ``settings['start_date']`` or all)."""
+        raise NotImplementedError
+
+    def poll_deleted(self, entity: str, cursor: dict | None, now: datetime) -> Page:
+        """Records that the source itself lists as deleted; none where it keeps no such list."""
+        return Page([], cursor or {}, False)
+
+    def fetch(self, entity: str, ids: Sequence[str]) -> dict[str, Record]:
+        """Records by id, read together where the product can. A missing id is left out."""
+        raise NotImplementedError
+
+    def deliver(self, entity: str, writes: Sequence[Write]) -> list[Outcome]:
+        """Send changes; one outcome a write, in their order. Faults are in the outcomes."""
+        raise NotImplementedError
+
+    def refresh(self, secrets: Mapping[str, str]) -> TokenAnswer:
+        """New access token from the refresh token. The engine holds the lease around this."""
+        raise ConnectorError("sign_in", "no_refresh")
+
+    # -- for the products ---------------------------------------------------------------------
+
+    def _sign_in_headers(self) -> dict[str, str]:
+        """Headers that prove who we are."""
+        return {}
+
+    def _error_from(self, answer: Answer, write: bool) -> ConnectorError | None:
+        """The product's error table."""
+        return answer.plain_error(write)
+
+    def _secret(self, name: str) -> str:
+        value = (self.secrets.get(name) or "").strip()
+        if not value:
+            raise ConnectorError("sign_in", "secret_missing", params={"secret": name})
+        return value
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
+        json: Any = None,
+        form: Sequence[tuple[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        bucket: str = "default",
+        write: bool | None = None,
+    ) -> Answer:
+        """One call below ``base_url``; ``path`` may be a full paging link of the same origin.
+
+        :param write: whether the call can change something; a POST that only reads says False.
+        :raise ConnectorError: for every answer that is not 2xx, by the product's error table.
+        """
+        url = self.session.join(self.base_url, path)
+        if query:
+            url += ("&" if "?" in url else "?") + urlencode(query, doseq=True)
+        return self.session.call(
+            method,
+            url,
+            headers={**self._sign_in_headers(), **(headers or {})},
+            json=json,
+            form=form,
+            bucket=bucket,
+            write=write,
+            classify=self._error_from,
+        )
+
+
+def path_id(value: Any, pattern: str = r"[0-9]{1,30}") -> str:
+    """An id that is safe inside a path: ids come from outside, and ``1/../../x`` is one too.
+
+    :raise ConnectorError: kind ``data``, code ``bad_id``.
+    """
+    text = str(value)
+    if not re.fullmatch(pattern, text):
+        raise ConnectorError("data", "bad_id")
+    return text
+
+
+def chunks(items: Sequence[Any], size: int):
+    """The items in order, at most ``size`` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

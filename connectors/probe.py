@@ -1,0 +1,43 @@
+"""Pieces of "Test connection": each thing that must hold becomes one line, by class, never by body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+from .base import CheckItem
+from .errors import ConnectorError
+from .http import Answer
+
+CLOCK_TOLERANCE = 60  # seconds; signatures of webhooks are good for 300
+
+
+def probe(
+    items: list[CheckItem], code: str, call: Callable[[], Answer], params: dict | None = None
+) -> Answer | None:
+    """Make a call and add the line that tells how it went.
+
+    :return: the answer, or None if it failed.
+    """
+    params = dict(params or {})
+    try:
+        answer = call()
+    except ConnectorError as error:
+        failed = {"kind": error.kind, "error": error.code, "status": error.status}
+        items.append(CheckItem(code, False, {**params, **failed, **error.params}))
+        return None
+    items.append(CheckItem(code, True, params))
+    return answer
+
+
+def clock_item(answer: Answer, now: datetime) -> CheckItem:
+    """Whether our clock agrees with the product's: a wrong one makes every signature "too old"."""
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return CheckItem("clock", True)
+    if theirs.tzinfo is None:
+        theirs = theirs.replace(tzinfo=timezone.utc)
+    seconds = round((now - theirs).total_seconds())
+    return CheckItem("clock", abs(seconds) <= CLOCK_TOLERANCE, {"seconds": seconds})
