@@ -70,8 +70,8 @@ def _from_url():
 
 def _from_environment():
     get = os.environ.get
-    if not get("PGHOST"):
-        return None
+    if get("PGHOST", "") in ("", str(Cluster(paths.PG, "").socket)):
+        return None  # nothing is named, or a run inside a run: the embedded server
     return Server(
         get("PGHOST"), get("PGPORT", "5432"), get("PGUSER", ""), get("PGPASSWORD", ""), "PGHOST"
     )

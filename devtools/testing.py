@@ -106,7 +106,7 @@ def _run_odoo(session, part, options):
         env["PYTHONPATH"] += os.pathsep + str(paths.ROOT)
         return _pytest(
             part, env,
-            [f"--rootdir={paths.ADDONS}", f"--odoo-config={env['ODOO_RC']}", f"--odoo-database={database}",
+            [f"--rootdir={paths.ADDONS}", f"--confcutdir={paths.ADDONS}", f"--odoo-config={env['ODOO_RC']}", f"--odoo-database={database}",
              "--odoo-http", "-p", "devtools.pytest_hub", "-n", "2", "--dist=loadscope"],
             [*options, *linked],
             cwd=paths.ADDONS,
