@@ -1,0 +1,228 @@
+"""A project in Harvest, set up whole: client, project, tasks, people.
+
+Harvest knows no idempotency keys. So every step looks before it makes: what stands already is taken, what
+differs is changed, what is missing is made. The whole may be repeated after any crash or lost answer
+and ends in the same state. What is in Harvest and not in our values is left alone.
+
+Source: Harvest API V2 documentation: "Clients", "Projects", "Tasks", "Project task assignments",
+"Project user assignments".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from .base import Outcome, Write, path_id
+from .errors import ConnectorError
+
+
+class ProjectSetup:
+    """One write of entity ``project``.
+
+    :param call: the connector's ``_call``. :param listing: reads a whole list: ``(path, query)``.
+    """
+
+    def __init__(self, call: Callable, listing: Callable):
+        self._call = call
+        self._list = listing
+
+    def run(self, write: Write) -> Outcome:
+        """Set the project up. The outcome's links name all that was found or made, also when a later
+        step failed, so that nothing is lost track of."""
+        outcome = Outcome(write.key, False, write.external_id)
+        done: dict[str, Any] = {"created": [], "changed": [], "unknown_people": []}
+        outcome.response = done
+        try:
+            values = write.values
+            project = self._project(write, outcome, done)
+            outcome.external_id = str(project["id"])
+            self._tasks(project, values.get("tasks") or (), outcome, done)
+            self._people(project, values.get("people") or (), outcome, done)
+            outcome.ok = True
+        except ConnectorError as error:
+            outcome.error = error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            # our own values or Harvest's answer have another shape than this code knows
+            outcome.error = ConnectorError("schema", "bad_shape", params={"error": str(type(error).__name__)})
+        return outcome
+
+    # -- client and project -------------------------------------------------------------------
+
+    def _client(self, values: dict, outcome: Outcome, done: dict) -> dict:
+        name = str(values["name"]).strip()
+        known = values.get("id")
+        clients = self._list("/clients", {})
+        found = [row for row in clients if str(row["id"]) == str(known)] if known else []
+        found = found or [row for row in clients if same(row["name"], name)]
+        if found:
+            client = found[0]
+            if not client.get("is_active", True):
+                # no project can be made for an archived client
+                client = self._change(f"/clients/{client['id']}", {"is_active": True}, "client", done)
+        else:
+            client = self._make("/clients", {"name": name}, "client", done)
+        if values.get("key"):
+            outcome.links[f"customer:{values['key']}"] = str(client["id"])
+        return client
+
+    def _project(self, write: Write, outcome: Outcome, done: dict) -> dict:
+        values, project = write.values, None
+        if write.external_id:
+            path = f"/projects/{path_id(write.external_id)}"
+            project = self._call("GET", path).json()
+        elif write.operation == "update":
+            raise ConnectorError("reference", "not_linked")
+        client = None
+        if values.get("client"):
+            client = self._client(values["client"], outcome, done)
+        if project is None:
+            if client is None:
+                raise ConnectorError("data", "client_missing")
+            rows = self._list("/projects", {"client_id": client["id"]})
+            code = str(values.get("code") or "").strip()
+            if code:
+                found = [row for row in rows if same(row.get("code"), code)]
+            else:
+                found = [row for row in rows if same(row["name"], values["name"])]
+            project = found[0] if found else None
+        wanted = project_values(values)
+        if client is not None:
+            wanted["client_id"] = client["id"]
+        if project is None:
+            return self._make("/projects", {**PROJECT_DEFAULTS, **wanted}, "project", done)
+        outcome.external_id = str(project["id"])
+        current = {**project, "client_id": (project.get("client") or {}).get("id")}
+        changes = differing(current, wanted)
+        if changes:
+            self._change(f"/projects/{project['id']}", changes, "project", done)
+        return project
+
+    # -- tasks and people ---------------------------------------------------------------------
+
+    def _tasks(self, project: dict, tasks, outcome: Outcome, done: dict) -> None:
+        if not tasks:
+            return
+        path = f"/projects/{project['id']}/task_assignments"
+        every = self._list("/tasks", {})
+        assigned = {row["task"]["id"]: row for row in self._list(path, {})}
+        for task in tasks:
+            name = str(task["name"]).strip()
+            found = [row for row in every if same(row["name"], name)]
+            # several may share a name: the one that is already on the project is meant
+            found.sort(key=lambda row: (row["id"] not in assigned, not row.get("is_active", True)))
+            if found:
+                row = found[0]
+            else:
+                row = self._make("/tasks", {"name": name}, "task", done)
+                every.append(row)
+            wanted = {"billable": bool(task.get("billable", True)), "is_active": True}
+            if task.get("hourly_rate") is not None:
+                wanted["hourly_rate"] = task["hourly_rate"]
+            self._assign(path, "task_id", row, assigned, wanted, done)
+            if task.get("key"):
+                outcome.links[f"task:{task['key']}"] = f"{project['id']}/{row['id']}"
+
+    def _people(self, project: dict, people, outcome: Outcome, done: dict) -> None:
+        if not people:
+            return
+        path = f"/projects/{project['id']}/user_assignments"
+        users = {
+            str(row.get("email") or "").strip().casefold(): row
+            for row in self._list("/users", {})
+            if row.get("is_active", True)
+        }
+        assigned = {row["user"]["id"]: row for row in self._list(path, {})}
+        for person in people:
+            user = users.get(str(person.get("email") or "").strip().casefold())
+            if user is None:
+                # someone who does not track time in Harvest is no reason to stop the project
+                done["unknown_people"].append(str(person.get("key") or ""))
+                continue
+            wanted: dict[str, Any] = {"is_active": True}
+            if person.get("hourly_rate") is not None:
+                wanted.update(use_default_rates=False, hourly_rate=person["hourly_rate"])
+            self._assign(path, "user_id", user, assigned, wanted, done)
+            if person.get("key"):
+                outcome.links[f"employee:{person['key']}"] = str(user["id"])
+
+    def _assign(self, path, name, row, assigned, wanted, done) -> None:
+        current = assigned.get(row["id"])
+        if current is None:
+            made = self._make(path, {name: row["id"], **wanted}, name.replace("_id", "_assignment"), done)
+            assigned[row["id"]] = made
+            return
+        changes = differing(current, wanted)
+        if changes:
+            self._change(f"{path}/{current['id']}", changes, name.replace("_id", "_assignment"), done)
+
+    # -- one step -----------------------------------------------------------------------------
+
+    def _make(self, path: str, values: dict, what: str, done: dict) -> dict:
+        row = self._answer("POST", path, values)
+        done["created"].append(f"{what}:{row['id']}")
+        return row
+
+    def _change(self, path: str, values: dict, what: str, done: dict) -> dict:
+        row = self._answer("PATCH", path, values)
+        done["changed"].append(f"{what}:{row['id']}")
+        return row
+
+    def _answer(self, method: str, path: str, values: dict) -> dict:
+        try:
+            row = self._call(method, path, json=values).json()
+        except ConnectorError as error:
+            if error.kind == "schema" and 200 <= (error.status or 0) < 300:
+                # taken, but the answer cannot be read: the next look-up will find it
+                raise ConnectorError("unknown", "answer_lost", status=error.status) from None
+            raise
+        if not isinstance(row, dict) or "id" not in row:
+            raise ConnectorError("unknown", "answer_lost")
+        return row
+
+
+# what a project must have to be made
+PROJECT_DEFAULTS = {"is_billable": True, "bill_by": "none", "budget_by": "none"}
+
+
+def project_values(values: dict) -> dict:
+    """Harvest's fields of a project from ours; what we do not say is not touched."""
+    wanted: dict[str, Any] = {}
+    for name in ("name", "code", "is_billable", "notes", "starts_on"):
+        if values.get(name) is not None:
+            wanted[name] = values[name]
+    if isinstance(wanted.get("starts_on"), date):
+        wanted["starts_on"] = wanted["starts_on"].isoformat()
+    tasks, people = values.get("tasks") or (), values.get("people") or ()
+    if values.get("hourly_rate") is not None:
+        wanted.update(bill_by="Project", hourly_rate=values["hourly_rate"])
+    elif any(row.get("hourly_rate") is not None for row in people):
+        wanted["bill_by"] = "People"
+    elif any(row.get("hourly_rate") is not None for row in tasks):
+        wanted["bill_by"] = "Tasks"
+    if values.get("budget") is not None:
+        wanted.update(budget_by="project", budget=values["budget"])
+    return wanted
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two names are one: case and outer spaces do not count, as Harvest compares them."""
+    return str(left or "").strip().casefold() == str(right or "").strip().casefold() != ""
+
+
+def differing(current: dict, wanted: dict) -> dict:
+    """The wanted values that are not so yet; numbers are compared as numbers."""
+    return {name: value for name, value in wanted.items() if not _equal(current.get(name), value)}
+
+
+def _equal(left: Any, right: Any) -> bool:
+    if left == right:
+        return True
+    if left is None or right is None or isinstance(left, bool) or isinstance(right, bool):
+        return False
+    try:
+        return Decimal(str(left)) == Decimal(str(right))
+    except InvalidOperation:
+        return False

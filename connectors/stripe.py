@@ -1,0 +1,337 @@
+"""Stripe: payments and refunds in; metadata and refunds out.
+
+Settings: ``account_id`` (``acct_…``), ``live_mode`` (bool), ``start_date`` (ISO date of the oldest payment
+to read), ``overlap_seconds`` (how far a poll looks back, 300).
+Secrets: ``api_key`` (a restricted key), ``webhook_secret`` (``whsec_…`` of the endpoint).
+
+Source: Stripe API documentation: "Authentication", "Versioning", "Idempotent requests", "Errors",
+"Pagination", "Expanding responses", "List all events" (kept for 30 days).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, ClassVar
+
+from ..core import strict_json
+from . import stripe_shapes as shapes
+from . import stripe_webhook
+from .base import (
+    CheckItem,
+    Connector,
+    Notice,
+    Outcome,
+    Page,
+    Record,
+    SecretField,
+    WebhookRequest,
+    Write,
+    path_id,
+)
+from .errors import ConnectorError
+from .probe import clock_item, probe
+from .times import from_epoch, iso, parse_iso, to_epoch
+
+API_VERSION = "2026-08-26.dahlia"
+EVENTS_KEPT = timedelta(days=29)  # Stripe says 30 days
+# A payment may still change long after it was made (a late refund): how far back payments are listed
+# again when events are no longer kept.
+LOOK_BACK = timedelta(days=180)
+PAGE = 100
+# entity -> (path, what to expand, events)
+THINGS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "payment": (
+        "/v1/payment_intents",
+        ("latest_charge.balance_transaction",),
+        (
+            "payment_intent.succeeded",
+            "payment_intent.payment_failed",
+            "payment_intent.canceled",
+            "payment_intent.processing",
+            "charge.refunded",
+            "charge.updated",
+        ),
+    ),
+    "refund": (
+        "/v1/refunds",
+        ("balance_transaction", "charge", "payment_intent"),
+        ("refund.created", "refund.updated", "refund.failed", "charge.refund.updated"),
+    ),
+}
+
+
+class Stripe(Connector):
+    """One Stripe account in one mode."""
+
+    product = "stripe"
+    label = "Stripe"
+    default_base_url = "https://api.stripe.com"
+    auth = (
+        SecretField("api_key", "Restricted API key", True),
+        SecretField("webhook_secret", "Webhook signing secret", True),
+    )
+    entities_in = tuple(THINGS)
+    entities_out = ("payment", "refund")
+    # live mode allows 100 calls a second, an endpoint 25
+    pace: ClassVar = {"default": (20, 1.0)}
+    batch_read = 1
+    batch_write = 1
+    webhook_path_hint = "stripe"
+    webhook_secret_field = "webhook_secret"
+    bad_signature_status = 400
+
+    # -- signing in ---------------------------------------------------------------------------
+
+    def _sign_in_headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self._secret('api_key')}",
+            "Stripe-Version": API_VERSION,
+        }
+
+    def _error_from(self, answer, write):
+        return error_from(answer, write)
+
+    def account_id(self) -> str:
+        """The key's account (GET /v1/account)."""
+        account = self._call("GET", "/v1/account").details().get("id")
+        if not isinstance(account, str):
+            raise ConnectorError("schema", "no_account")
+        return account
+
+    def check(self) -> list[CheckItem]:
+        """Account, mode, clock, the kind of key, each right it needs, and the webhook's secret."""
+        items: list[CheckItem] = []
+        answer = probe(items, "sign_in", lambda: self._call("GET", "/v1/account"))
+        if answer is None:
+            return items
+        items.append(clock_item(answer, self.clock()))
+        found, wanted = answer.details().get("id"), self.settings.get("account_id")
+        items.append(CheckItem("account", not wanted or found == wanted, {"account_id": found}))
+        balance = probe(
+            items, "read", lambda: self._call("GET", "/v1/balance"), {"entity": "balance"}
+        )
+        if balance is not None:
+            live = balance.details().get("livemode")
+            same = live is bool(self.settings.get("live_mode"))
+            items.append(CheckItem("mode", same, {"live_mode": live}))
+        restricted = (self.secrets.get("api_key") or "").startswith("rk_")
+        items.append(CheckItem("restricted_key", restricted))
+        for entity, path in (
+            ("payment", "/v1/payment_intents"),
+            ("charge", "/v1/charges"),
+            ("refund", "/v1/refunds"),
+            ("event", "/v1/events"),
+            ("balance_transaction", "/v1/balance_transactions"),
+        ):
+            probe(
+                items,
+                "read",
+                lambda path=path: self._call("GET", path, query={"limit": 1}),
+                {"entity": entity},
+            )
+        items.append(CheckItem("webhook_secret", bool(self.secrets.get("webhook_secret"))))
+        return items
+
+    # -- webhooks -----------------------------------------------------------------------------
+
+    @classmethod
+    def verify(
+        cls,
+        request: WebhookRequest,
+        secrets: Sequence[str],
+        settings: Mapping[str, Any],
+        now: datetime,
+    ) -> list[Notice]:
+        """Signature, mode and account, then one notice: see :mod:`.stripe_webhook`."""
+        stripe_webhook.check_signature(request, secrets, now, cls.bad_signature_status)
+        return [stripe_webhook.notice(stripe_webhook.read_event(request.body, settings))]
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def poll(self, entity: str, cursor: dict | None, now: datetime) -> Page:
+        """First the list of all since ``start_date``, then events, which also tell of changes.
+
+        Both come newest first; a window is walked to its end before the next one starts where this one
+        began (less the overlap), so a crash in the middle loses nothing. After a silence longer than
+        events are kept, the list is walked again.
+        """
+        cursor = dict(cursor or {})
+        if not cursor.get("after"):
+            cursor = self._open_window(cursor, now)
+        query: list[tuple[str, Any]] = [("limit", PAGE)]
+        if cursor.get("since"):
+            query.append(("created[gte]", cursor["since"]))
+        if cursor.get("after"):
+            query.append(("starting_after", cursor["after"]))
+        path, expand, types = THINGS[entity]
+        if cursor["mode"] == "events":
+            query += [("types[]", name) for name in types]
+            answer = self._call("GET", "/v1/events", query=query)
+        else:
+            query += [("expand[]", f"data.{name}") for name in expand]
+            answer = self._call("GET", path, query=query)
+        body = answer.json()
+        rows = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(rows, list):
+            raise ConnectorError("schema", "no_list")
+        if cursor["mode"] == "events":
+            records = self._of_events(entity, rows)
+        else:
+            seen = _answered_at(answer, self.clock())
+            records = [_record(entity, row, seen) for row in rows]
+        if body.get("has_more") and rows:
+            return Page(records, {**cursor, "after": rows[-1]["id"]}, True)
+        overlap = int(self.settings.get("overlap_seconds") or 300)
+        return Page(records, {"mode": "events", "since": cursor["started"] - overlap}, False)
+
+    def _open_window(self, cursor: dict, now: datetime) -> dict:
+        started, since = to_epoch(now), cursor.get("since")
+        if cursor.get("mode") == "events" and since:
+            if started - since < EVENTS_KEPT.total_seconds():
+                return {"mode": "events", "since": since, "started": started}
+            since -= int(LOOK_BACK.total_seconds())
+            return {"mode": "list", "since": since, "started": started}
+        start = parse_iso(self.settings.get("start_date"))
+        return {"mode": "list", "since": to_epoch(start) if start else None, "started": started}
+
+    def _of_events(self, entity: str, events: list[dict]) -> list[Record]:
+        """The things that the events are about, each read once, as they are now."""
+        newest: dict[str, int] = {}
+        for event in events:
+            found = stripe_webhook.concerned(event)
+            if found and found[0] == entity:
+                newest[found[1]] = max(newest.get(found[1], 0), int(event["created"]))
+        records = []
+        for key, created in newest.items():
+            # The whole second of the event counts as its time: a record that was read earlier in
+            # that second may not have seen it. The same event read twice gives the same version.
+            changed = from_epoch(created) + timedelta(milliseconds=999)
+            records += self._read(entity, key, changed)
+        return records
+
+    def _read(self, entity: str, key: str, changed: datetime | None = None) -> list[Record]:
+        path, expand, _types = THINGS[entity]
+        query = [("expand[]", name) for name in expand]
+        try:
+            safe = path_id(key, stripe_webhook.OBJECT_ID)
+            answer = self._call("GET", f"{path}/{safe}", query=query)
+        except ConnectorError as error:
+            if error.kind == "reference" or error.code == "bad_id":
+                return []
+            raise
+        return [_record(entity, answer.json(), changed or _answered_at(answer, self.clock()))]
+
+    def fetch(self, entity: str, ids: Sequence[str]) -> dict[str, Record]:
+        """Records by id, one call each (Stripe reads no ids together)."""
+        found = [record for key in dict.fromkeys(ids) for record in self._read(entity, str(key))]
+        return {record.external_id: record for record in found}
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def deliver(self, entity: str, writes) -> list[Outcome]:
+        """``payment`` update: ``{"metadata": {}}``. ``refund`` create: ``{"payment_intent", "amount" in
+        minor units, "reason", "metadata"}``. Both carry the write's key as idempotency key."""
+        return [self._deliver(entity, write) for write in writes]
+
+    def _deliver(self, entity: str, write: Write) -> Outcome:
+        outcome = Outcome(write.key, False, write.external_id)
+        try:
+            if entity == "payment" and write.operation == "update":
+                key = path_id(write.external_id, stripe_webhook.OBJECT_ID)
+                values = {"metadata": write.values.get("metadata") or {}}
+                row = self._post(f"/v1/payment_intents/{key}", values, write.key)
+            elif entity == "refund" and write.operation == "create":
+                row = self._refund(write)
+            else:
+                raise ConnectorError("data", "not_supported", params={"operation": write.operation})
+            outcome.ok, outcome.external_id = True, str(row["id"])
+            outcome.response = {"status": row.get("status")}
+        except ConnectorError as error:
+            outcome.error = error
+        except (TypeError, KeyError) as error:
+            outcome.error = ConnectorError("data", "bad_values", params={"error": str(error)[:80]})
+        return outcome
+
+    def _refund(self, write: Write) -> dict:
+        values = dict(write.values)
+        values["metadata"] = {**(values.get("metadata") or {}), "hub_key": write.key[:500]}
+        if write.attempt > 1:
+            # Stripe forgets keys after a day, and a day may have passed since the first attempt
+            query = {"payment_intent": values["payment_intent"], "limit": 100}
+            found = self._call("GET", "/v1/refunds", query=query).json()["data"]
+            for row in found:
+                if (row.get("metadata") or {}).get("hub_key") == values["metadata"]["hub_key"]:
+                    return row
+        return self._post("/v1/refunds", values, write.key)
+
+    def _post(self, path: str, values: dict, key: str) -> dict:
+        if len(key) > 200:
+            key = hashlib.sha256(key.encode()).hexdigest()
+        answer = self._call(
+            "POST", path, form=shapes.form(values), headers={"Idempotency-Key": key}
+        )
+        try:
+            row = answer.json()
+        except ConnectorError:
+            raise ConnectorError("unknown", "answer_lost", status=answer.status) from None
+        if not isinstance(row, dict) or "id" not in row:
+            raise ConnectorError("unknown", "answer_lost", status=answer.status)
+        return row
+
+
+def error_from(answer, write: bool) -> ConnectorError | None:
+    """Stripe's error table. Its 429 tells no waiting time."""
+    error = answer.plain_error(write)
+    if error is None:
+        return None
+    details = answer.details().get("error")
+    details = details if isinstance(details, dict) else {}
+    kind, code = str(details.get("type") or ""), str(details.get("code") or "")
+    status = answer.status
+    names = ("type", "code", "param", "decline_code")
+    params = {n: details[n][:80] for n in names if isinstance(details.get(n), str)}
+    if status == 401:
+        expired = code == "api_key_expired"
+        return ConnectorError("sign_in", "key_expired" if expired else "key_invalid", status=401)
+    if status == 429:
+        locked = code == "lock_timeout"
+        return ConnectorError(
+            "rate",
+            "locked" if locked else "rate_limited",
+            status=429,
+            retry_after=1.0 if locked else 2.0,
+            params={"reason": answer.headers.get("Stripe-Rate-Limited-Reason", "")[:40]},
+        )
+    if kind == "idempotency_error" and status == 400:
+        # the same key with other values: our own mistake, and nothing was done
+        return ConnectorError("bug", "idempotency_mismatch", status=400)
+    if status == 409:
+        if code == "idempotency_key_in_use":
+            return ConnectorError("unknown", "still_running", status=409, retry_after=2.0)
+        return ConnectorError("conflict", "conflict", status=409, params=params)
+    if answer.headers.get("Stripe-Should-Retry") == "true" and not error.transient:
+        return ConnectorError("product_down", "asked_to_retry", status=status, params=params)
+    if error.kind == "data":
+        return ConnectorError(
+            "data", "card_error" if kind == "card_error" else "validation", status=status, params=params
+        )
+    error.params = params
+    return error
+
+
+def _answered_at(answer, now: datetime) -> datetime:
+    """When Stripe answered, by Stripe's clock: ours may be ahead, and would outdate later events."""
+    try:
+        moment = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return now
+    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _record(entity: str, row: dict, changed: datetime) -> Record:
+    """Stripe's objects have no time of change and no version: what counts is when they were seen."""
+    payload = shapes.intent(row) if entity == "payment" else shapes.refund(row)
+    return Record(entity, str(row["id"]), iso(changed), changed, strict_json.dumps(payload))

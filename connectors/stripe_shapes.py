@@ -1,0 +1,108 @@
+"""Stripe's objects as the hub keeps them: what a mapping needs, and nothing that is secret or private.
+
+A payment intent carries its ``client_secret``, a charge the payer's address and card. Neither belongs in a
+message, so what is kept is named here. Amounts stay in minor units, with their currency beside them.
+
+Source: Stripe API documentation, "The PaymentIntent object", "The Charge object", "The Refund object",
+"The Balance Transaction object", "Making requests" (form encoding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+_INTENT = (
+    "id", "object", "amount", "amount_received", "amount_capturable", "currency", "status",
+    "created", "canceled_at", "cancellation_reason", "customer", "description", "metadata",
+    "livemode",
+)  # fmt: skip
+_CHARGE = (
+    "id", "object", "amount", "amount_captured", "amount_refunded", "currency", "status", "paid",
+    "captured", "refunded", "disputed", "created", "failure_code", "metadata",
+)  # fmt: skip
+_REFUND = (
+    "id", "object", "amount", "currency", "status", "reason", "failure_reason", "created",
+    "metadata",
+)  # fmt: skip
+_BALANCE = (
+    "id", "object", "type", "reporting_category", "amount", "fee", "net", "currency",
+    "exchange_rate", "status", "created", "available_on",
+)  # fmt: skip
+
+
+def intent(row: dict) -> dict:
+    """A payment intent with its latest charge and that charge's balance transaction."""
+    kept = _pick(row, _INTENT)
+    kept["customer"] = _id(row.get("customer"))
+    kept["latest_charge"] = charge(row.get("latest_charge"))
+    error = row.get("last_payment_error")
+    kept["last_payment_error"] = _pick(error, ("code", "decline_code", "type")) if error else None
+    return kept
+
+
+def charge(row: Any) -> dict | None:
+    """A charge; one that was not expanded is its id."""
+    if not isinstance(row, dict):
+        return {"id": row} if row else None
+    kept = _pick(row, _CHARGE)
+    kept["payment_method_type"] = (row.get("payment_method_details") or {}).get("type")
+    kept["balance_transaction"] = balance(row.get("balance_transaction"))
+    return kept
+
+
+def balance(row: Any) -> dict | None:
+    """A balance transaction: what really came in, after fees, in the account's own currency."""
+    if not isinstance(row, dict):
+        return {"id": row} if row else None
+    return _pick(row, _BALANCE)
+
+
+def refund(row: dict) -> dict:
+    """A refund, with the charge and payment it belongs to and what the payment was for."""
+    kept = _pick(row, _REFUND)
+    kept["balance_transaction"] = balance(row.get("balance_transaction"))
+    paid, charged = row.get("payment_intent"), row.get("charge")
+    kept["charge"], kept["payment_intent"] = _id(charged), _id(paid)
+    kept["payment_metadata"] = (paid.get("metadata") or {}) if isinstance(paid, dict) else {}
+    kept["charge_metadata"] = (charged.get("metadata") or {}) if isinstance(charged, dict) else {}
+    return kept
+
+
+def _pick(row: dict, names) -> dict:
+    return {name: row.get(name) for name in names}
+
+
+def _id(value: Any) -> str | None:
+    return value.get("id") if isinstance(value, dict) else value
+
+
+def form(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Values as Stripe's forms: ``metadata[order]=5``, ``expand[]=customer``; None clears.
+
+    :raise TypeError: for what a form cannot say.
+    """
+    pairs: list[tuple[str, str]] = []
+
+    def add(name: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                add(f"{name}[{key}]", inner)
+        elif isinstance(value, (list, tuple)):
+            for index, inner in enumerate(value):
+                add(f"{name}[{index}]" if isinstance(inner, Mapping) else f"{name}[]", inner)
+        elif isinstance(value, bool):
+            pairs.append((name, "true" if value else "false"))
+        elif value is None:
+            pairs.append((name, ""))
+        elif isinstance(value, Decimal):
+            pairs.append((name, format(value, "f")))
+        elif isinstance(value, (str, int)):
+            pairs.append((name, str(value)))
+        else:
+            raise TypeError(f"{type(value).__name__} is not a form value")
+
+    for name, value in values.items():
+        add(str(name), value)
+    return pairs

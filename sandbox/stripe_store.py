@@ -1,0 +1,265 @@
+"""What a Stripe account holds: payment intents, charges, refunds, balance transactions, events."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from decimal import ROUND_HALF_UP, Decimal
+
+KINDS = (
+    "payment_intents",
+    "charges",
+    "refunds",
+    "balance_transactions",
+    "customers",
+    "payouts",
+    "events",
+)
+PREFIX = {
+    "payment_intents": "pi",
+    "charges": "ch",
+    "refunds": "re",
+    "balance_transactions": "txn",
+    "customers": "cus",
+    "payouts": "po",
+    "events": "evt",
+}
+# field -> kind of the object that it names, for "expand"
+REFERENCES = {
+    "latest_charge": "charges",
+    "charge": "charges",
+    "payment_intent": "payment_intents",
+    "balance_transaction": "balance_transactions",
+    "customer": "customers",
+    "source": None,
+}
+
+
+class Invalid(Exception):
+    """Stripe's 400/402/404: ``(status, error)``."""
+
+    def __init__(self, status: int, message: str, code=None, param=None, kind=None):
+        super().__init__(message)
+        self.status = status
+        self.error = {
+            "type": kind or "invalid_request_error",
+            "message": message,
+            **({"code": code, "doc_url": f"https://stripe.com/docs/error-codes/{code}"} if code else {}),
+            **({"param": param} if param else {}),
+        }
+
+
+class Store:
+    """Objects by kind and id, oldest first. ``event`` is told of each change."""
+
+    def __init__(self, now, next_id, settings, event):
+        self.now, self.next_id, self.settings, self.event = now, next_id, settings, event
+        self.rows: dict[str, dict[str, dict]] = {kind: {} for kind in KINDS}
+
+    def add(self, kind: str, values: dict, created: int | None = None) -> dict:
+        """Store an object under a new id; ids grow in the order of their making."""
+        number = self.next_id(1)
+        key = values.pop("id", None) or f"{PREFIX[kind]}_3Sb{number:08d}{uuid.uuid4().hex[:8]}"
+        row = {
+            "id": key,
+            "object": kind[:-1],
+            "created": created if created is not None else int(self.now().timestamp()),
+            "livemode": self.settings["live_mode"],
+            **values,
+            "_order": number,
+        }
+        self.rows[kind][key] = row
+        return row
+
+    def get(self, kind: str, key: str, param: str = "id") -> dict:
+        row = self.rows[kind].get(key)
+        if row is None:
+            name = kind[:-1]
+            raise Invalid(404, f"No such {name}: '{key}'", "resource_missing", param)
+        return row
+
+    def view(self, row: dict, expand=()) -> dict:
+        """A copy as the API shows it, with references expanded (at most four levels)."""
+        shown = {name: value for name, value in row.items() if name != "_order"}
+        shown = copy.deepcopy(shown)
+        for path in expand:
+            name, _, rest = path.partition(".")
+            kind = REFERENCES.get(name)
+            if kind is None:
+                message = f"This property cannot be expanded ({name})."
+                raise Invalid(400, message, param="expand")
+            if isinstance(shown.get(name), str):
+                shown[name] = self.view(self.get(kind, shown[name]))
+            if rest and isinstance(shown.get(name), dict):
+                inner = self.rows[kind][shown[name]["id"]]
+                shown[name] = {**self.view(inner, [rest]), **_expanded(shown[name], inner)}
+        return shown
+
+    # -- money --------------------------------------------------------------------------------
+
+    def fee(self, amount: int) -> int:
+        """2.9 % rounded half up to the cent, and 30 cents."""
+        percent = (Decimal(amount) * Decimal("0.029")).quantize(Decimal(1), ROUND_HALF_UP)
+        return int(percent) + 30
+
+    def settle(self, amount: int, currency: str) -> tuple[int, str, float | None]:
+        """An amount in the currency in which the account is paid out."""
+        home = self.settings["settlement_currency"]
+        rate = self.settings["rates"].get(currency)
+        if currency == home or rate is None:
+            return amount, currency, None
+        converted = (Decimal(amount) * Decimal(str(rate))).quantize(Decimal(1), ROUND_HALF_UP)
+        return int(converted), home, rate
+
+    def balance(self, source: str, amount: int, currency: str, fee: bool, kind: str, created) -> dict:
+        """The balance transaction of a charge (with a fee) or a refund (the fee stays paid)."""
+        gross, home, rate = self.settle(amount, currency)
+        cost = self.fee(gross) if fee else 0
+        details = {"amount": cost, "currency": home, "type": "stripe_fee", "description": "Stripe processing fees", "application": None}  # fmt: skip
+        return self.add(
+            "balance_transactions",
+            {
+                "amount": gross,
+                "fee": cost,
+                "net": gross - cost,
+                "currency": home,
+                "exchange_rate": rate,
+                "type": kind,
+                "reporting_category": kind,
+                "status": "pending",
+                "available_on": int(self.now().timestamp()) + 2 * 86400,
+                "source": source,
+                "fee_details": [details] if cost else [],
+                "description": None,
+            },
+            created,
+        )
+
+    def intent(self, amount: int, currency: str = "usd", created=None, **values) -> dict:
+        """A new payment intent."""
+        if amount <= 0:
+            raise Invalid(400, "This value must be greater than or equal to 1.", "parameter_invalid_integer", "amount")  # fmt: skip
+        row = self.add(
+            "payment_intents",
+            {
+                "amount": amount,
+                "amount_received": 0,
+                "amount_capturable": 0,
+                "amount_details": {"tip": {}},
+                "currency": currency,
+                "status": "requires_payment_method",
+                "canceled_at": None,
+                "cancellation_reason": None,
+                "capture_method": "automatic_async",
+                "confirmation_method": "automatic",
+                "customer": None,
+                "description": None,
+                "last_payment_error": None,
+                "latest_charge": None,
+                "metadata": {},
+                "payment_method_types": ["card"],
+                "receipt_email": None,
+                **values,
+            },
+            created,
+        )
+        row["client_secret"] = f"{row['id']}_secret_{uuid.uuid4().hex}"
+        self.event("payment_intent.created", row, created)
+        return row
+
+    def succeed(self, row: dict, created=None) -> dict:
+        """The payment goes through: charge, balance transaction, events."""
+        charge = self._charge(row, created, status="succeeded", paid=True, captured=True)
+        txn = self.balance(charge["id"], row["amount"], row["currency"], True, "charge", created)
+        charge["balance_transaction"] = txn["id"]
+        charge["amount_captured"] = row["amount"]
+        row.update(status="succeeded", amount_received=row["amount"], latest_charge=charge["id"])
+        row["last_payment_error"] = None
+        self.event("charge.succeeded", charge, created)
+        self.event("payment_intent.succeeded", row, created)
+        return row
+
+    def fail(self, row: dict, code: str = "card_declined", created=None) -> dict:
+        """The card is declined."""
+        charge = self._charge(row, created, status="failed", paid=False, captured=False)
+        charge["failure_code"] = code
+        error = {"type": "card_error", "code": code, "decline_code": "generic_decline", "message": "Your card was declined."}  # fmt: skip
+        row.update(
+            status="requires_payment_method", latest_charge=charge["id"], last_payment_error=error
+        )
+        self.event("charge.failed", charge, created)
+        self.event("payment_intent.payment_failed", row, created)
+        return row
+
+    def cancel(self, row: dict) -> dict:
+        row.update(status="canceled", canceled_at=int(self.now().timestamp()))
+        self.event("payment_intent.canceled", row)
+        return row
+
+    def _charge(self, row: dict, created, **values) -> dict:
+        return self.add(
+            "charges",
+            {
+                "amount": row["amount"],
+                "amount_captured": 0,
+                "amount_refunded": 0,
+                "balance_transaction": None,
+                "billing_details": {"email": "payer@client.example", "name": "Pat Payer", "phone": None, "address": None},
+                "currency": row["currency"],
+                "customer": row["customer"],
+                "description": row["description"],
+                "disputed": False,
+                "failure_code": None,
+                "failure_message": None,
+                "metadata": dict(row["metadata"]),
+                "payment_intent": row["id"],
+                "payment_method_details": {"type": "card", "card": {"brand": "visa", "last4": "4242"}},
+                "refunded": False,
+                **values,
+            },
+            created,
+        )  # fmt: skip
+
+    def refund(self, intent: dict, amount: int | None, created=None, **values) -> dict:
+        """Give back all or part of a payment."""
+        charge = self.rows["charges"].get(intent["latest_charge"] or "")
+        if intent["status"] != "succeeded" or charge is None:
+            message = "This PaymentIntent does not have a successful charge to refund."
+            raise Invalid(400, message, "charge_not_refundable", "payment_intent")
+        left = charge["amount"] - charge["amount_refunded"]
+        if left <= 0:
+            message = f"Charge {charge['id']} has already been refunded."
+            raise Invalid(400, message, "charge_already_refunded")
+        amount = left if amount is None else amount
+        if not 0 < amount <= left:
+            message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
+            raise Invalid(400, message, param="amount")
+        row = self.add(
+            "refunds",
+            {
+                "amount": amount,
+                "balance_transaction": None,
+                "charge": charge["id"],
+                "currency": charge["currency"],
+                "destination_details": {"type": "card"},
+                "metadata": {},
+                "payment_intent": intent["id"],
+                "reason": None,
+                "receipt_number": None,
+                "status": "succeeded",
+                **values,
+            },
+            created,
+        )
+        txn = self.balance(row["id"], -amount, charge["currency"], False, "refund", created)
+        row["balance_transaction"] = txn["id"]
+        charge["amount_refunded"] += amount
+        charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+        self.event("refund.created", row, created)
+        self.event("charge.refunded", charge, created)
+        return row
+
+
+def _expanded(shown: dict, inner: dict) -> dict:
+    """What an earlier path expanded already."""
+    return {k: v for k, v in shown.items() if isinstance(v, dict) and isinstance(inner.get(k), str)}
