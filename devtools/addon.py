@@ -1,6 +1,7 @@
 """The addon as Odoo sees it: its manifest, its folder of links, and the hash of what a database depends on."""
 
 import ast
+import contextlib
 import hashlib
 
 from . import paths
@@ -34,15 +35,17 @@ def link():
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {path.name: path for path in entries()}
     for path in folder.iterdir():
-        if path.name in wanted and path.is_symlink() and path.resolve() == wanted[path.name].resolve():
+        if (
+            path.name in wanted
+            and path.is_symlink()
+            and path.resolve() == wanted[path.name].resolve()
+        ):
             del wanted[path.name]
         elif path.is_symlink():
             path.unlink(missing_ok=True)
     for name, target in wanted.items():
-        try:
+        with contextlib.suppress(FileExistsError):  # a run at the same time was quicker
             (folder / name).symlink_to(target)
-        except FileExistsError:
-            pass  # a run at the same time was quicker
     return folder
 
 

@@ -27,7 +27,12 @@ def ensure():
             env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
             log = paths.LOGS / "apt-chromium.log"
             run_logged(["apt-get", "update"], log, ADVICE, env=env)
-            run_logged(["apt-get", "install", "-y", "--no-install-recommends", "chromium"], log, ADVICE, env=env)
+            run_logged(
+                ["apt-get", "install", "-y", "--no-install-recommends", "chromium"],
+                log,
+                ADVICE,
+                env=env,
+            )
         if path := find():
             return path
     raise Stop("This needs Chromium, and there is none on PATH.", ADVICE)

@@ -7,13 +7,19 @@ from .steps import Stop, say
 
 COMMANDS = {
     "setup": ("work", "set up everything and write .odoo/READY"),
-    "odoo": ("work", "[arguments]: Odoo itself with the project's settings (database hub_dev unless -d names one)"),
+    "odoo": (
+        "work",
+        "[arguments]: Odoo itself with the project's settings (database hub_dev unless -d names one)",
+    ),
     "shell": ("work", "[--db NAME]: Odoo's shell; reads a script from stdin"),
     "db": ("work", "NAME: make NAME, a fresh database with the addon installed"),
     "update": ("work", "[--db NAME]: bring a database up to the addon's files"),
     "test": ("testing", "[pytest arguments]: run all tests, or those in the paths named"),
     "lint": ("linting", "ruff, pylint with pylint-odoo, and OCA's module checks"),
-    "demo": ("demo", "[--port N] [--once] [--keep-db] [--kill N]: the whole story against local sandboxes"),
+    "demo": (
+        "demo",
+        "[--port N] [--once] [--keep-db] [--kill N]: the whole story against local sandboxes",
+    ),
 }
 
 

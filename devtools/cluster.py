@@ -97,8 +97,11 @@ class Cluster:
     def _ctl(self, *arguments, quiet=False):
         output = subprocess.DEVNULL if quiet else None
         return subprocess.run(
-            self.control_command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=output, cwd="/",
+            self.control_command(*arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=output,
+            cwd="/",
         ).returncode
 
     def _init(self):
@@ -108,9 +111,21 @@ class Cluster:
             folder.mkdir(mode=0o700, exist_ok=True)
             self._give(folder)
         run_logged(
-            [*self._as_user(), self.binaries / "initdb", "-D", self.data, "-U", SUPERUSER, "--auth=trust",
-             "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
-            self.folder / "initdb.log", self._advice(), cwd="/",
+            [
+                *self._as_user(),
+                self.binaries / "initdb",
+                "-D",
+                self.data,
+                "-U",
+                SUPERUSER,
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ],
+            self.folder / "initdb.log",
+            self._advice(),
+            cwd="/",
         )
         with (self.data / "postgresql.conf").open("a") as conf:
             conf.write("include 'hub.conf'\n")
@@ -121,14 +136,18 @@ class Cluster:
             self._give(self.socket)
         conf = self.data / "hub.conf"
         conf.write_text(
-            SETTINGS.format(socket=str(self.socket).replace("'", "''"), durable="on" if self.durable else "off")
+            SETTINGS.format(
+                socket=str(self.socket).replace("'", "''"), durable="on" if self.durable else "off"
+            )
         )
         self._give(conf)
         self.log.touch()
         self._give(self.log)
         run_logged(
             self.control_command("-w", "-t", "60", "-l", str(self.log), "start"),
-            self.folder / "start.log", f"Look into {self.log}; {self._advice()}", cwd="/",
+            self.folder / "start.log",
+            f"Look into {self.log}; {self._advice()}",
+            cwd="/",
         )
 
     def _ensure_keeper(self):
@@ -140,10 +159,20 @@ class Cluster:
                 return
             os.set_inheritable(keeper.fileno(), True)
             subprocess.Popen(
-                [sys.executable, "-S", str(Path(__file__).with_name("keeper.py")), str(keeper.fileno()),
-                 str(self.folder / "users.lock"), *self.control_command("stop", "-m", "fast", "-w")],
-                pass_fds=[keeper.fileno()], start_new_session=True, cwd="/",
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                [
+                    sys.executable,
+                    "-S",
+                    str(Path(__file__).with_name("keeper.py")),
+                    str(keeper.fileno()),
+                    str(self.folder / "users.lock"),
+                    *self.control_command("stop", "-m", "fast", "-w"),
+                ],
+                pass_fds=[keeper.fileno()],
+                start_new_session=True,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
 
     def _socket_folder(self):
@@ -165,10 +194,26 @@ class Cluster:
         if os.geteuid() != 0:
             return []
         if not shutil.which("setpriv"):
-            raise Stop("PostgreSQL does not run as root.", "Start hub as an ordinary user, or install util-linux.")
-        drop = ["setpriv", "--reuid=nobody", f"--regid={pwd.getpwnam('nobody').pw_gid}", "--clear-groups"]
+            raise Stop(
+                "PostgreSQL does not run as root.",
+                "Start hub as an ordinary user, or install util-linux.",
+            )
+        drop = [
+            "setpriv",
+            "--reuid=nobody",
+            f"--regid={pwd.getpwnam('nobody').pw_gid}",
+            "--clear-groups",
+        ]
         reach = subprocess.run(
-            [*drop, "sh", "-c", 'test -x "$1" && test -x "$2"', "sh", self.binaries / "postgres", self.folder],
+            [
+                *drop,
+                "sh",
+                "-c",
+                'test -x "$1" && test -x "$2"',
+                "sh",
+                self.binaries / "postgres",
+                self.folder,
+            ],
             cwd="/",
         )
         if reach.returncode == 0:

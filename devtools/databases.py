@@ -60,13 +60,17 @@ def copy(session, source, target):
     )
     store = paths.DATA / "filestore"
     if (store / source).exists():
-        shutil.copytree(store / source, store / target, copy_function=_hard_link, dirs_exist_ok=True)
+        shutil.copytree(
+            store / source, store / target, copy_function=_hard_link, dirs_exist_ok=True
+        )
 
 
 def drop(session, name):
     """Remove a database with its files, also while somebody is connected to it."""
     if exists(session, name):
-        execute(session, sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
+        execute(
+            session, sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name))
+        )
         execute(session, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
     shutil.rmtree(paths.DATA / "filestore" / name, ignore_errors=True)
 
@@ -136,12 +140,14 @@ def drop_with_copies(session, name):
 
 def templates(session):
     """Return the names of the base template (dependencies only) and of the addon's template, by their hashes."""
-    ground = repr((
-        sorted(addon.manifest()["depends"]),
-        session.odoo.origin,
-        str(session.odoo.library),
-        paths.LOCK_FILE.read_text(),
-    ))
+    ground = repr(
+        (
+            sorted(addon.manifest()["depends"]),
+            session.odoo.origin,
+            str(session.odoo.library),
+            paths.LOCK_FILE.read_text(),
+        )
+    )
     base = hashlib.sha256(ground.encode()).hexdigest()
     full = hashlib.sha256((base + addon.fingerprint()).encode()).hexdigest()
     return f"{_prefix(session)}_base_{base[:12]}", f"{_prefix(session)}_template_{full[:12]}"
@@ -165,7 +171,9 @@ def ensure_template(session):
     with step(f"Making the template {full}: the addon installed on it"):
         _build(session, full, base, [paths.MODULE])
     for name in names(session, _prefix(session) + r"\_%"):
-        if name.startswith((f"{_prefix(session)}_base_", f"{_prefix(session)}_template_")) and name not in (base, full):
+        if name.startswith(
+            (f"{_prefix(session)}_base_", f"{_prefix(session)}_template_")
+        ) and name not in (base, full):
             drop(session, name)
     return full
 
@@ -178,18 +186,24 @@ def _build(session, name, source, modules):
         copy(session, source, draft)
     conf = config.write(paths.RUNS / f"{draft}.conf", session, draft, workers=0, max_cron_threads=0)
     run_logged(
-        session.odoo_command("-d", draft, "-i", ",".join(modules), "--stop-after-init", "--no-http"),
+        session.odoo_command(
+            "-d", draft, "-i", ",".join(modules), "--stop-after-init", "--no-http"
+        ),
         paths.LOGS / f"install-{'addon' if source else 'base'}.log",
         "Mend the addon and start again.",
         env=session.environment(conf),
     )
     execute(
         session,
-        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(name)),
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+            sql.Identifier(draft), sql.Identifier(name)
+        ),
     )
     execute(
         session,
-        sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false").format(sql.Identifier(name)),
+        sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false").format(
+            sql.Identifier(name)
+        ),
     )
     store = paths.DATA / "filestore"
     if (store / draft).exists():
@@ -204,7 +218,5 @@ def _prefix(session):
 
 
 def _hard_link(source, target):
-    try:
+    with contextlib.suppress(FileExistsError):
         os.link(source, target)
-    except FileExistsError:
-        pass

@@ -15,7 +15,9 @@ def main(descriptor, users, *stop):
     with open(users, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         subprocess.run(stop)
-        os.close(int(descriptor))  # before the users' lock: the next run must start a keeper of its own
+        os.close(
+            int(descriptor)
+        )  # before the users' lock: the next run must start a keeper of its own
 
 
 if __name__ == "__main__":

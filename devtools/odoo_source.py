@@ -46,7 +46,10 @@ def find():
     if own := os.environ.get("ODOO_PATH"):
         odoo = _at(Path(own).expanduser().resolve(), "ODOO_PATH")
         if not odoo:
-            raise Stop(f"ODOO_PATH={own} holds no Odoo.", "Let it name the folder of a checkout (with odoo-bin).")
+            raise Stop(
+                f"ODOO_PATH={own} holds no Odoo.",
+                "Let it name the folder of a checkout (with odoo-bin).",
+            )
         return odoo
     origin = paths.ODOO / "ORIGIN"
     return _at(paths.ODOO, origin.read_text().strip()) if origin.exists() else None
@@ -102,7 +105,10 @@ def _from_debian(target):
     if not mirrors:
         raise Stop("The machine's apt names no Debian mirror.", NEXT)
     (apt / "sources.list").write_text(
-        "".join(f"deb [signed-by={keyring}] {mirrors[0]} {suite} main\n" for suite in ("sid", "bookworm"))
+        "".join(
+            f"deb [signed-by={keyring}] {mirrors[0]} {suite} main\n"
+            for suite in ("sid", "bookworm")
+        )
     )
     (apt / "apt.conf").write_text(
         f'Dir::Etc::sourcelist "{apt}/sources.list";\n'
@@ -116,7 +122,13 @@ def _from_debian(target):
     env = {**os.environ, "APT_CONFIG": str(apt / "apt.conf")}
     with step("Fetching Odoo 19 from Debian (about 135 MB)"):
         run_logged(["apt-get", "update"], paths.LOGS / "apt.log", NEXT, env=env)
-        run_logged(["apt-get", "download", *PACKAGES], paths.LOGS / "apt.log", NEXT, env=env, cwd=apt / "debs")
+        run_logged(
+            ["apt-get", "download", *PACKAGES],
+            paths.LOGS / "apt.log",
+            NEXT,
+            env=env,
+            cwd=apt / "debs",
+        )
     with step("Unpacking Odoo"):
         for package in sorted((apt / "debs").glob("*.deb")):
             run_logged(["dpkg", "-x", str(package), str(target)], paths.LOGS / "dpkg.log", NEXT)
@@ -141,6 +153,8 @@ def _from_git(target):
             env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
         )
         revision = subprocess.run(
-            ["git", "-C", str(target), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+            ["git", "-C", str(target), "rev-parse", "--short", "HEAD"],
+            capture_output=True,
+            text=True,
         ).stdout.strip()
     return f"git, branch 19.0 at {revision}"

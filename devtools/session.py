@@ -28,7 +28,9 @@ class Session:
             **inherited,
             **self.server.environment(),
             "ODOO_RC": str(config_file),
-            "PATH": os.pathsep.join([str(paths.VENV / "bin"), str(binaries()), inherited.get("PATH", "")]),
+            "PATH": os.pathsep.join(
+                [str(paths.VENV / "bin"), str(binaries()), inherited.get("PATH", "")]
+            ),
             "PYTHONPATH": str(self.odoo.library),
             "PYTHONUNBUFFERED": "1",
         }
@@ -60,5 +62,3 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-

@@ -48,4 +48,7 @@ def run_logged(command, log, then, **options):
         code = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, **options).returncode
     if code:
         tail = "\n  | ".join(log.read_text(errors="replace").splitlines()[-12:])
-        raise Stop(f"`{Path(command[0]).name}` ended with code {code}:\n  | {tail}", f"{then} (all of it: {log})")
+        raise Stop(
+            f"`{Path(command[0]).name}` ended with code {code}:\n  | {tail}",
+            f"{then} (all of it: {log})",
+        )

@@ -37,8 +37,15 @@ class Supervisor:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = paths.LOGS / f"{database}.log"
         self.starts = 0
-        options = {"http_port": self.port, "gevent_port": free_port(), "logfile": self.log, **options}
-        self.config_file = config.write(paths.RUNS / f"{database}.conf", session, database, **options)
+        options = {
+            "http_port": self.port,
+            "gevent_port": free_port(),
+            "logfile": self.log,
+            **options,
+        }
+        self.config_file = config.write(
+            paths.RUNS / f"{database}.conf", session, database, **options
+        )
         self._process = None
         self._wanted = False
         self._gave_up = False

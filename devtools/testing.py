@@ -38,9 +38,14 @@ def test(session, arguments):
     for part in parts:
         say(f"• {part.name} tests")
         counts = RUNNERS[part.name](session, part, options)
-        passed, failed, skipped = (sum(pair) for pair in zip(counts, (passed, failed, skipped), strict=True))
+        passed, failed, skipped = (
+            sum(pair) for pair in zip(counts, (passed, failed, skipped), strict=True)
+        )
     say("")
-    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+    print(
+        f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""),
+        flush=True,
+    )
     return 1 if failed or not passed else 0
 
 
@@ -49,7 +54,11 @@ def split(arguments):
     chosen, options, value_follows = [], [], False
     for argument in arguments:
         path = argument.split("::")[0]
-        if not value_follows and argument[0] != "-" and (Path(path).exists() or (paths.ROOT / path).exists()):
+        if (
+            not value_follows
+            and argument[0] != "-"
+            and (Path(path).exists() or (paths.ROOT / path).exists())
+        ):
             chosen.append(argument)
         else:
             options.append(argument)
@@ -62,7 +71,9 @@ def divide(chosen):
     rings = {"pure": [], "odoo": [], "process": []}
     for argument in chosen or [str(TESTS)]:
         path, *inside = argument.split("::")
-        path = next((p for p in (paths.ROOT / path, Path(path)) if p.exists()), Path(path)).resolve()
+        path = next(
+            (p for p in (paths.ROOT / path, Path(path)) if p.exists()), Path(path)
+        ).resolve()
         if not path.is_relative_to(TESTS) and path != paths.ROOT:
             raise Stop(f"{argument} is no test of this project.", f"Name a path in {TESTS}.")
         if path in (TESTS, paths.ROOT):
@@ -91,10 +102,14 @@ def _has_tests(found):
 def _run_pure(session, part, options):
     """Plain Python: no Odoo on the path, no plugin of Odoo's."""
     env = {k: v for k, v in session.environment().items() if k != "PYTHONPATH"}
-    return _pytest(
-        part, env, [f"--rootdir={TESTS}", f"--confcutdir={TESTS / 'pure'}", "-p", "no:odoo", "--import-mode=importlib"],
-        [*options, *part.paths],
-    )  # fmt: skip
+    ours = [
+        f"--rootdir={TESTS}",
+        f"--confcutdir={TESTS / 'pure'}",
+        "-p",
+        "no:odoo",
+        "--import-mode=importlib",
+    ]
+    return _pytest(part, env, [*ours, *options, *part.paths])
 
 
 def _run_odoo(session, part, options):
@@ -102,38 +117,59 @@ def _run_odoo(session, part, options):
     linked = [path.replace(str(paths.ROOT), str(addon.link()), 1) for path in part.paths]
     with databases.lent(session, "test") as database:
         conf = paths.RUNS / f"{database}.conf"
-        env = session.environment(config.write(conf, session, database, workers=0, max_cron_threads=0))
-        env["PYTHONPATH"] += os.pathsep + str(paths.ROOT)
-        return _pytest(
-            part, env,
-            [f"--rootdir={paths.ADDONS}", f"--confcutdir={paths.ADDONS}", f"--odoo-config={env['ODOO_RC']}", f"--odoo-database={database}",
-             "--odoo-http", "-p", "devtools.pytest_hub", "-n", "2", "--dist=loadscope"],
-            [*options, *linked],
-            cwd=paths.ADDONS,
-        )  # fmt: skip
+        config.write(conf, session, database, workers=0, max_cron_threads=0)
+        ours = [
+            f"--rootdir={paths.ADDONS}",
+            f"--confcutdir={paths.ADDONS}",
+            f"--odoo-config={conf}",
+            f"--odoo-database={database}",
+            "--odoo-http",
+            "-p",
+            "devtools.pytest_hub",
+            "-n",
+            "2",
+            "--dist=loadscope",
+        ]
+        env = _with_devtools(session.environment(conf))
+        return _pytest(part, env, [*ours, *options, *linked], cwd=paths.ADDONS)
 
 
 def _run_process(session, part, options):
     """Whole processes; the tests start Odoo themselves."""
-    env = session.environment()
-    env["PYTHONPATH"] += os.pathsep + str(paths.ROOT)
-    return _pytest(
-        part, env,
-        [f"--rootdir={TESTS}", f"--confcutdir={TESTS / 'process'}", "-p", "no:odoo", "-p", "devtools.pytest_hub",
-         "--import-mode=importlib"],
-        [*options, *part.paths],
-    )  # fmt: skip
+    ours = [
+        f"--rootdir={TESTS}",
+        f"--confcutdir={TESTS / 'process'}",
+        "-p",
+        "no:odoo",
+        "-p",
+        "devtools.pytest_hub",
+        "--import-mode=importlib",
+    ]
+    return _pytest(part, _with_devtools(session.environment()), [*ours, *options, *part.paths])
+
+
+def _with_devtools(env):
+    """Let the tests import `devtools` and `sandbox`."""
+    return {**env, "PYTHONPATH": os.pathsep.join([env["PYTHONPATH"], str(paths.ROOT)])}
 
 
 RUNNERS = {"pure": _run_pure, "odoo": _run_odoo, "process": _run_process}
 
 
-def _pytest(part, env, ours, theirs, cwd=paths.ROOT):
+def _pytest(part, env, arguments, cwd=paths.ROOT):
     """Run pytest and return how many tests passed, failed and were skipped; a crash counts as a failure."""
     report = paths.LOGS / f"pytest-{part.name}-{os.getpid()}.xml"
     report.unlink(missing_ok=True)
-    command = [paths.PYTHON, "-m", "pytest", "-c", paths.ROOT / "pyproject.toml", "-q", f"--junitxml={report}"]
-    done = subprocess.run([*command, *ours, *theirs], env=env, cwd=cwd, stdin=subprocess.DEVNULL)
+    command = [
+        paths.PYTHON,
+        "-m",
+        "pytest",
+        "-c",
+        paths.ROOT / "pyproject.toml",
+        "-q",
+        f"--junitxml={report}",
+    ]
+    done = subprocess.run([*command, *arguments], env=env, cwd=cwd, stdin=subprocess.DEVNULL)
     nothing_matched = done.returncode == 5
     if not report.exists():
         return 0, 0 if nothing_matched else 1, 0

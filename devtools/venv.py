@@ -18,8 +18,12 @@ def lock_hash():
     if paths.PYTHON.exists():
         config = (paths.VENV / "pyvenv.cfg").read_text()
         version = next(
-            (".".join(line.split("=")[1].strip().split(".")[:2]) for line in config.splitlines()
-             if line.startswith("version")), version,
+            (
+                ".".join(line.split("=")[1].strip().split(".")[:2])
+                for line in config.splitlines()
+                if line.startswith("version")
+            ),
+            version,
         )
     return hashlib.sha256(paths.LOCK_FILE.read_bytes() + version.encode()).hexdigest()
 
@@ -39,7 +43,15 @@ def ensure():
             _create()
     with step("Installing the pinned packages"):
         run_logged(
-            [paths.PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-r", paths.LOCK_FILE],
+            [
+                paths.PYTHON,
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "-r",
+                paths.LOCK_FILE,
+            ],
             paths.LOGS / "pip.log",
             "Check that pip reaches a package index, then start again.",
         )
@@ -49,7 +61,10 @@ def ensure():
 def _works():
     """Say whether the environment's Python starts and has pip (its base may have been upgraded away)."""
     try:
-        return subprocess.run([paths.PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
+        return (
+            subprocess.run([paths.PYTHON, "-m", "pip", "--version"], capture_output=True).returncode
+            == 0
+        )
     except OSError:
         return False
 
@@ -65,7 +80,10 @@ def _create():
         )
         if _try_venv():
             return
-    raise Stop("Python cannot make a virtual environment.", "Install it with `apt-get install python3-venv`.")
+    raise Stop(
+        "Python cannot make a virtual environment.",
+        "Install it with `apt-get install python3-venv`.",
+    )
 
 
 def _try_venv():

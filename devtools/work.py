@@ -57,14 +57,18 @@ def shell(session, arguments):
     parser.add_argument("--db", default=DEV)
     options, rest = parser.parse_known_args(arguments)
     ensure_database(session, options.db)
-    return _odoo(session, ["shell", "-d", options.db, "--no-http", "--log-level=warn", *rest], options.db)
+    return _odoo(
+        session, ["shell", "-d", options.db, "--no-http", "--log-level=warn", *rest], options.db
+    )
 
 
 def db(session, arguments):
     """Make a fresh database."""
     parser = argparse.ArgumentParser(prog="hub db")
     parser.add_argument("name")
-    parser.add_argument("--base", action="store_true", help="without the addon, only with what it depends on")
+    parser.add_argument(
+        "--base", action="store_true", help="without the addon, only with what it depends on"
+    )
     options = parser.parse_args(arguments)
     with step(f"Making database {options.name}"):
         databases.clone(session, options.name, base_only=options.base)
@@ -94,6 +98,8 @@ def _odoo(session, arguments, database=None):
         conf = config.write(paths.RUNS / f"{database}.conf", session, database)
     sys.stdout.flush()
     try:
-        return subprocess.run(session.odoo_command(*arguments), env=session.environment(conf)).returncode
+        return subprocess.run(
+            session.odoo_command(*arguments), env=session.environment(conf)
+        ).returncode
     except KeyboardInterrupt:
         return 130

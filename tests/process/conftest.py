@@ -7,7 +7,6 @@ import contextlib
 
 import pytest
 
-from devtools import server as postgres
 from devtools import session as sessions
 from devtools.running import odoo_on_clone
 
