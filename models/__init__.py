@@ -1,1 +1,2 @@
-from . import config, flow, business, insight
+# The outbox marks models of every other folder, so it comes last.
+from . import config, flow, business, insight, outbox  # isort: skip

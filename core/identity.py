@@ -1,0 +1,79 @@
+"""Who is who: keys that are sure, and likeness that a person has to confirm."""
+
+import re
+import unicodedata
+from difflib import SequenceMatcher
+
+from stdnum import get_cc_module
+
+# Words that say what kind of company it is, not which one.
+_LEGAL_FORMS = frozenset(
+    "ag ab as asa bv bvba co company corp corporation gmbh group holding inc incorporated kg kft "
+    "limited llc llp lp ltd nv oy oyj plc pte pty sa sarl sas se sl spa sprl srl sro the ug und and".split()
+)
+# Mail providers: an address there says nothing about the company.
+_PUBLIC_DOMAINS = frozenset(
+    "gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com gmx.de gmx.net "
+    "gmx.com web.de aol.com proton.me protonmail.com mail.ru yandex.ru qq.com 163.com t-online.de "
+    "orange.fr free.fr wanadoo.fr libero.it".split()
+)
+LIKELY = 0.86
+
+
+def vat_key(vat: str | None, country: str | None = None) -> str | None:
+    """A tax number in its compact form, with its country in front, if it is a valid one.
+
+    Numbers that their country's own check refuses are no keys: a typing error must not join two
+    companies. Countries without a check in ``stdnum`` count by letters and digits.
+    """
+    compact = re.sub(r"[^0-9A-Za-z]", "", vat or "").upper()
+    if len(compact) < 6:
+        return None
+    prefix = compact[:2] if compact[:2].isalpha() else (country or "").upper()
+    if not prefix:
+        return compact
+    module = get_cc_module(prefix.lower(), "vat")
+    if module is None:
+        return compact if compact.startswith(prefix) else prefix + compact
+    number = compact[2:] if compact.startswith(prefix) else compact
+    for candidate in (number, compact):
+        if module.is_valid(candidate):
+            return prefix + number
+    return None
+
+
+def domain_key(domain: str | None, *, email: str | None = None) -> str | None:
+    """The company's own internet domain, from a web address or an e-mail address."""
+    text = (domain or "").strip().lower()
+    if not text and email and "@" in email:
+        text = email.rsplit("@", 1)[1].strip().lower()
+    text = re.sub(r"^[a-z]+://", "", text).split("/")[0].split(":")[0]
+    text = text.removeprefix("www.")
+    if "." not in text or text in _PUBLIC_DOMAINS:
+        return None
+    return text
+
+
+def email_key(email: str | None) -> str | None:
+    """An e-mail address as a key: lower case, without blanks."""
+    text = (email or "").strip().lower()
+    return text if text.count("@") == 1 and "." in text.rsplit("@", 1)[1] else None
+
+
+def name_key(name: str | None) -> str:
+    """A company's name without accents, punctuation and legal form, in lower case."""
+    text = unicodedata.normalize("NFKD", name or "")
+    text = "".join(c for c in text if not unicodedata.combining(c)).casefold()
+    words = re.findall(r"\w+", text)
+    kept = [word for word in words if word not in _LEGAL_FORMS]
+    return " ".join(kept or words)
+
+
+def likeness(left: str, right: str) -> float:
+    """How alike two names are, from 0 to 1, on their ``name_key``."""
+    a, b = name_key(left), name_key(right)
+    if not a or not b:
+        return 0.0
+    if a == b or sorted(a.split()) == sorted(b.split()):
+        return 1.0
+    return SequenceMatcher(None, a, b, autojunk=False).ratio()

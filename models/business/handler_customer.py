@@ -1,0 +1,291 @@
+from collections import defaultdict
+
+from odoo import api, fields, models
+
+from ...core import identity
+from ...core.problem import Problem
+
+COMPANY_KEY = 0  # customers are shared by all companies
+
+# canonical field → field of res.partner, where the value goes over as it is
+PLAIN = {"name": "name", "email": "email", "website": "website", "street": "street", "street2": "street2", "city": "city", "zip": "zip"}
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    # Written E.164 or compact in the index, however people typed it.
+    _hub_vat_index = models.Index("(upper(regexp_replace(vat, '[^0-9A-Za-z]', '', 'g'))) WHERE vat IS NOT NULL")
+    _hub_domain_index = models.Index("(lower(split_part(email_normalized, '@', 2))) WHERE email_normalized IS NOT NULL")
+
+
+class HubHandlerPartner(models.AbstractModel):
+    """What customers and contacts share: address fields, countries, languages."""
+
+    _name = "hub.handler.partner"
+    _inherit = "hub.handler"
+    _description = "Partner Handler"
+
+    _hub_plain = PLAIN
+
+    @api.model
+    def _hub_countries(self, items):
+        """Countries and states named by these items, with one query each."""
+        texts = {str(i.values[n]).strip() for i in items for n in ("country",) if i.values.get(n)}
+        countries = self.env["res.country"].search([])  # 250 rows, cached by the ORM
+        by_text = {c.code.lower(): c for c in countries} | {c.name.lower(): c for c in countries}
+        found = {text: by_text.get(text.lower()) for text in texts}
+        states = defaultdict(dict)
+        wanted = [c.id for c in found.values() if c]
+        if wanted and any(i.values.get("state") for i in items):
+            for state in self.env["res.country.state"].search([("country_id", "in", wanted)]):
+                states[state.country_id.id][state.code.lower()] = state
+                states[state.country_id.id][state.name.lower()] = state
+        return found, states
+
+    @api.model
+    def _hub_languages(self):
+        result = {}
+        for lang in self.env["res.lang"].search([]):
+            result.setdefault(lang.iso_code[:2].lower(), lang.code)
+            result[lang.code.lower()] = lang.code
+            result[lang.iso_code.lower()] = lang.code
+        return result
+
+    @api.model
+    def _hub_prepare(self, items):
+        """Values of ``res.partner`` for each item: ``{message_id: vals}``.
+
+        Only fields that changed at the source; a blank there never empties a value in Odoo.
+        """
+        countries, states = self._hub_countries(items)
+        languages = self._hub_languages()
+        result = {}
+        for item in items:
+            vals = {}
+            for name in item.changed:
+                value = item.values.get(name)
+                if value in (None, ""):
+                    continue
+                if name in self._hub_plain:
+                    vals[self._hub_plain[name]] = value
+                elif name == "phone":
+                    vals["phone"] = value
+                elif name == "vat":
+                    vals["vat"] = value
+                elif name == "country":
+                    country = countries.get(str(value).strip())
+                    if country is None:
+                        item.problem = Problem("unknown_country", cause=str(value).lower(), value=str(value)[:60])
+                        continue
+                    vals["country_id"] = country.id
+                elif name == "language" and languages.get(str(value).replace("-", "_").lower()):
+                    vals["lang"] = languages[str(value).replace("-", "_").lower()]
+            country = countries.get(str(item.values.get("country") or "").strip())
+            if "state" in item.changed and country and item.values.get("state"):
+                state = states[country.id].get(str(item.values["state"]).lower())
+                if state:
+                    vals["state_id"] = state.id
+            result[item.message_id] = vals
+        return result
+
+    @api.model
+    def _hub_save(self, items, prepared):
+        """Create and write in batches; values that would change nothing are left out."""
+        fresh = [item for item in items if item.res_id is None]
+        if fresh:
+            created = self.env["res.partner"].create([prepared[item.message_id] for item in fresh])
+            for item, partner in zip(fresh, created, strict=True):
+                item.res_id = partner.id
+                item.audit = {name: [None, value] for name, value in prepared[item.message_id].items()}
+        known = [item for item in items if item not in fresh]
+        partners = {p.id: p for p in self.env["res.partner"].browse([item.res_id for item in known]).exists()}
+        for item in known:
+            partner = partners.get(item.res_id)
+            if partner is None:
+                item.problem = Problem("record_gone", kind="reference", cause=str(item.res_id), id=item.res_id)
+                continue
+            vals = {name: value for name, value in prepared[item.message_id].items() if self._hub_differs(partner, name, value)}
+            if item.link is None:
+                # A partner that people already keep is filled up, not overwritten.
+                vals = {name: value for name, value in vals.items() if not partner[name]}
+            if vals:
+                item.audit = {name: [self._hub_shown(partner, name), value] for name, value in vals.items()}
+                partner.write(vals)
+
+    def _hub_differs(self, partner, name, value):
+        now = partner[name]
+        return (now.id if isinstance(now, models.BaseModel) else now) != value
+
+    def _hub_shown(self, partner, name):
+        now = partner[name]
+        return now.id if isinstance(now, models.BaseModel) else now or None
+
+
+class HubHandlerCustomer(models.AbstractModel):
+    _name = "hub.handler.customer"
+    _inherit = "hub.handler.partner"
+    _description = "Customer Handler"
+
+    @api.model
+    def _hub_keys(self, item):
+        """Sure keys of a customer, the strongest first."""
+        values = item.values
+        country = values.get("country")
+        country = country if isinstance(country, str) and len(country) == 2 else None
+        keys = []
+        vat = identity.vat_key(values.get("vat"), country)
+        if vat:
+            keys.append(("vat", vat))
+        domain = identity.domain_key(values.get("domain") or values.get("website"), email=values.get("email"))
+        if domain:
+            keys.append(("domain", domain))
+        return keys
+
+    @api.model
+    def _hub_match(self, items):
+        """VAT number, then internet domain: one record is a match, several are a question. What is
+        only similar by name is a question too."""
+        found = self._hub_find({key for item in items for key in self._hub_keys(item)})
+        unsure = []
+        for item in items:
+            vat = dict(self._hub_keys(item)).get("vat")
+            for kind, value in self._hub_keys(item):
+                partners = found.get((kind, value), self.env["res.partner"])
+                if kind == "domain" and vat:
+                    # Another valid tax number is another legal customer, whatever domain they share.
+                    partners = partners.filtered(lambda p: identity.vat_key(p.vat, p.country_id.code) in (None, vat))
+                if len(partners) == 1:
+                    item.res_id = partners.id
+                    break
+                if partners:
+                    item.problem = Problem(
+                        "ambiguous_match", kind="identity", cause=f"{kind}:{value}", name=item.values.get("name"),
+                        count=len(partners), key=kind, candidates=partners.ids,
+                    )
+                    break
+            else:
+                unsure.append(item)
+        self._hub_ask_similar(unsure)
+
+    @api.model
+    def _hub_find(self, keys):
+        """Partners by sure key, in one query: ``{(kind, value): recordset}``."""
+        if not keys:
+            return {}
+        self.env["res.partner"].flush_model(["vat", "email", "email_normalized", "website", "is_company", "active"])
+        vats = [value for kind, value in keys if kind == "vat"]
+        bare = {value: value[2:] for value in vats}
+        domains = [value for kind, value in keys if kind == "domain"]
+        self.env.cr.execute(
+            r"""
+            SELECT 'vat' AS kind, v.value, p.id
+              FROM unnest(%(vats)s::varchar[], %(bare)s::varchar[]) v(value, bare)
+              JOIN res_partner p ON upper(regexp_replace(p.vat, '[^0-9A-Za-z]', '', 'g')) IN (v.value, v.bare)
+             WHERE p.vat IS NOT NULL AND p.active AND p.parent_id IS NULL
+             UNION
+            SELECT 'domain', lower(split_part(p.email_normalized, '@', 2)), p.id
+              FROM res_partner p
+             WHERE p.email_normalized IS NOT NULL AND lower(split_part(p.email_normalized, '@', 2)) = ANY(%(domains)s)
+               AND p.active AND p.is_company AND p.parent_id IS NULL
+             UNION
+            SELECT 'domain', d.value, p.id
+              FROM unnest(%(domains)s::varchar[]) d(value)
+              JOIN res_partner p ON p.website ILIKE '%%' || d.value || '%%'
+             WHERE p.active AND p.is_company AND p.parent_id IS NULL
+               AND substring(lower(p.website) FROM '^(?:[a-z]+://)?(?:www\.)?([^/:]+)') = d.value
+             UNION
+            SELECT k.kind, k.value, k.res_id
+              FROM hub_identity k JOIN res_partner p ON p.id = k.res_id
+             WHERE k.entity = 'customer' AND k.company_id = 0 AND p.active
+               AND (k.kind, k.value) IN (SELECT * FROM unnest(%(kinds)s::varchar[], %(values)s::varchar[]))
+            """,
+            {
+                "vats": vats, "bare": [bare[value] for value in vats], "domains": domains,
+                "kinds": [kind for kind, _value in keys], "values": [value for _kind, value in keys],
+            },
+        )
+        ids = defaultdict(set)
+        for kind, value, partner_id in self.env.cr.fetchall():
+            ids[kind, value].add(partner_id)
+        readable = self.env["res.partner"].browse(set().union(*ids.values()) if ids else ())._filtered_access("read")
+        return {key: readable.filtered(lambda p, found=found: p.id in found) for key, found in ids.items()}
+
+    @api.model
+    def _hub_ask_similar(self, items):
+        """Names that look alike go to a person, with both sides."""
+        if not items:
+            return
+        words = {item.message_id: max(identity.name_key(item.values.get("name")).split() or [""], key=len) for item in items}
+        domain = fields.Domain.OR([fields.Domain("name", "ilike", word[: max(4, len(word) - 3)]) for word in set(words.values()) if len(word) > 2])
+        others = self.env["res.partner"].search(
+            fields.Domain(domain) & fields.Domain("is_company", "=", True) & fields.Domain("parent_id", "=", False), limit=2000
+        ) if any(len(word) > 2 for word in words.values()) else self.env["res.partner"]
+        # The same batch may bring two that resemble each other: the second one asks as well.
+        for item in items:
+            name = item.values.get("name") or ""
+            vat = dict(self._hub_keys(item)).get("vat")
+            scored = []
+            for partner in others:
+                other_vat = identity.vat_key(partner.vat, partner.country_id.code)
+                if vat and other_vat and vat != other_vat:
+                    continue
+                score = identity.likeness(name, partner.name)
+                if score >= identity.LIKELY:
+                    scored.append((score, partner))
+            if scored:
+                scored.sort(key=lambda pair: -pair[0])
+                item.problem = Problem(
+                    "possible_duplicate", kind="identity", cause=item.external_id, name=name,
+                    candidates=[partner.id for _score, partner in scored[:5]],
+                    candidate_names=", ".join(f"“{partner.name}”" for _score, partner in scored[:3]),
+                    scores=[round(score, 2) for score, _partner in scored[:5]],
+                )
+
+    @api.model
+    def _hub_write(self, items):
+        # Two messages of one batch can be one customer: the first creates it, the other is linked.
+        first, twins = {}, []
+        for item in items:
+            keys = self._hub_keys(item)
+            same = next((first[key] for key in keys if key in first), None)
+            if item.res_id is None and same is not None:
+                twins.append((item, same))
+                continue
+            for key in keys:
+                first.setdefault(key, item)
+        alone = [item for item in items if all(item is not twin for twin, _same in twins)]
+        prepared = self._hub_prepare(items)
+        for item in alone:
+            if item.res_id is None:
+                prepared[item.message_id] |= {"is_company": True, "company_type": "company"}
+        writable = [item for item in alone if item.open]
+        self._hub_save(writable, prepared)
+        for item, same in twins:
+            item.res_id = same.res_id
+        self._hub_remember([item for item in items if item.res_id and item.open])
+
+    @api.model
+    def _hub_remember(self, items):
+        """Keep the sure keys: a second worker with the same customer meets them and starts again."""
+        rows = sorted({(kind, value, item.res_id) for item in items for kind, value in self._hub_keys(item)})
+        if rows:
+            self.env.cr.execute(
+                """INSERT INTO hub_identity (company_id, entity, kind, value, res_id)
+                   SELECT %s, 'customer', u.* FROM unnest(%s::varchar[], %s::varchar[], %s::int[]) u
+                   ON CONFLICT DO NOTHING""",
+                [COMPANY_KEY, *map(list, zip(*rows, strict=True))],
+            )
+
+    @api.model
+    def _hub_roots(self, model, ids):
+        """Customers whose balance moved when invoices did."""
+        if model == "account.move":
+            return self.env["account.move"].browse(ids).exists().commercial_partner_id.ids
+        if model == "hub.contract":
+            return self.env["hub.contract"].browse(ids).exists().partner_id.commercial_partner_id.ids
+        return []
+
+    @api.model
+    def _hub_compose(self, records, system):
+        return records._hub_balance()

@@ -1,0 +1,1 @@
+from . import entity, vocabulary, mapping, credential, system, process

@@ -1,0 +1,132 @@
+import os
+
+from odoo import api, fields, models, tools
+from odoo.exceptions import UserError, ValidationError
+
+from ...core import envelope
+
+
+class HubCredential(models.Model):
+    _name = "hub.credential"
+    _description = "Credential"
+    _order = "system_id, name"
+
+    system_id = fields.Many2one("hub.system", required=True, ondelete="cascade", index=True)
+    company_ids = fields.Many2many(related="system_id.company_ids")
+    name = fields.Selection(selection="_selection_name", required=True, string="Secret")
+    # Written, never shown: the stored value is the envelope.
+    secret = fields.Char(compute="_compute_secret", inverse="_inverse_secret", string="Value")
+    envelope = fields.Char(readonly=True, groups="base.group_system", copy=False)
+    previous_envelope = fields.Char(readonly=True, groups="base.group_system", copy=False)
+    previous_until = fields.Datetime(
+        readonly=True, copy=False, help="Until then signatures made with the former secret are accepted."
+    )
+    is_set = fields.Boolean(compute="_compute_is_set", string="Stored")
+    changed_at = fields.Datetime(readonly=True, copy=False)
+    expires_at = fields.Datetime()
+
+    _name_unique = models.Constraint("UNIQUE(system_id, name)", "This system already has that secret.")
+
+    @api.model
+    def _selection_name(self):
+        return [
+            ("access_token", self.env._("Access token or API key")),
+            ("refresh_token", self.env._("OAuth refresh token")),
+            ("client_id", self.env._("OAuth client id")),
+            ("client_secret", self.env._("Client secret")),
+            ("webhook_secret", self.env._("Webhook signing secret")),
+        ]
+
+    @api.depends("envelope")
+    def _compute_is_set(self):
+        # Reading the envelope itself is for Settings admins; whether there is one is not a secret.
+        for credential in self.sudo():
+            credential.is_set = bool(credential.envelope)
+
+    def _compute_secret(self):
+        self.secret = False
+
+    def _inverse_secret(self):
+        for credential in self:
+            if credential.secret:
+                credential._store(credential.secret)
+
+    @api.model
+    def _keys(self):
+        """Key versions from Odoo's configuration file or the environment, never from the database.
+
+        :raise UserError: none is configured, or an entry cannot be read.
+        """
+        text = os.environ.get("HUB_KEYS") or tools.config.get("hub_keys")
+        try:
+            keys = envelope.parse_keys(text)
+        except envelope.NoKey as error:
+            raise UserError(self.env._("The encryption keys in Odoo's configuration cannot be read: %s", error)) from error
+        if not keys:
+            raise UserError(
+                self.env._(
+                    "No encryption key is configured, so no secret can be stored. Add a line "
+                    "“hub_keys = 1:<32 random bytes in base64>” to Odoo's configuration file, or set "
+                    "HUB_KEYS in its environment, and restart Odoo."
+                )
+            )
+        return keys
+
+    def _binding(self):
+        """What the envelope is bound to: another system, field or address cannot open it."""
+        return {
+            "system": self.system_id.uuid,
+            "field": self.name,
+            "origins": self.system_id._origins(),
+        }
+
+    def _store(self, secret, keep_previous=False):
+        """Encrypt and keep one secret. ``keep_previous``: the former one is accepted for a day."""
+        self.ensure_one()
+        if len(secret) > 8000 or any(ord(char) < 32 for char in secret.strip()):
+            raise ValidationError(self.env._("A secret is one line of text."))
+        sealed = envelope.seal(secret.strip(), self._keys(), **self._binding())
+        # The envelope is readable by Settings admins only; whoever may write this credential may
+        # replace it, so sudo() widens nothing.
+        vals = {"envelope": sealed, "changed_at": fields.Datetime.now()}
+        if (keep_previous or self.name == "webhook_secret") and self.sudo().envelope:
+            vals |= {
+                "previous_envelope": self.sudo().envelope,
+                "previous_until": fields.Datetime.add(fields.Datetime.now(), days=1),
+            }
+        self.sudo().write(vals)
+        self.system_id._audit("secret", {"secret": self.name})
+
+    @api.model
+    def _read_all(self, system):
+        """Decrypted secrets of one system, for the connection only: ``{name: [current, former]}``.
+
+        :raise UserError: no key is configured, or an envelope was made for another place.
+        """
+        result = {}
+        # The technical user must not read envelopes through any screen or RPC: only here.
+        credentials = self.sudo().search([("system_id", "=", system.id)])
+        if not credentials.filtered("envelope"):
+            return result
+        keys = self._keys()
+        now = fields.Datetime.now()
+        for credential in credentials:
+            if not credential.envelope:
+                continue
+            sealed = [credential.envelope]
+            if credential.previous_envelope and credential.previous_until and credential.previous_until > now:
+                sealed.append(credential.previous_envelope)
+            try:
+                result[credential.name] = [
+                    envelope.open_(text, keys, **credential._binding()) for text in sealed
+                ]
+            except (envelope.NotBound, envelope.NoKey) as error:
+                raise UserError(
+                    self.env._(
+                        "The secret “%(secret)s” of %(system)s cannot be opened: its key is missing or it "
+                        "was stored for another address. Enter it again.",
+                        secret=dict(self._selection_name())[credential.name],
+                        system=system.name,
+                    )
+                ) from error
+        return result

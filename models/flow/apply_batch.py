@@ -1,0 +1,371 @@
+"""One group of messages (same system, same entity) on its way into Odoo. Plain class over an environment."""
+
+import json
+import logging
+import traceback
+from collections import defaultdict
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import psycopg2
+
+from odoo import fields
+from odoo.exceptions import AccessError, MissingError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from ...core import strict_json
+from ...core.item import Item
+from ...core.keys import order_key
+from ...core.mapping import to_canonical
+from ...core.merge import changed_fields, plain
+from ...core.problem import Link, Money, Problem, Term
+from ...core.schema import Ref, Word
+
+_logger = logging.getLogger(__name__)
+
+
+class Wait(NamedTuple):
+    entity: str
+    external_id: str
+    key: int
+
+
+class ApplyBatch:
+    """Decode, map, resolve, check and write; the results are left in ``items`` and ``waits``.
+
+    :param env: environment of the system's technical user.
+    :param rows: claimed messages (dicts) of one system and entity.
+    """
+
+    def __init__(self, env, system_id, entity_id, rows):
+        self.env = env
+        self.rows = rows
+        self.system = env["hub.system"].browse(system_id)
+        self.entity = env["hub.entity"].browse(entity_id)
+        self.env = env(context=dict(env.context, allowed_company_ids=self.system.company_ids.ids))
+        self.model = self.entity.model_name
+        self.items: list[Item] = []
+        self.waits: dict[int, Wait] = {}
+        self.plain: dict[int, dict] = {}
+        self._missing: dict[tuple, int] = {}  # (entity code, external id) -> lane of who asks
+        stream = env["hub.stream"].browse(next((row["stream_id"] for row in rows if row["stream_id"]), ()))
+        self.retry_budget = stream.retry_budget or 12
+        self.process_id = stream.process_id.id
+        self.owner_id = self.system.owner_id.id
+        self.entities = {entity.code: entity for entity in env["hub.entity"].search([])}
+
+    def entity_name(self, code):
+        return self.entities[code].name if code in self.entities else code
+
+    # -- the way -------------------------------------------------------------------------------------
+
+    def run(self):
+        links = self.env["hub.link"]._load(
+            self.env.cr, [(self.system.id, self.entity.id, row["external_id"]) for row in self.rows]
+        )
+        mapping = self.env["hub.mapping"].search([("system_id", "=", self.system.id), ("direction", "=", "in")])
+        self.revision = mapping.filtered(lambda m: m.entity_id == self.entity).revision
+        lines = {m.entity_id.code: by_mapping for m in mapping for by_mapping in [mapping._lines()[m.id]]}
+        for row in self.rows:
+            self.items.append(self._decode(row, links.get((self.system.id, self.entity.id, row["external_id"])), lines))
+        self._resolve_words()
+        self._resolve_references()
+        self._decide_companies()
+        by_company = defaultdict(list)
+        for item in self._open():
+            by_company[item.company_id].append(item)
+        for company_id, items in by_company.items():
+            self._apply(self._handler(company_id), items)
+
+    def _open(self):
+        return [item for item in self.items if item.open and item.message_id not in self.waits]
+
+    def _handler(self, company_id):
+        companies = [company_id] if company_id else []
+        companies += [c for c in self.system.company_ids.ids if c != company_id]
+        return self.env(context=dict(self.env.context, allowed_company_ids=companies))[self.entity.handler]
+
+    def _decode(self, row, link, lines):
+        item = Item(
+            message_id=row["id"], system_id=self.system.id, entity=self.entity.code, external_id=row["external_id"],
+            kind=row["kind"], action=row["action"] or "change", version=row["version"], changed_at=row["changed_at"],
+        )
+        if link:
+            item.link = Link(link["id"], link["res_model"], link["res_id"], link["base"], link["version"])
+            item.res_id = link["res_id"]
+            item.company_id = link["company_id"]
+        if item.action in ("delete", "merge"):
+            item.values = {"merged_into": row["merged_into"]}
+            if not link:
+                item.skip = "not_linked"
+            return item
+        if link and row["version"] and link["version"] and row["version"] < link["version"]:
+            item.skip = "stale"
+            return item
+        if link and link["payload_digest"] == self._seal(row) and not row["decision"]:
+            item.skip = "unchanged"
+            return item
+        try:
+            payload = strict_json.loads(bytes(row["body"] or b""))
+            if not isinstance(payload, dict):
+                raise Problem("bad_json", kind="schema")
+        except strict_json.BadJson as error:
+            item.problem = Problem("bad_json", kind="schema", detail=error.code)
+            return item
+        except Problem as problem:
+            item.problem = problem
+            return item
+        if self.entity.code not in lines:
+            item.problem = Problem("bad_path", kind="schema", path="")
+            return item
+        item.values, problems = to_canonical(lines[self.entity.code], payload, lines)
+        if problems:
+            item.problem = problems[0]
+        item.decision = row["decision"] or {}
+        return item
+
+    def _seal(self, row):
+        """What "nothing has changed" is judged by, before anything is mapped."""
+        return f"{row['payload_digest']}:{self.revision}"
+
+    def _resolve_words(self):
+        """Source words to canonical terms, with the vocabulary read once."""
+        words = self.env["hub.vocabulary.word"]._words_of(self.system)
+        names = {v.code: v.name for v in self.env["hub.vocabulary"].search([])}
+        key_of = self.env["hub.vocabulary.word"]._key
+
+        def resolve(value, item):
+            if isinstance(value, Word):
+                found = words.get((value.vocabulary, key_of(value.text)))
+                if found is None:
+                    if item.problem is None:
+                        item.problem = Problem(
+                            "unknown_term", kind="reference", cause=f"{value.vocabulary}:{key_of(value.text)}", word=value.text,
+                            vocabulary=names.get(value.vocabulary, value.vocabulary), vocabulary_code=value.vocabulary,
+                        )
+                    return None
+                _term_id, code, res_model, res_id = found
+                return Term(code, res_model or None, res_id or None)
+            if isinstance(value, dict):
+                return {key: resolve(entry, item) for key, entry in value.items()}
+            if isinstance(value, list):
+                return [resolve(entry, item) for entry in value]
+            return value
+
+        for item in self.items:
+            item.values = {name: resolve(value, item) for name, value in item.values.items()}
+
+    def _resolve_references(self):
+        """External ids of other records to Odoo ids, with one query for the whole batch."""
+        wanted = set()
+        for item in self._open():
+            for ref in _refs(item.values):
+                if ref.entity in self.entities:
+                    wanted.add((self.system.id, self.entities[ref.entity].id, ref.external_id))
+        links = self.env["hub.link"]._load(self.env.cr, wanted)
+        for item in self._open():
+            self.plain[item.message_id] = plain(_by_external_id(item.values))
+            if item.link:
+                item.changed = changed_fields(item.link.base, self.plain[item.message_id])
+                if not item.changed and not item.decision:
+                    item.skip = "unchanged"
+                    continue
+            else:
+                item.changed = frozenset(item.values)
+            for name, value in list(item.values.items()):
+                if isinstance(value, Ref):
+                    item.values[name] = self._reference(item, value, links)
+                elif isinstance(value, list) and value and isinstance(value[0], Ref):
+                    item.values[name] = [self._reference(item, ref, links) for ref in value]
+
+    def _reference(self, item, ref, links):
+        entity = self.entities.get(ref.entity)
+        link = links.get((self.system.id, entity.id, ref.external_id)) if entity else None
+        if link:
+            return link["res_id"]
+        if item.problem is not None or item.message_id in self.waits:
+            return None
+        if entity.on_missing == "ask":
+            item.problem = Problem(
+                entity.missing_code, kind="reference", cause=f"{ref.entity}:{ref.external_id}", id=ref.external_id,
+                name=item.values.get(f"{ref.entity}_name") or "", entity=entity.name, entity_code=entity.code, system=self.system.name,
+            )
+            return None
+        lane = next(row["lane"] for row in self.rows if row["id"] == item.message_id)
+        self.waits[item.message_id] = Wait(ref.entity, ref.external_id, order_key(self.system.id, ref.entity, ref.external_id))
+        self._missing[ref.entity, ref.external_id] = min(lane, self._missing.get((ref.entity, ref.external_id), lane))
+        return None
+
+    def _decide_companies(self):
+        """Which company each record belongs to; what cannot be decided goes to a person."""
+        served = self.system.company_ids
+        mode = self.entity.company_mode
+        projects = {}
+        if mode == "follow":
+            ids = {item.values.get("project") for item in self._open()} - {None}
+            projects = {p.id: p.company_id.id for p in self.env["project.project"].browse(ids)}
+        for item in self._open():
+            if mode == "shared":
+                item.company_id = None
+            elif mode == "follow":
+                item.company_id = projects.get(item.values.get("project")) or (served.id if len(served) == 1 else None)
+            elif mode == "journal":
+                item.company_id = self.system.journal_id.company_id.id or (served.id if len(served) == 1 else None)
+            elif item.company_id is None:
+                term = item.values.get("selling_company")
+                item.company_id = term.res_id if term else served.id if len(served) == 1 else None
+            if mode != "shared":
+                if not item.company_id:
+                    item.problem = Problem("company_unknown", kind="reference")
+                elif item.company_id not in served.ids:
+                    item.problem = Problem("company_not_served", kind="permission", system=self.system.name)
+
+    # -- writing -------------------------------------------------------------------------------------
+
+    def _apply(self, handler, items):
+        gone = [item for item in items if item.action in ("delete", "merge")]
+        if gone:
+            handler._hub_delete(gone)
+            for item in gone:
+                if item.values.get("merged_into"):
+                    # The survivor's own values are read as well.
+                    self._missing[self.entity.code, item.values["merged_into"]] = 1
+        items = [item for item in items if item.action == "change"]
+        for item in items:
+            if item.decision.get("link") and not item.link:
+                item.res_id = item.decision["link"]
+        handler._hub_check(items)
+        unmatched = [i for i in items if i.open and i.res_id is None and not i.decision.get("create")]
+        if unmatched:
+            handler._hub_match(unmatched)
+        writable = [item for item in items if item.open]
+        if writable:
+            self._write(handler, writable)
+
+    def _write(self, handler, items):
+        """Write a batch; a failing one is halved with savepoints until the poison stands alone."""
+        before = [(item.res_id, item.skip) for item in items]
+        cr = self.env.cr
+        try:
+            with cr.savepoint():
+                handler._hub_write(items)
+                self.env.flush_all()
+            return
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise  # a savepoint keeps the stale snapshot: the whole batch starts again
+        except psycopg2.errors.LockNotAvailable:
+            raise
+        except Exception as error:
+            problem = self._problem_of(error)
+        for item, (res_id, skip) in zip(items, before, strict=True):
+            item.res_id, item.skip, item.audit = res_id, skip, {}
+            item.problem = None
+        if len(items) == 1:
+            items[0].problem = problem
+            return
+        middle = len(items) // 2
+        self._write(handler, items[:middle])
+        self._write(handler, items[middle:])
+
+    def _problem_of(self, error):
+        if isinstance(error, Problem):
+            return error
+        if isinstance(error, AccessError):
+            return Problem("permission", kind="permission", message=str(error.args[0])[:300])
+        if isinstance(error, (UserError, MissingError)):
+            return Problem("odoo_rule", kind="rule", cause=str(error.args[0])[:60], message=str(error.args[0])[:300])
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{place.name}:{place.lineno}"
+        # Class and place only: a database error's text shows the row.
+        _logger.warning("A message cannot be applied: %s in %s", type(error).__name__, where)
+        return Problem("bug", kind="bug", cause=where, type=type(error).__name__, place=where)
+
+    # -- what is kept --------------------------------------------------------------------------------
+
+    def link_row(self, row, item):
+        base = self.plain.get(item.message_id)
+        stamp = {"system": self.system.id, "message": row["id"], "at": fields.Datetime.to_string(datetime.utcnow())}
+        return {
+            "system_id": self.system.id, "entity_id": self.entity.id, "entity": self.entity.code,
+            "external_id": item.external_id, "company_id": item.company_id, "res_model": self.model, "res_id": item.res_id,
+            "base": json.dumps(base) if base is not None else None,
+            "version": item.version,
+            "payload_digest": self._seal(row),
+            "provenance": json.dumps({name: stamp for name in item.changed} if not item.skip else {}),
+        }
+
+    def audit_values(self, item):
+        """What was written: the handler's own account of it, else the incoming values that differ."""
+        if item.audit:
+            return plain(item.audit)
+        base = (item.link.base if item.link else None) or {}
+        now = self.plain.get(item.message_id, {})
+        return {name: [base.get(name), now.get(name)] for name in item.changed}
+
+    def money(self, item):
+        """What a failed or waiting item is worth, in its own and in its company's currency."""
+        empty = {"amount": None, "currency_id": None, "amount_company": None, "company_currency_id": None}
+        worth = item.at_risk or _guess_worth(item.values)
+        company = self.env["res.company"].browse(item.company_id) if item.company_id else self.system.company_ids[:1]
+        if worth is None or not company:
+            return empty
+        currency = self.env["res.currency"].search([("name", "=", worth.currency)], limit=1) if worth.currency else company.currency_id
+        if not currency:
+            return empty
+        in_company = currency._convert(float(worth.amount), company.currency_id, company, fields.Date.today())
+        return {
+            "amount": worth.amount, "currency_id": currency.id, "amount_company": in_company, "company_currency_id": company.currency_id.id,
+        }
+
+    def request_missing(self, cr):
+        """Ask the source for records that others wait for, unless one is already on its way."""
+        if not self._missing:
+            return
+        entries = [
+            (self.entities[code].id, external_id, order_key(self.system.id, code, external_id), lane)
+            for (code, external_id), lane in sorted(self._missing.items())
+        ]
+        cr.execute(
+            """
+            INSERT INTO hub_message (system_id, stream_id, entity_id, external_id, order_key, part, lane, direction, kind,
+                                     action, state)
+            SELECT %s, s.id, u.entity_id, u.external_id, u.order_key, (u.order_key & 63)::smallint, u.lane, 'in', 'notice',
+                   'change', 'received'
+              FROM unnest(%s::int[], %s::varchar[], %s::bigint[], %s::smallint[]) u(entity_id, external_id, order_key, lane)
+              LEFT JOIN hub_stream s ON s.system_id = %s AND s.entity_id = u.entity_id AND s.direction = 'in'
+             WHERE NOT EXISTS (SELECT 1 FROM hub_message m WHERE m.order_key = u.order_key AND m.direction = 'in'
+                                AND m.state IN ('received', 'pending', 'waiting', 'held', 'failed', 'dead'))
+            """,
+            [self.system.id, *map(list, zip(*entries, strict=True)), self.system.id],
+        )
+
+
+def _refs(values):
+    for value in values.values():
+        if isinstance(value, Ref):
+            yield value
+        elif isinstance(value, list):
+            yield from (entry for entry in value if isinstance(entry, Ref))
+
+
+def _by_external_id(value):
+    """Canonical values with references as external ids: what stays equal from day to day."""
+    if isinstance(value, Ref):
+        return value.external_id
+    if isinstance(value, dict):
+        return {key: _by_external_id(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_by_external_id(entry) for entry in value]
+    return value
+
+
+def _guess_worth(values):
+    """Money that a record is about, from its own fields: an amount, or hours at a rate."""
+    amount = values.get("amount")
+    if isinstance(amount, Decimal):
+        return Money(amount, values.get("currency"))
+    hours, rate = values.get("hours"), values.get("billed_rate")
+    if isinstance(hours, Decimal) and isinstance(rate, Decimal):
+        return Money(hours * rate, values.get("currency"))
+    return None

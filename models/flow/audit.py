@@ -1,0 +1,110 @@
+import json
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ...core.keys import digest
+
+
+class HubAudit(models.Model):
+    """What was done, by whom, for which message. Append-only; values stand apart from their digest,
+    so that they can be erased later without the trace of the act (sealing: a later release)."""
+
+    _name = "hub.audit"
+    _description = "Audit"
+    _log_access = False
+    _order = "id desc"
+
+    at = fields.Datetime(readonly=True, string="Time")
+    user_id = fields.Many2one("res.users", readonly=True, ondelete="restrict")
+    action = fields.Char(readonly=True)
+    system_id = fields.Many2one("hub.system", readonly=True, ondelete="restrict")
+    message_id = fields.Many2one("hub.message", readonly=True, ondelete="set null", index="btree_not_null")
+    company_id = fields.Many2one("res.company", readonly=True)
+    res_model = fields.Char(readonly=True)
+    res_id = fields.Many2oneReference(model_field="res_model", readonly=True, string="Record")
+    commitment = fields.Char(readonly=True, help="Digest of the values.")
+    value_ids = fields.One2many("hub.audit.value", "audit_id")
+    sentence = fields.Char(compute="_compute_sentence", string="What Happened")
+
+    _record_index = models.Index("(res_model, res_id)")
+
+    def init(self):
+        self.env.cr.execute(
+            """ALTER TABLE hub_audit ALTER COLUMN at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),
+                   ADD COLUMN IF NOT EXISTS xid xid8 DEFAULT pg_current_xact_id();
+               CREATE INDEX IF NOT EXISTS hub_audit_xid ON hub_audit(xid);"""
+        )
+
+    @api.depends("action")
+    def _compute_sentence(self):
+        labels = {
+            "apply": self.env._("Written into Odoo"),
+            "deliver": self.env._("Sent to the product"),
+            "replay": self.env._("Replayed"),
+            "skip": self.env._("Skipped by a person"),
+            "decide": self.env._("Decided by a person"),
+            "map": self.env._("Word mapped to a term"),
+            "secret": self.env._("Secret stored"),
+            "create": self.env._("System added"),
+            "pause": self.env._("Paused"),
+            "resume": self.env._("Resumed"),
+            "approve": self.env._("Approved"),
+        }
+        for row in self:
+            row.sentence = labels.get(row.action, row.action)
+
+    def write(self, vals):
+        raise UserError(self.env._("The audit is append-only."))
+
+    def unlink(self):
+        raise UserError(self.env._("The audit is append-only."))
+
+    def _append(self, rows, cr=None):
+        """Add rows in two statements.
+
+        :param rows: dicts with action and, where known, system_id, message_id, company_id, res_model,
+            res_id, values (JSON data).
+        """
+        if not rows:
+            return
+        cr = cr or self.env.cr
+        texts = [json.dumps(row.get("values") or {}, default=str, sort_keys=True) for row in rows]
+        cr.execute(
+            """
+            INSERT INTO hub_audit (user_id, action, system_id, message_id, company_id, res_model, res_id, commitment)
+            SELECT %s, * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[], %s::varchar[], %s::int[], %s::varchar[])
+            RETURNING id
+            """,
+            [
+                self.env.uid,
+                [row["action"] for row in rows],
+                [row.get("system_id") for row in rows],
+                [row.get("message_id") for row in rows],
+                [row.get("company_id") for row in rows],
+                [row.get("res_model") for row in rows],
+                [row.get("res_id") for row in rows],
+                [digest(text) for text in texts],
+            ],
+        )
+        ids = [row[0] for row in cr.fetchall()]
+        cr.execute(
+            "INSERT INTO hub_audit_value (audit_id, body) SELECT * FROM unnest(%s::int[], %s::jsonb[])", [ids, texts]
+        )
+
+
+class HubAuditValue(models.Model):
+    """Old and new values of an audit row; financial and personal data, so for auditors only."""
+
+    _name = "hub.audit.value"
+    _description = "Audit Value"
+    _log_access = False
+
+    audit_id = fields.Many2one("hub.audit", required=True, readonly=True, ondelete="cascade", index=True)
+    body = fields.Json(readonly=True)
+
+    def write(self, vals):
+        raise UserError(self.env._("The audit is append-only."))
+
+    def unlink(self):
+        raise UserError(self.env._("The audit is append-only."))

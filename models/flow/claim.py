@@ -1,0 +1,97 @@
+from odoo import models
+
+from .tables import PARTS
+
+# While a message with crashes is in a claim, the batch shrinks until the guilty one stands alone.
+CRASHED_ONCE_BATCH = 32
+CRASHES_UNTIL_DEAD = 3
+
+_COLUMNS = (
+    "id, system_id, stream_id, entity_id, external_id, order_key, kind, action, version, changed_at, "
+    "payload_id, attempts, crashes, decision, merged_into, received_at, lane, reason"
+)
+
+
+class HubClaim(models.AbstractModel):
+    """Which messages a worker may apply now (facts "Claim": partition lock + lateral)."""
+
+    _name = "hub.claim"
+    _description = "Claim of Messages"
+
+    def _lock_parts(self, cr, lane, workers=2):
+        """Lock partitions of a lane that have work. The lock is held until apply commits.
+
+        First statement of its transaction: a serialization failure here is retried at once.
+        """
+        cr.execute(
+            """
+            SELECT part FROM hub_lane l
+             WHERE lane = %s AND EXISTS (
+                   SELECT 1 FROM hub_message m
+                    WHERE m.state = 'pending' AND m.direction = 'in' AND m.lane = l.lane AND m.part = l.part
+                      AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC')
+             ORDER BY random() LIMIT %s
+               FOR NO KEY UPDATE SKIP LOCKED
+            """,
+            [lane, PARTS // workers],
+            log_exceptions=False,
+        )
+        return [row[0] for row in cr.fetchall()]
+
+    def _bury(self, cr, lane, parts):
+        """A run left behind by a dead worker: count it against its messages.
+
+        :return: ids of the messages that are given up, or None if no run was left behind.
+        """
+        cr.execute(
+            "DELETE FROM hub_run WHERE lane = %s AND parts && %s::smallint[] RETURNING message_ids", [lane, parts]
+        )
+        found = [message for row in cr.fetchall() for message in row[0]]
+        if not found:
+            return None
+        cr.execute(
+            """
+            UPDATE hub_message SET crashes = crashes + 1, reason = 'kills_worker'
+             WHERE id = ANY(%s) AND state = 'pending' RETURNING id, crashes
+            """,
+            [found],
+        )
+        return [message for message, crashes in cr.fetchall() if crashes >= CRASHES_UNTIL_DEAD]
+
+    def _claim(self, cr, lane, parts, limit):
+        """Lock and read messages that are due, with what blocks them.
+
+        A record (full snapshot) is blocked only by an earlier open event of the same record; an event
+        by anything earlier that is open.
+
+        :return: list of dicts in the order of arrival.
+        """
+        cr.execute(
+            f"""
+            WITH c AS MATERIALIZED (
+                SELECT x.* FROM unnest(%s::smallint[]) p(part)
+                 CROSS JOIN LATERAL (
+                       SELECT {_COLUMNS} FROM hub_message
+                        WHERE state = 'pending' AND direction = 'in' AND lane = %s AND part = p.part
+                          AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
+                        ORDER BY next_attempt_at, id LIMIT %s
+                          FOR NO KEY UPDATE SKIP LOCKED) x)
+            SELECT c.*, q.digest AS payload_digest, q.body,
+                   EXISTS (SELECT 1 FROM hub_message e
+                            WHERE e.order_key = c.order_key AND e.id < c.id AND e.direction = 'in'
+                              AND e.state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead')
+                              AND (e.kind = 'event' OR c.kind = 'event')
+                              AND e.id NOT IN (SELECT id FROM c)) AS blocked
+              FROM c LEFT JOIN hub_payload q ON q.id = c.payload_id
+             ORDER BY c.id
+            """,
+            [parts, lane, max(1, -(-limit // len(parts)))],
+            log_exceptions=False,
+        )
+        rows = cr.dictfetchall()
+        twice = [row for row in rows if row["crashes"] >= 2]
+        if twice:
+            return twice[:1]
+        if any(row["crashes"] for row in rows):
+            return rows[:CRASHED_ONCE_BATCH]
+        return rows

@@ -1,0 +1,172 @@
+import time
+from collections import defaultdict
+
+from odoo import api, models
+
+from ...core import strict_json
+from ...core.keys import digest, idempotency_key, order_key
+from ...core.mapping import to_external
+from ...core.merge import plain
+from .apply import CONCURRENCY
+from .context import HUB_CONTEXT
+from .cursors import business_cursor
+
+BATCH = 500
+
+
+class HubCompose(models.AbstractModel):
+    """Compose: marked records become outbound messages with today's values; only what is mapped
+    leaves, and only if it differs from what was sent last."""
+
+    _name = "hub.compose"
+    _description = "Compose Outbound Messages"
+
+    def _slice(self):
+        """Compose for one batch of marks.
+
+        :return: number of marks handled.
+        """
+        with business_cursor(self.env) as cr:
+            try:
+                cr.execute(
+                    "SELECT id, model, res_id FROM hub_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+                    [BATCH], log_exceptions=False,
+                )
+                marks = cr.fetchall()
+                if not marks:
+                    return 0
+                changed = defaultdict(set)
+                for _id, model, res_id in marks:
+                    changed[model].add(res_id)
+                self._compose(cr, changed)
+                cr.execute("DELETE FROM hub_outbox WHERE id = ANY(%s)", [[mark[0] for mark in marks]])
+                cr.hub_commit()
+            except CONCURRENCY:
+                cr.rollback()
+                return 1
+            return len(marks)
+
+    def _compose(self, cr, changed):
+        cr.execute(
+            """
+            SELECT s.id, y.user_id FROM hub_stream s JOIN hub_system y ON y.id = s.system_id JOIN hub_process p ON p.id = s.process_id
+             WHERE s.direction = 'out' AND s.active AND y.active AND y.state <> 'draft' AND p.active
+             ORDER BY s.sequence, s.id
+            """
+        )
+        for stream_id, user_id in cr.fetchall():
+            env = api.Environment(cr, user_id, dict(HUB_CONTEXT))
+            self._compose_stream(env, env["hub.stream"].browse(stream_id), changed)
+
+    def _compose_stream(self, env, stream, changed):
+        """Messages of one outbound stream for everything that changed."""
+        system = stream.system_id
+        env = env(context=dict(env.context, allowed_company_ids=system.company_ids.ids))
+        entity = stream.entity_id
+        handler = env[entity.handler]
+        roots = set()
+        for model, ids in changed.items():
+            roots.update(ids if model == entity.model_name else handler._hub_roots(model, sorted(ids)))
+        if not roots:
+            return 0
+        env.cr.execute(
+            """SELECT DISTINCT ON (res_id) res_id, external_id, id, sent FROM hub_link
+                WHERE system_id = %s AND entity_id = %s AND res_model = %s AND res_id = ANY(%s) ORDER BY res_id, id DESC""",
+            [system.id, entity.id, entity.model_name, list(roots)],
+        )
+        links = {row[0]: row[1:] for row in env.cr.fetchall()}
+        if not stream.create_missing:
+            roots &= set(links)
+        records = env[entity.model_name].browse(sorted(roots)).exists()
+        records = records.filtered(lambda r: "company_id" not in r or not r.company_id or r.company_id in system.company_ids)
+        mapping = env["hub.mapping"].search(
+            [("system_id", "=", system.id), ("entity_id", "=", entity.id), ("direction", "=", "out")]
+        )
+        if not records or not mapping:
+            return 0
+        lines = mapping._lines()[mapping.id]
+        rows = []
+        for res_id, values in handler._hub_compose(records, system).items():
+            external_id, _link_id, sent = links.get(res_id, (None, None, None))
+            # Decimals and dates stay exact, as text; the connector's product decides their form.
+            content = plain(to_external(lines, values))
+            if sent is not None and digest(content) == digest(sent):
+                continue
+            record_key = f"{entity.model_name},{res_id}"
+            rows.append(
+                {
+                    "external_id": external_id,
+                    "res_id": res_id,
+                    "key": order_key(system.id, entity.code, record_key, "out"),
+                    "body": strict_json.dumps(content),
+                    "content": content,
+                    "company_id": env[entity.model_name].browse(res_id).company_id.id or None
+                    if "company_id" in env[entity.model_name]._fields else None,
+                }
+            )
+        self._store(env, stream, rows)
+        return len(rows)
+
+    def _store(self, env, stream, rows):
+        """Store outbound messages; an older one that has not been sent is superseded by today's values."""
+        if not rows:
+            return
+        keys = [row["key"] for row in rows]
+        env.cr.execute(
+            """
+            SELECT DISTINCT ON (m.order_key) m.order_key, q.digest FROM hub_message m JOIN hub_payload q ON q.id = m.payload_id
+             WHERE m.order_key = ANY(%s) AND m.direction = 'out' AND m.state IN ('pending', 'held', 'sending', 'failed', 'dead')
+             ORDER BY m.order_key, m.id DESC
+            """,
+            [keys],
+        )
+        on_its_way = dict(env.cr.fetchall())
+        rows = [row for row in rows if on_its_way.get(row["key"]) != digest(row["body"].decode())]
+        if not rows:
+            return
+        env.cr.execute(
+            """
+            UPDATE hub_message SET state = 'skipped', reason = 'superseded', done_at = clock_timestamp() AT TIME ZONE 'UTC'
+             WHERE order_key = ANY(%s) AND direction = 'out' AND state IN ('pending', 'held', 'failed', 'dead') RETURNING id
+            """,
+            [[row["key"] for row in rows]],
+        )
+        env["hub.exception"]._close(env.cr, [row[0] for row in env.cr.fetchall()], "superseded")
+        database = env["ir.config_parameter"].sudo().get_param("database.uuid")  # names this database; no secret
+        # The same value sent again later is another delivery; a repeat of this one keeps its stored key.
+        moment = time.time_ns()
+        env.cr.execute(
+            """
+            WITH u AS (
+                SELECT * FROM unnest(%(external)s::varchar[], %(res)s::int[], %(order)s::bigint[], %(body)s::bytea[], %(digest)s::varchar[],
+                                     %(company)s::int[], %(idem)s::varchar[]) u(external_id, res_id, order_key, body, digest, company_id, idem)
+            ), body AS (
+                INSERT INTO hub_payload (system_id, digest, body) SELECT %(system)s, digest, body FROM u RETURNING id, digest
+            )
+            INSERT INTO hub_message (system_id, stream_id, entity_id, external_id, order_key, part, lane, direction, kind, action,
+                                     res_model, res_id, company_id, payload_id, state, idempotency_key)
+            SELECT %(system)s, %(stream)s, %(entity)s, u.external_id, u.order_key, (u.order_key & 63)::smallint, %(lane)s, 'out', 'snapshot',
+                   CASE WHEN u.external_id IS NULL THEN 'create' ELSE 'update' END, %(model)s, u.res_id, u.company_id,
+                   (SELECT min(body.id) FROM body WHERE body.digest = u.digest), 'pending', u.idem
+              FROM u
+            """,
+            {
+                "system": stream.system_id.id, "stream": stream.id, "entity": stream.entity_id.id, "lane": int(stream.lane),
+                "model": stream.entity_id.model_name,
+                "external": [row["external_id"] for row in rows],
+                "res": [row["res_id"] for row in rows],
+                "order": [row["key"] for row in rows],
+                "body": [row["body"] for row in rows],
+                "digest": [digest(row["body"].decode()) for row in rows],
+                "company": [row["company_id"] for row in rows],
+                "idem": [
+                    idempotency_key(database, stream.id, str(row["res_id"]), f"{digest(row['content'])}:{moment}") for row in rows
+                ],
+            },
+        )
+
+    def _mark_all(self, model, ids):
+        """Mark records whose outbound values change with time alone (overdue amounts)."""
+        self.env.cr.execute(
+            "INSERT INTO hub_outbox (model, res_id) SELECT %s, id FROM unnest(%s::int[]) id", [model, list(ids)]
+        )

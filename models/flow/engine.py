@@ -1,0 +1,176 @@
+import logging
+import os
+import time
+
+from odoo import api, models
+
+from .cursors import short_cursor
+
+_logger = logging.getLogger(__name__)
+
+RUN_SECONDS = 8.0  # a drainer's run; the cron's own limit is 10 s
+LINGER = 2.0  # seconds that a drainer stays awake after the last message
+ALIVE = 3  # seconds that a sign of life counts
+SLICE = {0: 100, 1: 200, 2: 200}  # messages a slice, by lane
+WAKE_EVERY = 0.2
+
+_last_wake = {}
+
+
+class HubEngine(models.AbstractModel):
+    """The drainers: identical jobs, each serving all lanes, the most urgent first."""
+
+    _name = "hub.engine"
+    _description = "Engine"
+
+    def _drain(self):
+        """Work until there is nothing to do, or the run is over. Called by the drainer crons.
+
+        Never raises: a cron that fails is switched off by Odoo.
+        """
+        name = f"{self.env.context.get('cron_id', 0)}"
+        started = time.monotonic()
+        last_work = started
+        last_sign = last_chores = 0.0
+        more = False
+        while True:
+            now = time.monotonic()
+            if now - last_sign > 1:
+                self._sign(name, ALIVE)
+                last_sign = now
+            if self._paused():
+                break
+            # What this transaction has cached may be old: others change systems, streams and words.
+            self.env.cr.commit()
+            self.env.invalidate_all()
+            try:
+                if now - last_chores > 15:
+                    self._chores()
+                    last_chores = now
+                worked = self._once()
+            except Exception as error:
+                # Class only; a broken slice must not stop the others or switch the cron off.
+                _logger.exception("A slice of the drainer failed: %s", type(error).__name__)
+                self.env.cr.rollback()
+                worked = 0
+                time.sleep(0.5)
+            if worked:
+                last_work = time.monotonic()
+            if time.monotonic() - started > RUN_SECONDS:
+                more = True
+                break
+            if time.monotonic() - last_work > LINGER:
+                break
+            if not worked:
+                time.sleep(0.05)
+        self._sign(name, 0)
+        # Between the last look and the sign-off a door may have trusted us: look once more.
+        if not more and not self._paused():
+            more = bool(self._once())
+        if more and self._has_work():
+            self.env["ir.cron"].browse(self.env.context.get("cron_id") or ())._trigger()
+
+    def _once(self):
+        """One slice of the most urgent work.
+
+        :return: truthy if there was something to do.
+        """
+        env = self.env
+        for lane in (0, 1, 2):
+            done = env["hub.apply"]._slice(lane, SLICE[lane])
+            if done:
+                return done
+            if lane == 0:
+                done = env["hub.fetch"]._slice() or env["hub.compose"]._slice() or env["hub.deliver"]._slice()
+                if done:
+                    return done
+        return env["hub.poll"]._slice()
+
+    def _has_work(self):
+        """Whether anything is due now or within the time that a drainer stays awake."""
+        self.env.cr.execute(
+            """
+            SELECT EXISTS (SELECT 1 FROM hub_outbox)
+                OR EXISTS (SELECT 1 FROM hub_message WHERE state IN ('received', 'pending', 'sending')
+                              AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC' + interval '5 seconds')
+                OR EXISTS (SELECT 1 FROM hub_cursor c JOIN hub_stream s ON s.id = c.stream_id JOIN hub_system y ON y.id = s.system_id
+                            WHERE s.active AND s.poll AND s.direction = 'in' AND y.active AND y.state = 'connected' AND NOT coalesce(y.paused, FALSE)
+                              AND c.next_poll_at <= clock_timestamp() AT TIME ZONE 'UTC' + interval '5 seconds')
+            """
+        )
+        return self.env.cr.fetchone()[0]
+
+    def _chores(self):
+        """Every quarter of a minute: nothing waits for a signal alone."""
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """UPDATE hub_message SET state = 'pending', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                    WHERE state = 'waiting' AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'"""
+            )
+        self.env["hub.issue"]._refresh()
+        self.env["hub.alert"]._send()
+
+    def _paused(self):
+        """"Pause the hub" makes drainers return at once, so that modules can be installed."""
+        with short_cursor(self.env) as cr:
+            cr.execute("SELECT value FROM ir_config_parameter WHERE key = 'lead_to_cash_hub.paused'")
+            row = cr.fetchone()
+        return bool(row and row[0] in ("1", "True", "true"))
+
+    def _sign(self, name, seconds):
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """INSERT INTO hub_drainer (name, alive_until, reported_at)
+                   VALUES (%s, clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second', clock_timestamp() AT TIME ZONE 'UTC')
+                   ON CONFLICT (name) DO UPDATE SET alive_until = EXCLUDED.alive_until, reported_at = EXCLUDED.reported_at""",
+                [name, seconds],
+            )
+
+    def _wake(self):
+        """Wake a drainer, if none is awake. Call it after the message was committed.
+
+        Whether one is awake is read in a new transaction; only the waking itself is limited to once
+        in 200 ms a process, because each opens a connection.
+        """
+        with short_cursor(self.env) as cr:
+            cr.execute("SELECT 1 FROM hub_drainer WHERE alive_until > clock_timestamp() AT TIME ZONE 'UTC' LIMIT 1")
+            if cr.fetchone():
+                return
+            key = (cr.dbname, os.getpid())
+            now = time.monotonic()
+            if now - _last_wake.get(key, -1.0) < WAKE_EVERY:
+                return
+            _last_wake[key] = now
+            # A door has no user; waking the drainer is all that it may do with the scheduler.
+            env = api.Environment(cr, api.SUPERUSER_ID, {})
+            env.ref("lead_to_cash_hub.cron_drainer_1")._trigger()
+
+    def _wake_after_commit(self):
+        """The same for a person's action: when it is committed."""
+        self.env.cr.postcommit.add(self.env["hub.engine"]._wake)
+
+    def _health(self):
+        """Whether the engine works.
+
+        :return: dict for ``/hub/health``: ``ok``, seconds since a drainer reported, age of the oldest
+            message that is due, database is neutralized or not.
+        """
+        self.env.cr.execute(
+            """
+            SELECT extract(epoch FROM (clock_timestamp() AT TIME ZONE 'UTC') - max(reported_at)) FROM hub_drainer
+            """
+        )
+        silent = self.env.cr.fetchone()[0]
+        self.env.cr.execute(
+            """SELECT coalesce(extract(epoch FROM (clock_timestamp() AT TIME ZONE 'UTC') - min(next_attempt_at)), 0)
+                 FROM hub_message WHERE state IN ('received', 'pending', 'sending')
+                  AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'"""
+        )
+        overdue = float(self.env.cr.fetchone()[0])
+        paused = self._paused()
+        return {
+            "ok": silent is not None and silent < 90 and not paused,
+            "drainer_silent_seconds": None if silent is None else round(float(silent), 1),
+            "oldest_due_seconds": round(overdue, 1),
+            "paused": paused,
+        }

@@ -1,0 +1,156 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ...core.keys import order_key
+
+
+class HubRecord(models.Model):
+    """An Odoo record known to the hub, with the provenance of each field."""
+
+    _name = "hub.record"
+    _description = "Record"
+    _log_access = False
+
+    res_model = fields.Char(required=True, readonly=True)
+    res_id = fields.Many2oneReference(model_field="res_model", required=True, readonly=True)
+    entity_id = fields.Many2one("hub.entity", readonly=True, ondelete="cascade")
+    company_id = fields.Many2one("res.company", readonly=True)
+    provenance = fields.Json(readonly=True, help="Field → system, message and time of its last value.")
+    link_ids = fields.One2many("hub.link", "record_id")
+
+    _record_unique = models.UniqueIndex("(res_model, res_id)")
+
+
+class HubLink(models.Model):
+    """The id of an Odoo record in one system, with the last values both sides agreed on."""
+
+    _name = "hub.link"
+    _description = "Link"
+    _log_access = False
+    _order = "id desc"
+    _rec_name = "external_id"
+
+    system_id = fields.Many2one("hub.system", required=True, readonly=True, ondelete="restrict", index=True)
+    entity_id = fields.Many2one("hub.entity", required=True, readonly=True, ondelete="restrict")
+    record_id = fields.Many2one("hub.record", readonly=True, ondelete="cascade", index=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    external_id = fields.Char(required=True, readonly=True)
+    res_model = fields.Char(required=True, readonly=True)
+    res_id = fields.Many2oneReference(model_field="res_model", required=True, readonly=True, string="Odoo Record")
+    record_name = fields.Char(compute="_compute_record_name")
+    base = fields.Json(readonly=True, groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor")
+    sent = fields.Json(readonly=True, groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor")
+    version = fields.Char(readonly=True)
+    linked_at = fields.Datetime(readonly=True)
+    synced_at = fields.Datetime(readonly=True)
+
+    _external_unique = models.UniqueIndex("(system_id, entity_id, external_id)")
+    _record_index = models.Index("(res_model, res_id)")
+
+    def init(self):
+        self.env.cr.execute(
+            """
+            ALTER TABLE hub_link ADD COLUMN IF NOT EXISTS order_key bigint,
+                ADD COLUMN IF NOT EXISTS payload_digest varchar,
+                ALTER COLUMN linked_at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC');
+            CREATE INDEX IF NOT EXISTS hub_link_order_key ON hub_link(order_key);
+            """
+        )
+
+    @api.depends("res_model", "res_id")
+    def _compute_record_name(self):
+        """Names under the reader's own rights, with one read a model."""
+        for link in self:
+            link.record_name = False
+        for model, links in self.grouped("res_model").items():
+            if model not in self.env:
+                continue
+            records = self.env[model].browse(links.mapped("res_id")).exists()._filtered_access("read")
+            names = {record.id: record.display_name for record in records}
+            for link in links:
+                link.record_name = names.get(link.res_id)
+
+    def write(self, vals):
+        raise UserError(self.env._("Links are not edited: link or unlink the record from its exception or form."))
+
+    def action_open_record(self):
+        self.ensure_one()
+        return {"type": "ir.actions.act_window", "res_model": self.res_model, "res_id": self.res_id, "views": [[False, "form"]]}
+
+    # -- the engine's own ------------------------------------------------------------------------
+
+    def _load(self, cr, keys):
+        """Links by (system, entity, external id), in one query.
+
+        :param keys: iterable of ``(system_id, entity_id, external_id)``.
+        :return: ``{key: {id, res_model, res_id, base, version, payload_digest, company_id}}``.
+        """
+        keys = sorted(set(keys))
+        if not keys:
+            return {}
+        cr.execute(
+            """
+            SELECT l.system_id, l.entity_id, l.external_id, l.id, l.res_model, l.res_id, l.base, l.version,
+                   l.payload_digest, l.company_id
+              FROM unnest(%s::int[], %s::int[], %s::varchar[]) k(system_id, entity_id, external_id)
+              JOIN hub_link l USING (system_id, entity_id, external_id)
+            """,
+            [[k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys]],
+        )
+        names = ("id", "res_model", "res_id", "base", "version", "payload_digest", "company_id")
+        return {row[:3]: dict(zip(names, row[3:], strict=True)) for row in cr.fetchall()}
+
+    def _store(self, cr, rows):
+        """Insert or renew links in one statement, their records too.
+
+        :param rows: dicts with system_id, entity_id, entity (code), external_id, company_id, res_model,
+            res_id, base (JSON text), version, payload_digest, provenance (JSON text).
+        """
+        if not rows:
+            return
+        records = {(row["res_model"], row["res_id"]): row for row in rows}
+        cr.execute(
+            """
+            INSERT INTO hub_record AS r (res_model, res_id, entity_id, company_id, provenance)
+            SELECT * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[], %s::jsonb[])
+            ON CONFLICT (res_model, res_id) DO UPDATE
+               SET provenance = coalesce(r.provenance, '{}'::jsonb) || EXCLUDED.provenance
+            RETURNING res_model, res_id, id
+            """,
+            [
+                [key[0] for key in records],
+                [key[1] for key in records],
+                [row["entity_id"] for row in records.values()],
+                [row["company_id"] for row in records.values()],
+                [row.get("provenance") or "{}" for row in records.values()],
+            ],
+        )
+        record_ids = {row[:2]: row[2] for row in cr.fetchall()}
+        rows = list({(row["system_id"], row["entity_id"], row["external_id"]): row for row in rows}.values())
+        cr.execute(
+            """
+            INSERT INTO hub_link AS l (system_id, entity_id, record_id, company_id, external_id, res_model, res_id,
+                                       base, version, payload_digest, order_key, synced_at)
+            SELECT u.*, clock_timestamp() AT TIME ZONE 'UTC'
+              FROM unnest(%s::int[], %s::int[], %s::int[], %s::int[], %s::varchar[], %s::varchar[], %s::int[],
+                          %s::jsonb[], %s::varchar[], %s::varchar[], %s::bigint[]) u
+            ON CONFLICT (system_id, entity_id, external_id) DO UPDATE
+               SET res_model = EXCLUDED.res_model, res_id = EXCLUDED.res_id, record_id = EXCLUDED.record_id,
+                   base = coalesce(EXCLUDED.base, l.base), version = coalesce(EXCLUDED.version, l.version),
+                   company_id = coalesce(EXCLUDED.company_id, l.company_id),
+                   payload_digest = EXCLUDED.payload_digest, synced_at = EXCLUDED.synced_at
+            """,
+            [
+                [row["system_id"] for row in rows],
+                [row["entity_id"] for row in rows],
+                [record_ids[row["res_model"], row["res_id"]] for row in rows],
+                [row["company_id"] for row in rows],
+                [row["external_id"] for row in rows],
+                [row["res_model"] for row in rows],
+                [row["res_id"] for row in rows],
+                [row.get("base") for row in rows],
+                [row.get("version") for row in rows],
+                [row.get("payload_digest") for row in rows],
+                [order_key(row["system_id"], row["entity"], row["external_id"]) for row in rows],
+            ],
+        )

@@ -1,0 +1,185 @@
+import json
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+STATES = [
+    ("received", "Received"),
+    ("pending", "Pending"),
+    ("waiting", "Waiting for another record"),
+    ("held", "Held for approval"),
+    ("sending", "Sending"),
+    ("done", "Done"),
+    ("skipped", "Skipped"),
+    ("failed", "Failed"),
+    ("dead", "Given up"),
+]
+OPEN_STATES = ("received", "pending", "waiting", "held", "sending", "failed", "dead")
+LANES = [(0, "Real time"), (1, "Near real time"), (2, "Batch")]
+
+
+class HubMessage(models.Model):
+    """One thing received or to send. Written by the engine in SQL; never edited by a person."""
+
+    _name = "hub.message"
+    _description = "Message"
+    _order = "id desc"
+    _log_access = False
+    _rec_name = "external_id"
+
+    system_id = fields.Many2one("hub.system", readonly=True, ondelete="restrict", index=True)
+    stream_id = fields.Many2one("hub.stream", readonly=True, ondelete="set null", index="btree_not_null")
+    entity_id = fields.Many2one("hub.entity", readonly=True, ondelete="restrict")
+    company_id = fields.Many2one("res.company", readonly=True)
+    direction = fields.Selection([("in", "In"), ("out", "Out")], required=True, readonly=True)
+    kind = fields.Selection(
+        [("notice", "Notice"), ("snapshot", "Record"), ("event", "Event")], required=True, readonly=True
+    )
+    action = fields.Char(readonly=True)
+    external_id = fields.Char(readonly=True, index=True)
+    merged_into = fields.Char(readonly=True)
+    res_model = fields.Char(readonly=True)
+    res_id = fields.Many2oneReference(model_field="res_model", readonly=True, string="Odoo Record")
+    state = fields.Selection(STATES, required=True, readonly=True)
+    reason = fields.Char(readonly=True, help="Why it was skipped, waits or failed, as a machine word.")
+    params = fields.Json(readonly=True)
+    explanation = fields.Char(compute="_compute_explanation")
+    version = fields.Char(readonly=True)
+    changed_at = fields.Datetime(readonly=True, string="Changed at Source")
+    received_at = fields.Datetime(readonly=True)
+    done_at = fields.Datetime(readonly=True)
+    next_attempt_at = fields.Datetime(readonly=True)
+    attempts = fields.Integer(readonly=True)
+    crashes = fields.Integer(readonly=True)
+    amount = fields.Float(readonly=True, digits=(16, 4), help="Money that this message is about, in its currency.")
+    amount_company = fields.Float(readonly=True, digits=(16, 4))
+    decision = fields.Json(readonly=True, help="What a person decided about this message.")
+    payload_id = fields.Many2one("hub.payload", readonly=True, ondelete="set null", groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor")
+    exception_ids = fields.One2many("hub.exception", "message_id", string="Exceptions")
+    attempt_ids = fields.One2many("hub.attempt", "message_id", string="Attempts")
+
+    def init(self):
+        """Columns that only SQL uses, and the indexes of facts "Claim": flat in the backlog's size."""
+        self.env.cr.execute(
+            """
+            ALTER TABLE hub_message
+                ADD COLUMN IF NOT EXISTS order_key bigint,
+                ADD COLUMN IF NOT EXISTS part smallint,
+                ADD COLUMN IF NOT EXISTS lane smallint DEFAULT 0,
+                ADD COLUMN IF NOT EXISTS wait_key bigint,
+                ADD COLUMN IF NOT EXISTS idempotency_key varchar,
+                ADD COLUMN IF NOT EXISTS attempt_token varchar,
+                ALTER COLUMN received_at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),
+                ALTER COLUMN next_attempt_at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),
+                ALTER COLUMN attempts SET DEFAULT 0,
+                ALTER COLUMN crashes SET DEFAULT 0;
+            ALTER TABLE hub_message SET (fillfactor=80, autovacuum_vacuum_scale_factor=0.01);
+            CREATE INDEX IF NOT EXISTS hub_message_ready ON hub_message(lane, part, next_attempt_at, id)
+                WHERE state = 'pending' AND direction = 'in';
+            CREATE INDEX IF NOT EXISTS hub_message_fetch ON hub_message(next_attempt_at, id)
+                WHERE state = 'received';
+            CREATE INDEX IF NOT EXISTS hub_message_deliver ON hub_message(next_attempt_at, id)
+                WHERE state IN ('pending', 'sending') AND direction = 'out';
+            CREATE INDEX IF NOT EXISTS hub_message_open ON hub_message(order_key, id)
+                WHERE state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead');
+            CREATE INDEX IF NOT EXISTS hub_message_wait ON hub_message(wait_key) WHERE state = 'waiting';
+            CREATE INDEX IF NOT EXISTS hub_message_later ON hub_message(next_attempt_at) WHERE state = 'waiting';
+            CREATE INDEX IF NOT EXISTS hub_message_record ON hub_message(res_model, res_id) WHERE res_id IS NOT NULL;
+            CREATE UNIQUE INDEX IF NOT EXISTS hub_message_one_sending ON hub_message(order_key)
+                WHERE state = 'sending';
+            """
+        )
+
+    @api.depends("state", "reason", "params")
+    def _compute_explanation(self):
+        sentences = self.env["hub.sentence"]
+        for message in self:
+            message.explanation = (
+                sentences._sentence(message.reason, message.params or {}) if message.reason else False
+            )
+
+    @api.depends("entity_id", "external_id")
+    def _compute_display_name(self):
+        for message in self:
+            message.display_name = f"{message.entity_id.name or ''} {message.external_id or ''}".strip()
+
+    def write(self, vals):
+        raise UserError(self.env._("Messages are not edited. Decide on their exception instead."))
+
+    def unlink(self):
+        raise UserError(self.env._("Messages are kept as long as the retention says; they are not deleted by hand."))
+
+    # -- what a person may do ----------------------------------------------------------------------
+
+    def _require_resolver(self):
+        if not self.env.user.has_group("lead_to_cash_hub.group_hub_resolver"):
+            raise AccessError(self.env._("Ask a user with the right “Resolver” of the Lead-to-Cash Hub."))
+        self.check_access("read")
+
+    def action_replay(self):
+        """Try these again now. Done ones are applied again too; what would change nothing is skipped."""
+        self._require_resolver()
+        self._replay(self.env._("Replayed by hand"))
+        return True
+
+    def _replay(self, why):
+        """Bring messages back into the flow with a clean count of tries, and say who did it.
+
+        Undelivered and failed outbound messages keep their key, so the product recognises a repeat.
+        """
+        self.env["hub.audit"]._append(
+            [
+                {"action": "replay", "message_id": message.id, "system_id": message.system_id.id, "values": {"why": why}}
+                for message in self
+            ]
+        )
+        self.env.cr.execute(
+            """
+            UPDATE hub_message
+               SET state = CASE WHEN payload_id IS NULL OR (kind = 'notice' AND direction = 'in')
+                                THEN 'received' ELSE 'pending' END,
+                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC',
+                   attempts = 0, crashes = 0, reason = NULL, params = NULL, wait_key = NULL
+             WHERE id = ANY(%s) AND state IN ('failed', 'dead', 'waiting', 'skipped', 'done', 'held')
+            """,
+            [self.ids],
+        )
+        self.invalidate_recordset()
+        self.env["hub.engine"]._wake_after_commit()
+
+    def _decide(self, decision):
+        """Keep what a person decided; the payload itself is never changed."""
+        decision = decision | {"by": self.env.uid, "at": fields.Datetime.now().isoformat()}
+        self.env.cr.execute(
+            "UPDATE hub_message SET decision = coalesce(decision, '{}'::jsonb) || %s::jsonb WHERE id = ANY(%s)",
+            [json.dumps(decision), self.ids],
+        )
+        self.invalidate_recordset()
+
+    def _skip(self, why):
+        """Leave these for good; their exceptions are closed with the reason."""
+        self.env["hub.audit"]._append(
+            [
+                {"action": "skip", "message_id": message.id, "system_id": message.system_id.id, "values": {"why": why}}
+                for message in self
+            ]
+        )
+        self.env.cr.execute(
+            """
+            UPDATE hub_message
+               SET state = 'skipped', reason = 'by_person', params = jsonb_build_object('why', %s, 'who', %s),
+                   done_at = clock_timestamp() AT TIME ZONE 'UTC'
+             WHERE id = ANY(%s) AND state IN ('failed', 'dead', 'waiting', 'received', 'pending', 'held')
+            """,
+            [why, self.env.user.name, self.ids],
+        )
+        self.env["hub.exception"]._close(self.env.cr, self.ids, "by_person")
+        self.env["hub.exception"].invalidate_model()
+        self.invalidate_recordset()
+        self.env["hub.engine"]._wake_after_commit()
+
+    def action_open_record(self):
+        self.ensure_one()
+        if not self.res_id or self.res_model not in self.env:
+            raise UserError(self.env._("There is no Odoo record yet."))
+        return {"type": "ir.actions.act_window", "res_model": self.res_model, "res_id": self.res_id, "views": [[False, "form"]]}

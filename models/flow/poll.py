@@ -1,0 +1,109 @@
+import json
+import logging
+from datetime import UTC, datetime
+
+from odoo import models
+from odoo.exceptions import UserError
+
+from ...connectors.errors import ConnectorError
+from ...core import retry
+from .cursors import short_cursor
+from .receive import Incoming
+
+_logger = logging.getLogger(__name__)
+
+LEASE = 180
+
+
+class HubPoll(models.AbstractModel):
+    """Poll: changes since the cursor, page by page; the page and the new cursor are one commit."""
+
+    _name = "hub.poll"
+    _description = "Poll Streams"
+
+    def _lease(self):
+        """Take the stream that has been due longest.
+
+        :return: ``(stream id, position, failures)`` or None.
+        """
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """
+                UPDATE hub_cursor SET lease_until = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
+                 WHERE id = (
+                       SELECT c.id FROM hub_cursor c
+                         JOIN hub_stream s ON s.id = c.stream_id
+                         JOIN hub_system y ON y.id = s.system_id
+                         JOIN hub_process p ON p.id = s.process_id
+                         JOIN hub_entity e ON e.id = s.entity_id
+                         LEFT JOIN hub_circuit k ON k.system_id = y.id
+                        WHERE s.active AND s.poll AND s.direction = 'in' AND y.active AND y.state = 'connected' AND p.active
+                          AND NOT coalesce(s.paused OR y.paused OR p.paused, FALSE)
+                          AND c.next_poll_at <= clock_timestamp() AT TIME ZONE 'UTC'
+                          AND coalesce(c.lease_until, '-infinity') <= clock_timestamp() AT TIME ZONE 'UTC'
+                          AND NOT coalesce(k.state = 'open' AND k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
+                        ORDER BY c.next_poll_at, e.sequence LIMIT 1
+                          FOR NO KEY UPDATE OF c SKIP LOCKED)
+                RETURNING stream_id, position, failures
+                """,
+                [LEASE],
+            )
+            return cr.fetchone()
+
+    def _slice(self):
+        """Read one page of one due stream.
+
+        :return: whether there was a stream to read.
+        """
+        leased = self._lease()
+        if not leased:
+            return False
+        stream_id, position, failures = leased
+        stream = self.env["hub.stream"].browse(stream_id)
+        system = stream.system_id
+        try:
+            connector = system._connector()
+            page = connector.poll(stream.entity_id.code, position or {}, datetime.now(UTC))
+        except (ConnectorError, UserError) as error:
+            self._failed(stream, failures or 0, error)
+            return True
+        incoming = [
+            Incoming(
+                record.entity, record.external_id,
+                f"{record.entity}:{record.external_id}:{record.version}".encode(),
+                "event" if record.deleted or record.merged_into else "snapshot",
+                "merge" if record.merged_into else "delete" if record.deleted else "change",
+                record.changed_at, record.version, record.payload, None, record.merged_into,
+            )
+            for record in page.records
+        ]
+        with short_cursor(self.env) as cr:
+            self.env["hub.receive"]._store(cr, system.id, system.account_ref or "", incoming)
+            cr.execute(
+                """
+                UPDATE hub_cursor
+                   SET position = %s, lease_until = NULL, failures = 0, last_error = NULL,
+                       last_success_at = clock_timestamp() AT TIME ZONE 'UTC',
+                       next_poll_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
+                 WHERE stream_id = %s
+                """,
+                [json.dumps(page.cursor), 0 if page.more else stream.interval, stream_id],
+            )
+        self.env["hub.circuit"]._reset(system.id)
+        return True
+
+    def _failed(self, stream, failures, error):
+        kind = getattr(error, "kind", "sign_in")
+        decision = retry.decide(
+            kind if kind in ("rate", "connection", "product_down") else "connection",
+            min(failures + 1, 8), datetime.utcnow(), retry_after=getattr(error, "retry_after", None),
+        )
+        seconds = max(1.0, (decision.retry_at - datetime.utcnow()).total_seconds())
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """UPDATE hub_cursor SET lease_until = NULL, failures = failures + 1, last_error = %s,
+                          next_poll_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
+                    WHERE stream_id = %s""",
+                [kind, seconds, stream.id],
+            )
+        self.env["hub.outage"]._report(stream.system_id, kind)

@@ -1,0 +1,158 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from .message import LANES
+
+
+class HubStream(models.Model):
+    """One entity of one system in one direction, and how far it has come."""
+
+    _name = "hub.stream"
+    _description = "Stream"
+    _inherit = ["mail.thread"]
+    _order = "system_id, sequence, id"
+
+    name = fields.Char(compute="_compute_name", store=True)
+    sequence = fields.Integer(default=10)
+    system_id = fields.Many2one("hub.system", ondelete="cascade", index=True)
+    product = fields.Char(help="Product of a preset; empty on a system's own stream.")
+    company_ids = fields.Many2many(related="system_id.company_ids")
+    entity_id = fields.Many2one("hub.entity", required=True, ondelete="restrict")
+    direction = fields.Selection([("in", "Inbound"), ("out", "Outbound")], required=True, default="in")
+    process_id = fields.Many2one("hub.process", required=True, ondelete="restrict", index=True)
+    lane = fields.Selection([(str(number), label) for number, label in LANES], default="1", required=True)
+    active = fields.Boolean(default=True)
+    paused = fields.Boolean(tracking=True, copy=False)
+    poll = fields.Boolean(default=True, help="Ask the product for changes at an interval, beside its webhooks.")
+    interval = fields.Integer(default=300, help="Seconds between two polls.")
+    create_missing = fields.Boolean(help="Outbound: also create records that the product does not have yet.")
+    retry_budget = fields.Integer(default=12, help="Tries before a person is asked.")
+
+    cursor_ids = fields.One2many("hub.cursor", "stream_id")
+    last_success_at = fields.Datetime(compute="_compute_sync_state", string="Last Success")
+    last_error = fields.Char(compute="_compute_sync_state")
+    waiting_count = fields.Integer(compute="_compute_sync_state", string="In the Queue")
+    attention_count = fields.Integer(compute="_compute_sync_state", string="Need a Person")
+    lag = fields.Integer(compute="_compute_sync_state", string="Lag (s)", help="Age of the oldest message that is not finished, those that wait included.")
+    health = fields.Selection(
+        [("ok", "In step"), ("late", "Behind"), ("attention", "Needs a person"), ("paused", "Paused")],
+        compute="_compute_sync_state",
+    )
+
+    _stream_unique = models.UniqueIndex(
+        "(COALESCE(system_id, 0), COALESCE(product, ''), entity_id, direction)",
+        "This system already has a stream for that entity and direction.",
+    )
+
+    @api.depends("system_id.name", "product", "entity_id.name", "direction")
+    def _compute_name(self):
+        for stream in self:
+            arrow = "→ Odoo" if stream.direction == "in" else "← Odoo"
+            stream.name = f"{stream.system_id.name or stream.product or ''}: {stream.entity_id.name or ''} {arrow}"
+
+    @api.constrains("interval", "retry_budget")
+    def _check_numbers(self):
+        for stream in self:
+            if stream.interval < 5 or stream.retry_budget < 1:
+                raise ValidationError(self.env._("A poll interval is at least 5 seconds, a retry budget at least 1."))
+
+    @api.constrains("system_id", "product")
+    def _check_scope(self):
+        for stream in self:
+            if bool(stream.system_id) == bool(stream.product):
+                raise ValidationError(self.env._("A stream belongs to one system, or to a product as a preset."))
+
+    @api.constrains("direction", "entity_id", "active", "system_id")
+    def _check_mapping(self):
+        """What is required but not mapped is refused when the stream is switched on."""
+        for stream in self.filtered(lambda s: s.system_id and s.active and s.direction == "in"):
+            mapping = self.env["hub.mapping"].search(
+                [("system_id", "=", stream.system_id.id), ("entity_id", "=", stream.entity_id.id), ("direction", "=", "in")]
+            )
+            if not mapping:
+                raise ValidationError(self.env._("%s has no mapping yet: add one before the stream is switched on.", stream.name))
+            missing = mapping._missing_required()
+            if missing:
+                raise ValidationError(
+                    self.env._("%(stream)s cannot be switched on: %(fields)s must be mapped.",
+                               stream=stream.name, fields=", ".join(missing.mapped("label")))
+                )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        streams = super().create(vals_list)
+        self.env["hub.cursor"]._ensure(streams)
+        self.env.registry.clear_cache()
+        return streams
+
+    def write(self, vals):
+        result = super().write(vals)
+        self.env.registry.clear_cache()
+        return result
+
+    def unlink(self):
+        result = super().unlink()
+        self.env.registry.clear_cache()
+        return result
+
+    @api.depends_context("uid")
+    def _compute_sync_state(self):
+        # Counts by stream are no secret of one record; the list itself is under record rules.
+        self.env.cr.execute(
+            """
+            SELECT s.id, c.last_success_at, c.last_error, m.waiting, m.attention, m.lag
+              FROM hub_stream s
+              LEFT JOIN hub_cursor c ON c.stream_id = s.id
+              LEFT JOIN LATERAL (
+                    SELECT count(*) FILTER (WHERE state IN ('received', 'pending', 'waiting', 'held', 'sending')) AS waiting,
+                           count(*) FILTER (WHERE state IN ('failed', 'dead')) AS attention,
+                           extract(epoch FROM (now() AT TIME ZONE 'UTC') - min(received_at)
+                               FILTER (WHERE state IN ('received', 'pending', 'waiting', 'sending')))::int AS lag
+                      FROM hub_message
+                     WHERE stream_id = s.id
+                       AND state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead')
+                   ) m ON TRUE
+             WHERE s.id = ANY(%s)
+            """,
+            [self.ids],
+        )
+        rows = {row[0]: row[1:] for row in self.env.cr.fetchall()}
+        for stream in self:
+            success, error, waiting, attention, lag = rows.get(stream.id, (None, None, 0, 0, 0))
+            stream.last_success_at = success
+            stream.last_error = self.env["hub.sentence"]._sentence(error, {}) if error else False
+            stream.waiting_count = waiting or 0
+            stream.attention_count = attention or 0
+            stream.lag = lag or 0
+            stream.health = (
+                "paused"
+                if stream.paused or stream.system_id.paused or stream.process_id.paused
+                else "attention"
+                if attention
+                else "late"
+                if error or (lag or 0) > 2 * stream.interval
+                else "ok"
+            )
+
+    def action_pause(self):
+        self.write({"paused": True})
+
+    def action_resume(self):
+        self.write({"paused": False})
+        self.env["hub.engine"]._wake_after_commit()
+
+    def action_poll_now(self):
+        """Ask the product for changes with the next drainer."""
+        self.env["hub.cursor"]._poll_now(self)
+        self.env["hub.engine"]._wake_after_commit()
+        return True
+
+    def action_messages(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.name,
+            "res_model": "hub.message",
+            "views": [[False, "list"], [False, "form"]],
+            "domain": [("stream_id", "=", self.id)],
+        }

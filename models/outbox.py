@@ -1,0 +1,83 @@
+from odoo import api, models, tools
+
+# Stored columns whose change concerns another system. Marked where every stored change passes:
+# `write` misses what is recomputed (an invoice paid by reconciliation, an address copied to a child).
+WATCHED = {
+    "account.move": {"state", "payment_state", "amount_residual", "amount_total", "invoice_date_due", "hub_contract_id"},
+    "crm.lead": {"stage_id", "partner_id", "active"},
+    "hub.contract": {"state", "project_id", "code", "sale_order_id"},
+    "project.project": {"name", "active", "partner_id", "account_id"},
+    "project.task": {"name", "project_id", "sale_line_id", "active"},
+    "res.partner": {"name", "vat"},
+    "sale.order": {"state", "amount_total", "amount_untaxed"},
+}
+
+
+class HubOutboxMark(models.AbstractModel):
+    """Mark a record in the transaction that changes it, if an outbound stream may want to know."""
+
+    _name = "hub.outbox.mark"
+    _description = "Outbox Mark"
+
+    @api.model
+    @tools.ormcache()
+    def _hub_outbound(self):
+        """Whether any outbound stream is on; without one a mark would only grow a table."""
+        # One EXISTS on the hub's own configuration, whoever writes the record.
+        self.env.cr.execute(
+            "SELECT EXISTS (SELECT 1 FROM hub_stream WHERE direction = 'out' AND active AND system_id IS NOT NULL)"
+        )
+        return self.env.cr.fetchone()[0]
+
+    def _hub_mark(self, ids):
+        if ids and self._hub_outbound():
+            # Raw and insert-only: this runs inside flush, and must never make a user's write fail.
+            self.env.cr.execute(
+                "INSERT INTO hub_outbox (model, res_id) SELECT %s, id FROM unnest(%s::int[]) id", [self._name, list(ids)]
+            )
+
+    def _write_multi(self, vals_list):
+        watched = WATCHED[self._name]
+        self._hub_mark([record_id for record_id, vals in zip(self._ids, vals_list, strict=True) if not watched.isdisjoint(vals)])
+        return super()._write_multi(vals_list)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        records = super().create(vals_list)
+        self._hub_mark(records._ids)
+        return records
+
+
+class AccountMove(models.Model):
+    _name = "account.move"
+    _inherit = ["account.move", "hub.outbox.mark"]
+
+
+class CrmLead(models.Model):
+    _name = "crm.lead"
+    _inherit = ["crm.lead", "hub.outbox.mark"]
+
+
+class HubContract(models.Model):
+    _name = "hub.contract"
+    _inherit = ["hub.contract", "hub.outbox.mark"]
+
+
+class ProjectProject(models.Model):
+    _name = "project.project"
+    _inherit = ["project.project", "hub.outbox.mark"]
+
+
+class ProjectTask(models.Model):
+    _name = "project.task"
+    _inherit = ["project.task", "hub.outbox.mark"]
+
+
+class ResPartner(models.Model):
+    _name = "res.partner"
+    _inherit = ["res.partner", "hub.outbox.mark"]
+
+
+class SaleOrder(models.Model):
+    _name = "sale.order"
+    _inherit = ["sale.order", "hub.outbox.mark"]
