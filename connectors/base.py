@@ -177,7 +177,7 @@ class Connector:
     # -- for the engine -----------------------------------------------------------------------
 
     def check(self) -> list[CheckItem]:
-        """"Test connection", item by item; never raises for what an admin can mend."""
+        """ "Test connection", item by item; never raises for what an admin can mend."""
         raise NotImplementedError
 
     def account_id(self) -> str:

@@ -46,7 +46,9 @@ class ProjectSetup:
             outcome.error = error
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             # our own values or Harvest's answer have another shape than this code knows
-            outcome.error = ConnectorError("schema", "bad_shape", params={"error": str(type(error).__name__)})
+            outcome.error = ConnectorError(
+                "schema", "bad_shape", params={"error": str(type(error).__name__)}
+            )
         return outcome
 
     # -- client and project -------------------------------------------------------------------
@@ -61,7 +63,9 @@ class ProjectSetup:
             client = found[0]
             if not client.get("is_active", True):
                 # no project can be made for an archived client
-                client = self._change(f"/clients/{client['id']}", {"is_active": True}, "client", done)
+                client = self._change(
+                    f"/clients/{client['id']}", {"is_active": True}, "client", done
+                )
         else:
             client = self._make("/clients", {"name": name}, "client", done)
         if values.get("key"):
@@ -151,12 +155,16 @@ class ProjectSetup:
     def _assign(self, path, name, row, assigned, wanted, done) -> None:
         current = assigned.get(row["id"])
         if current is None:
-            made = self._make(path, {name: row["id"], **wanted}, name.replace("_id", "_assignment"), done)
+            made = self._make(
+                path, {name: row["id"], **wanted}, name.replace("_id", "_assignment"), done
+            )
             assigned[row["id"]] = made
             return
         changes = differing(current, wanted)
         if changes:
-            self._change(f"{path}/{current['id']}", changes, name.replace("_id", "_assignment"), done)
+            self._change(
+                f"{path}/{current['id']}", changes, name.replace("_id", "_assignment"), done
+            )
 
     # -- one step -----------------------------------------------------------------------------
 

@@ -206,9 +206,7 @@ class HubSpot(Connector):
                 raise ConnectorError("schema", "no_time_of_change", params={"object": name})
             keys.append((to_epoch(moment, 1000), str(row["id"])))
         seconds = max(int(self.settings.get("overlap_seconds") or 120), INDEX_LAG)
-        new, state, more = window.advance(
-            state, keys, limit=SEARCH_PAGE, overlap=seconds * 1000
-        )
+        new, state, more = window.advance(state, keys, limit=SEARCH_PAGE, overlap=seconds * 1000)
         return [rows[index] for index in new], state, more
 
     def _poll_owners(self, cursor: dict | None) -> Page:
@@ -341,9 +339,7 @@ class HubSpot(Connector):
             if row is not None:
                 # the answer's id differs from ours if the record was merged meanwhile
                 response = {"updatedAt": row.get("updatedAt")}
-                outcomes[write.key] = Outcome(
-                    write.key, True, str(row["id"]), response=response
-                )
+                outcomes[write.key] = Outcome(write.key, True, str(row["id"]), response=response)
                 continue
             error = error or ConnectorError("unknown", "no_outcome")
             outcomes[write.key] = Outcome(write.key, False, write.external_id, error=error)

@@ -50,7 +50,9 @@ class HubSpotReader:
                 wanted.append(str(extra))
         return wanted
 
-    def search(self, name: str, filters: list, sort: str, limit: int, properties=None) -> list[dict]:
+    def search(
+        self, name: str, filters: list, sort: str, limit: int, properties=None
+    ) -> list[dict]:
         """One page of a search, oldest first. The search index lags behind by some seconds."""
         body = {
             "filterGroups": [{"filters": filters}],

@@ -31,9 +31,7 @@ _DECODED = {
 
 def decoded_url(url: str) -> str:
     """The address as HubSpot signs it."""
-    return re.sub(
-        r"%[0-9A-Fa-f]{2}", lambda match: _DECODED.get(match[0].upper(), match[0]), url
-    )
+    return re.sub(r"%[0-9A-Fa-f]{2}", lambda match: _DECODED.get(match[0].upper(), match[0]), url)
 
 
 def signature_v3(secret: str, method: str, url: str, body: bytes, timestamp: str) -> str:
@@ -196,9 +194,7 @@ class _Maker:
         if survivor is None or not losers:
             return [self.ignored(entity, survivor, "incomplete_merge")]
         result = [
-            self._make(
-                entity, loser, "event", "merge", b"|" + loser.encode(), merged_into=survivor
-            )
+            self._make(entity, loser, "event", "merge", b"|" + loser.encode(), merged_into=survivor)
             for loser in losers
         ]
         return [*result, self.notice(entity, survivor, b"|survivor")]

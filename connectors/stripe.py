@@ -316,7 +316,10 @@ def error_from(answer, write: bool) -> ConnectorError | None:
         return ConnectorError("product_down", "asked_to_retry", status=status, params=params)
     if error.kind == "data":
         return ConnectorError(
-            "data", "card_error" if kind == "card_error" else "validation", status=status, params=params
+            "data",
+            "card_error" if kind == "card_error" else "validation",
+            status=status,
+            params=params,
         )
     error.params = params
     return error

@@ -106,7 +106,9 @@ class Sandbox:
         with self.lock:
             self.settings.update(request.get_json())
         return {
-            name: value for name, value in self.settings.items() if not re.search("secret|token|key", name)
+            name: value
+            for name, value in self.settings.items()
+            if not re.search("secret|token|key", name)
         }
 
     def _control_clock(self, request):
@@ -256,7 +258,9 @@ class Running:
 
     def __init__(self, sandbox: Sandbox, port: int):
         self.sandbox = sandbox
-        self.server = make_server("127.0.0.1", port, sandbox, threaded=True, request_handler=_Handler)
+        self.server = make_server(
+            "127.0.0.1", port, sandbox, threaded=True, request_handler=_Handler
+        )
         self.server.daemon_threads = True
         self.port = self.server.server_port
         self.host = f"127.0.0.1:{self.port}"

@@ -75,13 +75,22 @@ class HarvestSandbox(Sandbox):
 
     def authorize(self, request: Request) -> None:
         if not request.headers.get("User-Agent"):
-            raise Refusal(400, {"error": "invalid_request", "error_description": "User-Agent missing"})
+            raise Refusal(
+                400, {"error": "invalid_request", "error_description": "User-Agent missing"}
+            )
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if token not in self.tokens:
-            raise Refusal(401, self._invalid_token("The access token provided is expired, revoked, malformed or invalid for other reasons."))
+            raise Refusal(
+                401,
+                self._invalid_token(
+                    "The access token provided is expired, revoked, malformed or invalid for other reasons."
+                ),
+            )
         if request.headers.get("Harvest-Account-Id") != self.settings["account_id"]:
             # a token of another account, or none said
-            raise Refusal(401, {"error": "invalid_account", "error_description": "Account not found."})
+            raise Refusal(
+                401, {"error": "invalid_account", "error_description": "Account not found."}
+            )
         if request.method != "GET" and self.settings["role"] != "administrator":
             raise Refusal(403, {"message": "You are not authorized to access this resource."})
 
@@ -174,12 +183,17 @@ class HarvestSandbox(Sandbox):
         if "to" in query and row.get("spent_date", "") > query["to"]:
             return False
         for name in ("client", "project", "user", "task"):
-            if f"{name}_id" in query and str((row.get(name) or {}).get("id")) != query[f"{name}_id"]:
+            if (
+                f"{name}_id" in query
+                and str((row.get(name) or {}).get("id")) != query[f"{name}_id"]
+            ):
                 return False
         for name in ("is_active", "is_billed", "is_running"):
             if name in query and row.get(name) != (query[name] == "true"):
                 return False
-        return "approval_status" not in query or row.get("approval_status") == query["approval_status"]
+        return (
+            "approval_status" not in query or row.get("approval_status") == query["approval_status"]
+        )
 
     def _paged(self, request: Request, kind: str, rows: list[dict]):
         """Newest first, along a cursor that is an id: what is added meanwhile moves nothing."""
@@ -204,7 +218,12 @@ class HarvestSandbox(Sandbox):
             "total_entries": total,
             "next_page": None,
             "page": 1,
-            "links": {"first": f"{here}?{urlencode(query)}", "next": following, "previous": None, "last": None},
+            "links": {
+                "first": f"{here}?{urlencode(query)}",
+                "next": following,
+                "previous": None,
+                "last": None,
+            },
         }
 
     # -- rows ---------------------------------------------------------------------------------
@@ -255,7 +274,9 @@ class HarvestSandbox(Sandbox):
         body = request.get_json()
         count = body.pop("count", 1)
         with self.lock:
-            ids = [self.store.create("time_entries", dict(body), seed=True)["id"] for _ in range(count)]
+            ids = [
+                self.store.create("time_entries", dict(body), seed=True)["id"] for _ in range(count)
+            ]
         return {"ids": ids}
 
     def _control_approve(self, request: Request) -> dict:

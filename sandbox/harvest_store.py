@@ -236,7 +236,9 @@ class Store:
             if row["billable_rate"] is None and row["billable"]:
                 row["billable_rate"] = project["hourly_rate"]
         else:
-            row.setdefault("expense_category", {"id": 4195926, "name": "Travel", "unit_price": None})
+            row.setdefault(
+                "expense_category", {"id": 4195926, "name": "Travel", "unit_price": None}
+            )
 
 
 def _same(left, right) -> bool:

@@ -88,14 +88,19 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
     def authorize(self, request: Request) -> None:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if token not in self.tokens:
-            message = "Authentication credentials not found. This API supports OAuth 2.0 authentication"
+            message = (
+                "Authentication credentials not found. This API supports OAuth 2.0 authentication"
+            )
             raise Refusal(401, error(message, "INVALID_AUTHENTICATION"))
 
     def _need(self, scope: str) -> None:
         scopes = self.settings["scopes"]
         if scopes is not None and scope not in scopes:
             context = {"requiredGranularScopes": [scope]}
-            inner = {"message": "One or more of the following scopes are required.", "context": context}
+            inner = {
+                "message": "One or more of the following scopes are required.",
+                "context": context,
+            }
             message = "This app hasn't been granted all required scopes to make this call."
             raise Refusal(403, error(message, "MISSING_SCOPES", errors=[inner]))
 
@@ -108,7 +113,9 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
     def refuse_status(self, status: int) -> Response:
         if status == 429:
             return self.too_many()
-        return answer(error("Service unavailable" if status == 503 else "internal error", "SERVER"), status)
+        return answer(
+            error("Service unavailable" if status == 503 else "internal error", "SERVER"), status
+        )
 
     def too_many(self) -> Response:
         body = error(
@@ -223,7 +230,9 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
         row = self.store.create(kind, body.get("properties") or {})
         for link in body.get("associations") or ():
             other = next(
-                b for (a, b), ids in _type_ids() if a == kind and link["types"][0]["associationTypeId"] in ids
+                b
+                for (a, b), ids in _type_ids()
+                if a == kind and link["types"][0]["associationTypeId"] in ids
             )
             self.store.associate(kind, row["id"], other, str(link["to"]["id"]), quiet=True)
         return self._view(row, body.get("properties") or {}), 201
@@ -263,7 +272,12 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
 
     def _batch(self, results: list, errors: list, status: int = 200):
         moment = stamp(self.now())
-        body = {"status": "COMPLETE", "results": results, "startedAt": moment, "completedAt": moment}
+        body = {
+            "status": "COMPLETE",
+            "results": results,
+            "startedAt": moment,
+            "completedAt": moment,
+        }
         if errors:
             return {**body, "numErrors": len(errors), "errors": errors}, 207
         return body, status

@@ -45,10 +45,14 @@ class HubSpotControl:
             for other in ("companies", "contacts", "line_items"):
                 for index, value in enumerate(item.get(other) or ()):
                     if isinstance(value, dict):
-                        value = store.create(other, value.get("properties", value), at=at, quiet=quiet)
+                        value = store.create(
+                            other, value.get("properties", value), at=at, quiet=quiet
+                        )
                         value = value["id"]
                     primary = other == "companies" and index == 0
-                    store.associate(kind, row["id"], other, str(value), primary=primary, quiet=quiet)
+                    store.associate(
+                        kind, row["id"], other, str(value), primary=primary, quiet=quiet
+                    )
         return {"ids": ids}
 
     def _control_update(self, request) -> dict:

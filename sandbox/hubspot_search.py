@@ -49,7 +49,11 @@ def _value(text):
         return (0, 0, "")
     try:
         if "T" in text:
-            return (1, int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000 + 0.5), "")
+            return (
+                1,
+                int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000 + 0.5),
+                "",
+            )
         return (1, float(text), "")
     except ValueError:
         return (2, 0, text)

@@ -55,7 +55,9 @@ class StripeSandbox(Sandbox):
         self.route("GET", kind + r"/(?P<key>\w+)", self._get)
         self.route("POST", kind, self._create)
         self.route("POST", kind + r"/(?P<key>\w+)", self._update)
-        self.route("POST", r"/v1/(?P<kind>payment_intents)/(?P<key>\w+)/(?P<act>confirm|cancel)", self._act)
+        self.route(
+            "POST", r"/v1/(?P<kind>payment_intents)/(?P<key>\w+)/(?P<act>confirm|cancel)", self._act
+        )
         self.route("DELETE", r"/v1/(?P<kind>customers)/(?P<key>\w+)", self._delete)
         self.control("POST", "payments", self._control_payments)
         self.control("POST", "succeed", self._control_succeed)
@@ -152,7 +154,12 @@ class StripeSandbox(Sandbox):
         }
 
     def _balance(self, request: Request) -> dict:
-        return {"object": "balance", "available": [], "pending": [], "livemode": self.settings["live_mode"]}
+        return {
+            "object": "balance",
+            "available": [],
+            "pending": [],
+            "livemode": self.settings["live_mode"],
+        }
 
     def _get(self, request: Request, kind: str, key: str) -> dict:
         expand = parse(request.query_string).get("expand") or []
@@ -172,7 +179,9 @@ class StripeSandbox(Sandbox):
         if query.get("starting_after"):
             self.store.get(kind, query["starting_after"], "starting_after")
             after = self.store.rows[kind][query["starting_after"]]
-            rows = [r for r in rows if (r["created"], r["_order"]) < (after["created"], after["_order"])]
+            rows = [
+                r for r in rows if (r["created"], r["_order"]) < (after["created"], after["_order"])
+            ]
         elif query.get("ending_before"):
             rows = rows[: places.index(query["ending_before"])][-limit:]
         expand = [path.removeprefix("data.") for path in query.get("expand") or []]
@@ -310,7 +319,9 @@ class StripeSandbox(Sandbox):
     def _control_payments(self, request: Request) -> dict:
         return self.pay(**request.get_json())
 
-    def pay(self, amount, currency="usd", status="succeeded", count=1, created=None, **values) -> dict:
+    def pay(
+        self, amount, currency="usd", status="succeeded", count=1, created=None, **values
+    ) -> dict:
         """Payments of an amount in minor units, brought to a state; answers their ids."""
         ids = []
         with self.lock:

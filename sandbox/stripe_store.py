@@ -44,7 +44,11 @@ class Invalid(Exception):
         self.error = {
             "type": kind or "invalid_request_error",
             "message": message,
-            **({"code": code, "doc_url": f"https://stripe.com/docs/error-codes/{code}"} if code else {}),
+            **(
+                {"code": code, "doc_url": f"https://stripe.com/docs/error-codes/{code}"}
+                if code
+                else {}
+            ),
             **({"param": param} if param else {}),
         }
 
@@ -111,7 +115,9 @@ class Store:
         converted = (Decimal(amount) * Decimal(str(rate))).quantize(Decimal(1), ROUND_HALF_UP)
         return int(converted), home, rate
 
-    def balance(self, source: str, amount: int, currency: str, fee: bool, kind: str, created) -> dict:
+    def balance(
+        self, source: str, amount: int, currency: str, fee: bool, kind: str, created
+    ) -> dict:
         """The balance transaction of a charge (with a fee) or a refund (the fee stays paid)."""
         gross, home, rate = self.settle(amount, currency)
         cost = self.fee(gross) if fee else 0
@@ -232,7 +238,9 @@ class Store:
             raise Invalid(400, message, "charge_already_refunded")
         amount = left if amount is None else amount
         if not 0 < amount <= left:
-            message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
+            message = (
+                f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
+            )
             raise Invalid(400, message, param="amount")
         row = self.add(
             "refunds",
