@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -13,6 +12,7 @@ import urllib.request
 import psutil
 
 from . import config, paths
+from .processes import leashed
 from .session import free_port
 from .steps import Stop
 
@@ -142,10 +142,9 @@ class Supervisor:
     def _start_once(self):
         """Start the master in a process group of its own; it ends when this process is killed."""
         self.starts += 1
-        leash = ["setpriv", "--pdeathsig=TERM"] if shutil.which("setpriv") else []
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [*leash, *self.session.odoo_command()],
+                leashed(self.session.odoo_command()),
                 env=self.session.environment(self.config_file),
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -2,10 +2,9 @@
 
 import argparse
 import json
-import subprocess
-import sys
 
 from . import config, databases, paths
+from .processes import foreground
 from .session import free_port
 from .steps import step
 
@@ -96,10 +95,4 @@ def _odoo(session, arguments, database=None):
     conf = paths.CONFIG
     if database:
         conf = config.write(paths.RUNS / f"{database}.conf", session, database)
-    sys.stdout.flush()
-    try:
-        return subprocess.run(
-            session.odoo_command(*arguments), env=session.environment(conf)
-        ).returncode
-    except KeyboardInterrupt:
-        return 130
+    return foreground(session.odoo_command(*arguments), session.environment(conf))

@@ -1,0 +1,100 @@
+"""`./hub demo`: sandboxes, a supervised Odoo on a fresh database, and the story from lead to cash."""
+
+import argparse
+import contextlib
+import importlib
+import signal
+import socket
+import threading
+
+from . import paths, sandboxes
+from .context import Context, Recorder
+from .killer import Killer
+from .running import odoo_on_clone
+from .session import free_port
+from .steps import Stop, say, step
+
+PORT = 8069
+RESULT = paths.STATE / "demo.json"
+
+
+def demo(session, arguments):
+    """Run the demo and return 0 when every step of the story was as it must be."""
+    options = _options(arguments)
+    story = importlib.import_module(f"{__package__}.story")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end the demo in order
+    with contextlib.ExitStack() as stack:
+        tag = f"demo-{free_port()}"
+        with step("Starting the sandboxes"):
+            urls = stack.enter_context(sandboxes.running(tag))
+        with step("Starting Odoo on a fresh database"):
+            running = stack.enter_context(
+                odoo_on_clone(
+                    session,
+                    "demo",
+                    port=_port(options.port),
+                    keep=options.keep_db,
+                    hub_local_hosts=",".join(url.removeprefix("http://") for url in urls.values()),
+                )
+            )
+        context = Context(running.url, running.database, urls, running, Recorder(RESULT))
+        tell(story, context, options.kill)
+        if not options.once:
+            say(f"Odoo runs at {running.url} (sign in as admin, password admin); Ctrl-C ends it.")
+            for product, url in urls.items():
+                say(f"  sandbox of {product}: {url}")
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
+    if options.keep_db:
+        say(f"The database stays: ./hub odoo -d {running.database}")
+    return 0 if context.steps.ok else 1
+
+
+def tell(story, context, kills=0):
+    """Let the story run, with kills when asked for, and print what was seen.
+
+    :param story: the module: `run(context)`, and `CHECKPOINTS`, how often it calls `context.checkpoint()`
+    """
+    if kills:
+        context.killer = Killer(context.supervisor, kills, story.CHECKPOINTS)
+    try:
+        story.run(context)
+    except Exception as error:  # pylint: disable=broad-except
+        if not context.steps.steps or context.steps.steps[-1].ok:
+            with (
+                contextlib.suppress(type(error)),
+                context.steps.step("The story", "runs to its end"),
+            ):
+                raise error
+        say(f"✗ The story stopped: {type(error).__name__}: {error}")
+    if context.killer:
+        context.steps.add(context.killer.finish())
+    print(f"\n{context.steps.table()}\n", flush=True)
+    for text, url in context.links:
+        print(f"{text}: {url}", flush=True)
+    say(f"All steps: {RESULT}")
+
+
+def _options(arguments):
+    parser = argparse.ArgumentParser(prog="hub demo")
+    parser.add_argument(
+        "--port", type=int, help=f"Odoo's port ({PORT}, or a free one when that is taken)"
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="stop everything when the story has ended"
+    )
+    parser.add_argument("--keep-db", action="store_true", help="leave the database behind")
+    parser.add_argument(
+        "--kill", type=int, default=0, metavar="N", help="kill Odoo's processes N times"
+    )
+    return parser.parse_args(arguments)
+
+
+def _port(wanted):
+    """Return the port to use: the one wanted, else the usual one, else any free one."""
+    for port in [wanted] if wanted else [PORT, free_port()]:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Stop(f"Port {wanted} is taken.", "Name another one with --port, or none.")
