@@ -23,7 +23,7 @@
         "sale_timesheet",
     ],
     "external_dependencies": {
-        "python": ["cryptography", "jmespath", "phonenumbers", "requests", "stdnum"],
+        "python": ["cryptography", "jmespath", "phonenumbers", "requests", "python-stdnum"],
     },
     "data": [
         "security/hub_groups.xml",
@@ -31,6 +31,7 @@
         "security/hub_rules.xml",
         "security/business/ir.model.access.csv",
         "security/business/hub_business_rules.xml",
+        "data/business_sequence.xml",
         "data/hub_users.xml",
         "data/hub_cron.xml",
         "data/hub_process.xml",

@@ -1,1 +1,1 @@
-from . import resolve
+from . import billing_run, resolve

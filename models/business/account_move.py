@@ -1,0 +1,230 @@
+from collections import defaultdict
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+
+class AccountMove(models.Model):
+    """Invoices of a contract: prepared by the hub, decided by a person.
+
+    A document of a contract waits for approval whoever made it. The approver is the one who posts
+    it, so that lock dates and their exceptions are those of the person who decided.
+    """
+
+    _inherit = "account.move"
+
+    hub_contract_id = fields.Many2one(
+        "hub.contract", string="Contract", index="btree_not_null", check_company=True,
+        readonly=True, ondelete="restrict",
+    )
+    hub_approval = fields.Selection(
+        [("none", "Not needed"), ("to_approve", "To approve"), ("approved", "Approved")],
+        string="Hub Approval", default="none", required=True, readonly=True, copy=False,
+        index=True, tracking=True,
+    )
+    hub_approved_by_id = fields.Many2one("res.users", string="Approved By", readonly=True,
+                                         copy=False)
+    hub_approved_at = fields.Datetime(string="Approved On", readonly=True, copy=False)
+    hub_period_from = fields.Date(string="Billed From", readonly=True, copy=False)
+    hub_period_to = fields.Date(string="Billed To", readonly=True, copy=False)
+    hub_check_ids = fields.One2many("hub.invoice.check", "move_id", string="Checks")
+    hub_blocking_count = fields.Integer(compute="_compute_hub_check_counts")
+    hub_warning_count = fields.Integer(compute="_compute_hub_check_counts")
+    hub_billing_ids = fields.One2many("hub.billing", "move_id", string="Billing Ledger")
+    hub_edited = fields.Boolean(
+        string="Differs From the Ledger", compute="_compute_hub_edited",
+        help="A quantity of this draft was changed by hand and is not what the ledger holds.",
+    )
+
+    @api.depends("hub_check_ids.severity")
+    def _compute_hub_check_counts(self):
+        for move in self:
+            severities = move.hub_check_ids.mapped("severity")
+            move.hub_blocking_count = severities.count("blocking")
+            move.hub_warning_count = severities.count("warning")
+
+    @api.depends("invoice_line_ids.quantity", "invoice_line_ids.hub_billing_ids.state")
+    def _compute_hub_edited(self):
+        drafts = self.filtered(lambda move: move.hub_contract_id and move.state == "draft")
+        edited = {line.move_id for line, _q in self.env["hub.billing"]._differences(drafts)}
+        for move in self:
+            move.hub_edited = move in edited
+
+    # --- who may decide ---------------------------------------------------------------------------
+
+    def _hub_may_decide(self):
+        return self.env.su or self.env.user.has_group(
+            "lead_to_cash_hub.group_hub_billing_approver"
+        )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            if vals.get("hub_contract_id"):
+                vals["hub_approval"] = "to_approve"
+            elif not self.env.su:
+                vals.pop("hub_approval", None)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        if {"hub_approval", "hub_contract_id", "hub_approved_by_id"} & vals.keys():
+            if not self._hub_may_decide():
+                raise AccessError(self.env._("Only billing approvers decide about hub invoices."))
+        return super().write(vals)
+
+    @api.constrains("hub_contract_id", "currency_id")
+    def _check_hub_currency(self):
+        for move in self.filtered("hub_contract_id"):
+            contract = move.hub_contract_id
+            if move.currency_id != contract.currency_id:
+                raise UserError(
+                    self.env._(
+                        "Contract %(code)s was signed in %(currency)s; its invoices cannot be in "
+                        "%(other)s.",
+                        code=contract.code,
+                        currency=contract.currency_id.name,
+                        other=move.currency_id.name,
+                    )
+                )
+
+    # --- approval ---------------------------------------------------------------------------------
+
+    def action_hub_run_checks(self):
+        """Look again at what the checks look at."""
+        self._hub_run_checks()
+        return True
+
+    def action_hub_approve(self):
+        """Approve and post, as the user who does it."""
+        if not self._hub_may_decide():
+            raise AccessError(self.env._("Only billing approvers approve hub invoices."))
+        waiting = self.filtered(lambda move: move.hub_approval == "to_approve")
+        waiting._hub_refuse_blocked()
+        waiting.write(
+            {
+                "hub_approval": "approved",
+                "hub_approved_by_id": self.env.uid,
+                "hub_approved_at": fields.Datetime.now(),
+            }
+        )
+        waiting.action_post()
+        return True
+
+    def _hub_refuse_blocked(self):
+        """Raise the sentences of all blocking checks of ``self``, looked at afresh."""
+        checks = self._hub_run_checks().filtered(lambda check: check.severity == "blocking")
+        if checks:
+            raise UserError(
+                "\n".join(
+                    f"{check.move_id.display_name}: {check.sentence}" for check in checks
+                )
+            )
+
+    def _post(self, soft=True):
+        """Post what was approved; the ledger follows the document."""
+        hub = self.filtered("hub_contract_id")
+        waiting = hub.filtered(lambda move: move.hub_approval != "approved")
+        if waiting:
+            raise UserError(
+                self.env._(
+                    "%(names)s: invoices of a contract are approved before they are posted. Ask a "
+                    "billing approver to press Approve.",
+                    names=", ".join(waiting.mapped("display_name")),
+                )
+            )
+        hub._hub_refuse_blocked()
+        posted = super()._post(soft)
+        # The ledger is written by code only.
+        rows = posted.sudo().hub_billing_ids.filtered(lambda row: row.state == "draft")
+        rows.write({"state": "posted"})
+        posted._hub_apply_credit()
+        return posted
+
+    def button_draft(self):
+        """Back in draft, a document is approved again before it is posted again."""
+        result = super().button_draft()
+        hub = self.filtered("hub_contract_id").sudo()  # takes rights away, gives none
+        hub.write({"hub_approval": "to_approve", "hub_approved_by_id": False,
+                   "hub_approved_at": False})
+        hub.hub_billing_ids.filtered(lambda row: row.state == "posted").write({"state": "draft"})
+        return result
+
+    def button_cancel(self):
+        """What a cancelled document billed is billable again."""
+        result = super().button_cancel()
+        self.sudo().hub_billing_ids._release(self.env._("document cancelled"))  # code only
+        return result
+
+    # --- the ledger -------------------------------------------------------------------------------
+
+    def _link_timesheets_to_invoice(self, start_date=None, end_date=None):
+        """Bill exact entries on documents of a contract; leave others to Odoo."""
+        hub = self.filtered("hub_contract_id")
+        super(AccountMove, self - hub)._link_timesheets_to_invoice(start_date, end_date)
+        if hub:
+            hub.sudo()._hub_bill(start_date, end_date)  # invoices come from here with sudo anyway
+
+    def _hub_bill(self, start_date=None, end_date=None, only_lines=None):
+        """Write down what the lines of these drafts bill, and set their quantities by it."""
+        by_sale_line = {}
+        lines = only_lines if only_lines is not None else self.invoice_line_ids
+        for line in lines.filtered("hub_ledger"):
+            for sale_line in line.sale_line_ids._hub_in_ledger():
+                by_sale_line.setdefault(sale_line, line)
+        sale_lines = self.env["sale.order.line"].union(*by_sale_line)
+        billable = sale_lines._hub_billable(start_date, end_date)
+        rows, timesheets = [], defaultdict(lambda: self.env["account.analytic.line"])
+        for sale_line, line in by_sale_line.items():
+            sources = billable.get(sale_line.id, [])
+            quantity = sale_line._hub_round(sum(amount for _f, _r, amount in sources))
+            if sale_line.product_uom_id.compare(line.quantity, quantity):
+                line.quantity = quantity
+            rows += self.env["hub.billing"]._bill(line, sources)
+            for field, record, _quantity in sources:
+                if field == "entry_id" and record.project_id:
+                    timesheets[line.move_id] |= record
+        self.env["hub.billing"].create(rows)
+        for move, entries in timesheets.items():
+            entries.write({"timesheet_invoice_id": move.id})
+        if start_date or end_date:
+            self.write({"hub_period_from": start_date, "hub_period_to": end_date})
+
+    def _hub_rebill(self, invoice_lines, entries):
+        """Recompute drafts after ``entries`` were taken off ``invoice_lines`` and changed."""
+        moves = self.sudo()  # a draft follows the time it bills, whoever changed the time
+        lines = invoice_lines.exists()
+        for move in moves:
+            move_lines = lines.filtered(lambda line, move=move: line.move_id == move)
+            sale_lines = move_lines.sale_line_ids._hub_in_ledger()
+            again = entries.filtered(
+                lambda entry, sale_lines=sale_lines, move=move: entry.hub_approval == "approved"
+                and not entry.hub_billing_id
+                and entry.so_line in sale_lines
+                and (not move.hub_period_from or entry.date >= move.hub_period_from)
+                and (not move.hub_period_to or entry.date <= move.hub_period_to)
+            )
+            kept = move_lines.hub_billing_ids.filtered(lambda row: row.state == "draft")
+            for line in move_lines:
+                line._hub_refill(
+                    kept.filtered(lambda row, line=line: row.invoice_line_id == line),
+                    again.filtered(lambda entry, line=line: entry.so_line in line.sale_line_ids),
+                )
+        empty = moves.filtered(
+            lambda move: not move.invoice_line_ids.filtered(
+                lambda line: line.display_type == "product"
+            )
+            and not move.posted_before
+        )
+        left = moves - empty
+        empty.unlink()
+        left.write({"hub_approval": "to_approve", "hub_approved_by_id": False,
+                    "hub_approved_at": False})
+        left._hub_run_checks()
+
+    def action_hub_restore_quantities(self):
+        """Undo edits by hand: each line bills what the ledger holds for it."""
+        drafts = self.filtered(lambda move: move.state == "draft")
+        for line, quantity in self.env["hub.billing"]._differences(drafts):
+            line.quantity = quantity
+        drafts._hub_run_checks()
+        return True

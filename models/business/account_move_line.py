@@ -1,0 +1,90 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+
+class AccountMoveLine(models.Model):
+    _inherit = "account.move.line"
+
+    hub_billing_ids = fields.One2many("hub.billing", "invoice_line_id", string="Billing Ledger")
+    hub_ledger = fields.Boolean(
+        string="In the Billing Ledger", compute="_compute_hub_ledger", compute_sudo=True,
+        help="The quantity of this line is what the billing ledger holds for it.",
+    )
+
+    @api.depends("sale_line_ids", "move_id.hub_contract_id", "move_id.move_type")
+    def _compute_hub_ledger(self):
+        for line in self:
+            line.hub_ledger = bool(
+                line.move_id.hub_contract_id
+                and line.move_id.move_type == "out_invoice"
+                and line.sale_line_ids._hub_in_ledger()
+            )
+
+    @api.model
+    def _hub_billable_domain(self, sale_lines):
+        """Time and expenses of ``sale_lines`` that may be billed: approved and not in the ledger.
+
+        Expenses are analytic lines without a project on an expense line of the order; one order
+        line each, so that quantity and price stay those of that one expense.
+        """
+        return (
+            Domain("so_line", "in", sale_lines.ids)
+            & Domain("hub_approval", "=", "approved")
+            & Domain("hub_billing_id", "=", False)
+            & (
+                Domain("project_id", "!=", False)
+                | (Domain("so_line.is_expense", "=", True) & Domain("amount", "<=", 0))
+            )
+        )
+
+    @api.model
+    def _timesheet_domain_get_invoiced_lines(self, sale_line_delivery):
+        """Only approved time is marked as invoiced.
+
+        Restricting what counts as delivered is not enough: Odoo marks by its own domain, and the
+        hours that wait for approval would be marked with the others and never be billed.
+        """
+        domain = super()._timesheet_domain_get_invoiced_lines(sale_line_delivery)
+        return list(
+            Domain(domain)
+            & Domain("hub_approval", "=", "approved")
+            & Domain("hub_billing_id", "=", False)
+        )
+
+    def unlink(self):
+        """What a draft line billed is billable again when the line goes."""
+        rows = self.sudo().hub_billing_ids.filtered(  # the ledger is written by code only
+            lambda row: row.state == "draft"
+        )
+        rows._release(self.env._("removed from the draft"))
+        return super().unlink()
+
+    def _hub_refill(self, kept, added):
+        """Let a draft line bill the rows ``kept`` and the entries ``added``, and nothing else.
+
+        A line that bills nothing any more is removed.
+        """
+        self.ensure_one()
+        sources = [
+            ("entry_id" if row.entry_id else "milestone_id", row.entry_id or row.milestone_id,
+             row.quantity)
+            for row in kept
+        ]
+        for entry in added:
+            quantity = entry.product_uom_id._compute_quantity(
+                entry.unit_amount, self.product_uom_id, round=False, raise_if_failure=False
+            )
+            sources.append(("entry_id", entry, quantity))
+        if not sources:
+            self.unlink()
+            return
+        quantity = sum(quantity for _field, _record, quantity in sources)
+        self.quantity = self.product_uom_id.round(quantity)
+        sale_line = self.sale_line_ids[:1]
+        if sale_line.is_expense:  # the price of an expense is its amount, which may have changed
+            self.price_unit = sale_line.price_unit
+        values = self.env["hub.billing"]._bill(self, sources)
+        for row, row_values in zip(kept, values, strict=False):
+            row.write({"quantity": row_values["quantity"], "amount": row_values["amount"]})
+        self.env["hub.billing"].create(values[len(kept):])
+        added.filtered("project_id").write({"timesheet_invoice_id": self.move_id.id})

@@ -1,0 +1,187 @@
+from contextlib import contextmanager
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+APPROVAL = [
+    ("draft", "Draft"),
+    ("submitted", "Submitted"),
+    ("approved", "Approved"),
+    ("rejected", "Rejected"),
+]
+# What an approval was given for; changing it takes the approval back.
+APPROVED_FIELDS = ("unit_amount", "date", "project_id", "task_id", "so_line", "employee_id")
+
+
+class AccountAnalyticLine(models.Model):
+    """Time entries and re-invoiced expenses, with their approval and their place in the ledger.
+
+    Odoo Community has no approval of timesheets. Here every entry carries one. Entries that people
+    type into Odoo are approved at once unless their company asks for approval
+    (``res.company.hub_timesheet_approval``), so a firm that does not use approval loses nothing.
+    """
+
+    _inherit = "account.analytic.line"
+
+    hub_approval = fields.Selection(
+        APPROVAL, string="Approval", default="approved", required=True, index=True, copy=False,
+        help="Only approved time and expenses are delivered and billed.",
+    )
+    hub_submitted_at = fields.Datetime(string="Submitted On", readonly=True, copy=False)
+    hub_approved_at = fields.Datetime(string="Approved On", readonly=True, copy=False)
+    hub_source_hours = fields.Float(
+        string="Hours in the Source", digits=(16, 6), readonly=True, copy=False,
+        help="The hours as the time tracker reported them; the duration above is exact to the "
+        "second.",
+    )
+    hub_billable = fields.Selection(
+        [("yes", "Billable"), ("no", "Not billable")], string="Billable in the Source",
+        readonly=True, copy=False,
+    )
+    hub_billing_ids = fields.One2many("hub.billing", "entry_id", string="Billing Ledger")
+    hub_billing_id = fields.Many2one(
+        "hub.billing", string="Billed As", compute="_compute_hub_billing_id", store=True,
+        compute_sudo=True, index="btree_not_null", copy=False,
+        help="The live row of the billing ledger; empty while the entry can be billed.",
+    )
+
+    @api.depends("hub_billing_ids.state")
+    def _compute_hub_billing_id(self):
+        for line in self:
+            rows = line.hub_billing_ids
+            line.hub_billing_id = rows.filtered(lambda row: row.state != "released")[:1]
+
+    # --- approval ---------------------------------------------------------------------------------
+
+    def _hub_may_approve(self):
+        return self.env.su or self.env.user.has_group("hr_timesheet.group_hr_timesheet_approver")
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        may_approve = self._hub_may_approve()
+        now = fields.Datetime.now()
+        for vals in vals_list:
+            if not may_approve:
+                vals.pop("hub_approval", None)
+            timesheet = vals.get("project_id") or vals.get("task_id")
+            if timesheet and vals.get("hub_approval", "approved") == "approved":
+                vals.setdefault("hub_approved_at", now)
+        asked = [vals.get("hub_approval") is None for vals in vals_list]
+        lines = super().create(vals_list)
+        waiting = self.browse(
+            line.id
+            for line, ask in zip(lines, asked, strict=True)
+            if ask and line.project_id and line.company_id.hub_timesheet_approval
+        )
+        if waiting:
+            # Written with sudo: the entry is new and the company's rule is not the user's choice.
+            waiting.sudo().write({"hub_approval": "draft"})
+        return lines
+
+    def write(self, vals):
+        vals = dict(vals)
+        if "timesheet_invoice_id" in vals:
+            return self._hub_write_invoice_link(vals)
+        if "hub_approval" in vals:
+            return self._hub_write_approval(vals)
+        if not self._hub_may_approve() and any(name in vals for name in APPROVED_FIELDS):
+            asked = self.filtered(
+                lambda line: line.hub_approval != "draft" and line.company_id.hub_timesheet_approval
+            )
+            if asked:
+                result = super().write(vals)
+                # Written with sudo: a changed entry needs its approval again, whoever changed it.
+                asked.sudo().write({"hub_approval": "draft"})
+                return result
+        return super().write(vals)
+
+    def _hub_write_approval(self, vals):
+        """Write an approval with its times; entries that lose it leave their draft invoice."""
+        state = vals["hub_approval"]
+        if not self._hub_may_approve() and state not in ("draft", "submitted"):
+            raise AccessError(self.env._("Only timesheet approvers approve or reject time."))
+        now = fields.Datetime.now()
+        if state == "approved":
+            vals.setdefault("hub_approved_at", now)
+            return super().write(vals)
+        vals["hub_approved_at"] = False
+        if state == "submitted":
+            vals.setdefault("hub_submitted_at", now)
+        self._hub_check_not_posted()
+        with self._hub_taken_off_drafts(self.env._("approval withdrawn")):
+            return super().write(vals)
+
+    def _hub_check_not_posted(self):
+        rows = self.sudo().hub_billing_id.filtered(  # to look, whoever writes
+            lambda row: row.state in ("posted", "credited")
+        )
+        if rows:
+            raise UserError(
+                self.env._(
+                    "%(count)s of these entries are billed on %(invoices)s. Credit the invoice "
+                    "first.",
+                    count=len(rows),
+                    invoices=", ".join(sorted(set(rows.move_id.mapped("name")))),
+                )
+            )
+
+    def _hub_write_invoice_link(self, vals):
+        """Odoo clears the link between an entry and its invoice on any credit note of the order
+        line. While the ledger holds the entry, the link stays where the ledger says.
+        """
+        held = self.filtered(
+            lambda line: line.sudo().hub_billing_id
+            and line.sudo().hub_billing_id.move_id.id != vals["timesheet_invoice_id"]
+        )
+        result = super(AccountAnalyticLine, self - held).write(vals)
+        rest = {name: value for name, value in vals.items() if name != "timesheet_invoice_id"}
+        if held and rest:
+            super(AccountAnalyticLine, held).write(rest)
+        return result
+
+    @contextmanager
+    def _hub_taken_off_drafts(self, reason):
+        """Change entries that are on a draft invoice: take them off, change, put them back.
+
+        Odoo refuses any change of an entry that is on an invoice. Inside this context the entries
+        of ``self`` are free; when it ends, those that are still approved, on an order line of the
+        draft and in its period are billed on it again with their new hours, its quantities are
+        recomputed and its approval starts over.
+        """
+        rows = self.sudo().hub_billing_id.filtered(  # the ledger is written by code only
+            lambda row: row.state == "draft"
+        )
+        invoice_lines, moves, entries = rows.invoice_line_id, rows.move_id, rows.entry_id
+        rows._release(reason)
+        yield moves
+        if moves:
+            moves._hub_rebill(invoice_lines, entries)
+
+    def action_hub_submit(self):
+        """Hand the entries in for approval."""
+        entries = self.filtered(lambda line: line.hub_approval in ("draft", "rejected"))
+        entries.write({"hub_approval": "submitted"})
+
+    def action_hub_approve_time(self):
+        """Approve the entries: they count as delivered and can be billed."""
+        entries = self.filtered(lambda line: line.hub_approval != "approved")
+        entries.write({"hub_approval": "approved"})
+
+    def action_hub_reject_time(self):
+        """Send the entries back; those on a draft invoice leave it, billed ones cannot."""
+        self.write({"hub_approval": "rejected"})
+
+    # --- deletion ---------------------------------------------------------------------------------
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_billed(self):
+        held = self.sudo().filtered("hub_billing_id")  # to look, whoever deletes
+        if held:
+            raise UserError(
+                self.env._(
+                    "%(count)s of these entries are on %(invoices)s and cannot be deleted. Take "
+                    "their approval back first; then they leave the draft invoice.",
+                    count=len(held),
+                    invoices=", ".join(held.hub_billing_id.move_id.mapped("display_name")),
+                )
+            )

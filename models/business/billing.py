@@ -1,0 +1,228 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import float_compare
+
+from ...core.billing import UNIT_DIGITS, UNIT_STEP, allocate, exact, rounded
+
+LIVE = ("draft", "posted", "credited")
+
+
+class HubBilling(models.Model):
+    """The billing ledger: what was billed on which invoice line, how much, and what became of it.
+
+    Odoo's own link between a timesheet and its invoice is cleared by any credit note on the same
+    order line and does not notice a quantity that was edited by hand, so hours are billed twice.
+    This ledger decides instead: an entry, an expense or a milestone with a live row is billed and
+    is never offered again.
+
+    Rows are written by code only, with ``sudo()``: nobody has the right to write a ledger, not
+    even the people whose clicks cause it.
+    """
+
+    _name = "hub.billing"
+    _description = "Billing Ledger"
+    _order = "date desc, id desc"
+    _check_company_auto = True
+
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    contract_id = fields.Many2one(
+        "hub.contract", readonly=True, index=True, ondelete="restrict", check_company=True
+    )
+    sale_line_id = fields.Many2one(
+        "sale.order.line", string="Order Line", readonly=True, index=True, ondelete="restrict"
+    )
+    entry_id = fields.Many2one(
+        "account.analytic.line", string="Time Entry or Expense", readonly=True,
+        ondelete="set null", index="btree_not_null",
+    )
+    milestone_id = fields.Many2one(
+        "project.milestone", readonly=True, ondelete="restrict", index="btree_not_null"
+    )
+    move_id = fields.Many2one(
+        "account.move", string="Invoice", readonly=True, index=True, ondelete="set null"
+    )
+    invoice_line_id = fields.Many2one(
+        "account.move.line", string="Invoice Line", readonly=True, index=True, ondelete="set null"
+    )
+    date = fields.Date(readonly=True, help="The day the work was done.")
+    employee_id = fields.Many2one("hr.employee", readonly=True)
+    quantity = fields.Float(digits=(16, UNIT_DIGITS), readonly=True)
+    amount = fields.Monetary(readonly=True, help="Untaxed, in the currency of the invoice.")
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    state = fields.Selection(
+        [
+            ("draft", "On a draft"),
+            ("posted", "Billed"),
+            ("credited", "Credited"),
+            ("released", "Billable again"),
+        ],
+        required=True, readonly=True, default="draft", index=True,
+        help="Billed and credited work is never billed again; released work is.",
+    )
+    reason = fields.Char(readonly=True, help="Why it was released or credited.")
+    user_id = fields.Many2one(
+        "res.users", readonly=True, default=lambda self: self.env.user, string="By"
+    )
+    released_at = fields.Datetime(readonly=True)
+
+    _entry_once = models.UniqueIndex(
+        "(entry_id) WHERE entry_id IS NOT NULL AND state != 'released'",
+        "This time entry or expense is already billed.",
+    )
+    _milestone_once = models.UniqueIndex(
+        "(milestone_id) WHERE milestone_id IS NOT NULL AND state != 'released'",
+        "This milestone is already billed.",
+    )
+
+    @api.depends("entry_id", "milestone_id", "move_id")
+    def _compute_display_name(self):
+        for row in self:
+            what = row.entry_id.display_name or row.milestone_id.display_name or ""
+            row.display_name = f"{row.move_id.display_name or ''} {what}".strip()
+
+    # --- precision ------------------------------------------------------------------------------
+
+    @api.model
+    def _check_unit_precision(self):
+        """Refuse to bill with too few digits: 40 times 20 minutes would lose 50 cents."""
+        digits = self.env["decimal.precision"].precision_get("Product Unit")
+        if digits < UNIT_DIGITS:
+            raise UserError(
+                self.env._(
+                    "Odoo keeps quantities with %(digits)s digits here. A third of an hour then "
+                    "becomes 0.33, and 40 entries of 20 minutes at 150.00 come to 1,999.50 "
+                    "instead of 2,000.00. Set “Product Unit” to %(needed)s digits (Settings, "
+                    "Technical, Decimal Accuracy) and start the billing run again.",
+                    digits=digits,
+                    needed=UNIT_DIGITS,
+                )
+            )
+
+    @api.model
+    def action_set_unit_precision(self):
+        """Give quantities enough digits; for users with the Settings right."""
+        if not self.env.user.has_group("base.group_system"):
+            raise UserError(
+                self.env._("Only a user with the Settings right can change decimal accuracy.")
+            )
+        precision = self.env["decimal.precision"].search([("name", "=", "Product Unit")], limit=1)
+        if precision.digits < UNIT_DIGITS:
+            precision.digits = UNIT_DIGITS
+        return True
+
+    # --- writing --------------------------------------------------------------------------------
+
+    @api.model
+    def _bill(self, invoice_line, sources):
+        """Values of the rows that say what ``invoice_line`` bills.
+
+        :param sources: list of ``(field, record, quantity)``, where field is ``entry_id`` or
+            ``milestone_id`` and the quantity is in the unit of the invoice line.
+        :return: list of values whose quantities and amounts add up to those of the line exactly.
+        """
+        weights = [quantity for _field, _record, quantity in sources]
+        currency = invoice_line.currency_id
+        step = exact(currency.rounding)
+        quantities = allocate(rounded(invoice_line.quantity, UNIT_STEP), weights, UNIT_STEP)
+        amounts = allocate(rounded(invoice_line.price_subtotal, step), weights, step)
+        move = invoice_line.move_id
+        rows = []
+        for (field, record, _quantity), quantity, amount in zip(
+            sources, quantities, amounts, strict=True
+        ):
+            entry = field == "entry_id"
+            rows.append(
+                {
+                    "company_id": move.company_id.id,
+                    "contract_id": move.hub_contract_id.id,
+                    "sale_line_id": invoice_line.sale_line_ids[:1].id,
+                    field: record.id,
+                    "move_id": move.id,
+                    "invoice_line_id": invoice_line.id,
+                    "date": record.date if entry else record.reached_date,
+                    "employee_id": record.employee_id.id if entry else False,
+                    "quantity": float(quantity),
+                    "amount": float(amount),
+                    "currency_id": currency.id,
+                    "state": "draft" if move.state == "draft" else "posted",
+                    "user_id": self.env.uid,
+                }
+            )
+        return rows
+
+    def _release(self, reason):
+        """Make what these live rows hold billable again."""
+        rows = self.filtered(lambda row: row.state in LIVE)
+        if not rows:
+            return
+        rows.write(
+            {"state": "released", "reason": reason, "released_at": fields.Datetime.now()}
+        )
+        # Cleared after the rows: an entry with a live row refuses to lose its invoice.
+        rows.entry_id.filtered("timesheet_invoice_id").write({"timesheet_invoice_id": False})
+
+    @api.model
+    def _adopt(self, orders):
+        """Ledger rows for entries of ``orders`` that Odoo billed before there was a contract."""
+        lines = orders.order_line.filtered(lambda line: line.qty_delivered_method == "timesheet")
+        entries = self.env["account.analytic.line"].sudo().search(  # all entries of the order
+            [
+                ("so_line", "in", lines.ids),
+                ("project_id", "!=", False),
+                ("hub_billing_id", "=", False),
+                ("timesheet_invoice_id.state", "in", ("draft", "posted")),
+            ]
+        )
+        rows = []
+        by_line = entries.grouped(lambda entry: (entry.timesheet_invoice_id, entry.so_line))
+        for (move, sale_line), group in by_line.items():
+            invoice_line = move.invoice_line_ids.filtered(
+                lambda line, sale_line=sale_line: sale_line in line.sale_line_ids
+            )[:1]
+            if invoice_line:
+                rows += self._bill(
+                    invoice_line, [("entry_id", entry, entry.unit_amount) for entry in group]
+                )
+        contracts = {order.id: order.hub_contract_id.id for order in orders}
+        for row in rows:
+            line = self.env["sale.order.line"].browse(row["sale_line_id"])
+            row["contract_id"] = contracts[line.order_id.id]
+        return self.sudo().create(rows)  # nobody may write the ledger by hand
+
+    # --- reading --------------------------------------------------------------------------------
+
+    @api.model
+    def _billed_by_line(self, invoice_lines):
+        """What the ledger says each of ``invoice_lines`` bills.
+
+        :return: ``{invoice line id: (quantity, number of rows)}``; one query.
+        """
+        groups = self.sudo()._read_group(  # readable to whoever may read the invoice
+            [("invoice_line_id", "in", invoice_lines.ids), ("state", "in", LIVE)],
+            ["invoice_line_id"],
+            ["quantity:sum", "__count"],
+        )
+        return {line.id: (quantity, count) for line, quantity, count in groups}
+
+    @api.model
+    def _differences(self, moves):
+        """Invoice lines whose quantity is not what the ledger says.
+
+        :return: list of ``(invoice line, quantity in the ledger)``.
+        """
+        lines = moves.invoice_line_ids.filtered("hub_ledger")
+        billed = self._billed_by_line(lines)
+        differences = []
+        for line in lines:
+            quantity, _count = billed.get(line.id, (0.0, 0))
+            if float_compare(line.quantity, quantity, precision_digits=UNIT_DIGITS):
+                differences.append((line, quantity))
+        return differences
+
+    @api.constrains("entry_id", "milestone_id")
+    def _check_source(self):
+        for row in self:
+            if bool(row.entry_id) == bool(row.milestone_id):
+                raise ValidationError(
+                    self.env._("A row of the ledger stands for one entry or one milestone.")
+                )

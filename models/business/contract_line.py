@@ -1,0 +1,44 @@
+from odoo import api, fields, models
+
+
+class HubContractLine(models.Model):
+    """One promise of a contract and the order line that carries it out."""
+
+    _name = "hub.contract.line"
+    _description = "Contract Line"
+    _order = "contract_id, sequence, id"
+    _check_company_auto = True
+
+    contract_id = fields.Many2one(
+        "hub.contract", required=True, ondelete="cascade", index=True, check_company=True
+    )
+    company_id = fields.Many2one(related="contract_id.company_id", store=True, index=True)
+    currency_id = fields.Many2one(related="contract_id.currency_id", store=True)
+    sequence = fields.Integer(default=10)
+    name = fields.Char(string="Description", required=True)
+    kind = fields.Selection(
+        [
+            ("time_material", "Time and Materials"),
+            ("milestone", "Milestone"),
+            ("reimbursable", "Reimbursable Expenses"),
+        ],
+        required=True,
+        help="Time is billed as worked and approved, a milestone when it is reached, expenses at "
+        "cost when they are approved.",
+    )
+    product_id = fields.Many2one(
+        "product.product", string="Service", required=True, check_company=True
+    )
+    quantity = fields.Float(digits="Product Unit", default=1.0)
+    unit_price = fields.Monetary()
+    amount = fields.Monetary(compute="_compute_amount", store=True, readonly=False)
+    sale_line_id = fields.Many2one(
+        "sale.order.line", string="Order Line", check_company=True, copy=False, index=True
+    )
+    external_id = fields.Char(string="Source Line", copy=False, readonly=True)
+
+    @api.depends("quantity", "unit_price", "currency_id")
+    def _compute_amount(self):
+        for line in self:
+            amount = line.quantity * line.unit_price
+            line.amount = line.currency_id.round(amount) if line.currency_id else amount

@@ -1,0 +1,83 @@
+from odoo import api, models
+
+from ...core.billing import exact
+
+
+class HubHandlerProject(models.AbstractModel):
+    """Projects for the time tracker: composed from today's project, never read from it."""
+
+    _name = "hub.handler.project"
+    _inherit = "hub.handler"
+    _description = "Lead-to-Cash Hub: Projects"
+
+    @api.model
+    def _hub_write(self, items):
+        """Odoo owns projects."""
+        for item in items:
+            if item.open:
+                item.skip = "odoo_owns"
+
+    @api.model
+    def _hub_roots(self, model, ids):
+        """The projects of contracts that are concerned when ``ids`` of ``model`` changed."""
+        path = {
+            "project.project": "id",
+            "project.task": "task_ids",
+            "hub.contract": "hub_contract_ids",
+            "sale.order.line": "task_ids.sale_line_id",
+            "res.partner": "partner_id",
+        }.get(model)
+        if not path or not ids:
+            return []
+        # Asked with sudo: what has to be sent does not depend on who changed it.
+        projects = self.env["project.project"].sudo().with_context(active_test=False)
+        return projects.search([(path, "in", list(ids)), ("hub_contract_id", "!=", False)]).ids
+
+    @api.model
+    def _hub_compose(self, records, system):
+        """Canonical ``project`` dicts of the projects that have a contract."""
+        result = {}
+        for project in records:
+            contract = project.hub_contract_id
+            if not contract:
+                continue
+            hourly = contract.line_ids.filtered(lambda line: line.kind == "time_material")
+            rates = set(hourly.mapped("unit_price"))
+            result[project.id] = {
+                "code": contract.code,
+                "name": project.name,
+                "customer": {"key": contract.partner_id.id, "name": contract.partner_id.name},
+                "billable": project.allow_billable,
+                "hourly_rate": exact(rates.pop()) if len(rates) == 1 else None,
+                "budget_hours": exact(sum(hourly.mapped("quantity"))) or None,
+                "start_date": project.date_start or contract.date_start or None,
+                "note": contract.name,
+                "tasks": [self._task(task) for task in project.task_ids],
+                "people": self._people(project),
+            }
+        return result
+
+    @api.model
+    def _task(self, task):
+        line = task.sale_line_id
+        hourly = line.qty_delivered_method == "timesheet"
+        return {
+            "key": task.id,
+            "name": task.name,
+            "billable": bool(line),
+            "hourly_rate": exact(line.price_unit) if hourly else None,
+        }
+
+    @api.model
+    def _people(self, project):
+        """The team and whoever is assigned to a task, with the address they sign in with."""
+        # Read with sudo: name and work address of the team, which the tracker needs; no HR rights.
+        users = project.task_ids.user_ids.sudo()
+        employees = project.hub_team_ids.sudo() | users.employee_ids.filtered(
+            lambda employee: employee.company_id == project.company_id
+        )
+        return [
+            {"key": employee.id, "email": (employee.work_email or "").lower(), "hourly_rate": None}
+            for employee in employees
+            if employee.active and employee.work_email
+        ]

@@ -1,0 +1,201 @@
+from odoo import api, models
+from odoo.fields import Command
+
+from ...core.billing import allocate, exact, net_of_gross
+from ...core.problem import Money, Problem, Term
+
+
+class HubHandlerRefund(models.AbstractModel):
+    """Money that went back to a customer: it left the journal at once; why is decided by a person.
+
+    The outbound payment is booked as it happened. Beside it stands a draft credit note of exactly
+    the same amount; when a billing approver posts it, the two are reconciled. The credit note is
+    not tied to the order, so no hour becomes billable by a refund.
+    """
+
+    _name = "hub.handler.refund"
+    _inherit = "hub.handler.payment"
+    _description = "Lead-to-Cash Hub: Refunds"
+
+    @api.model
+    def _hub_match(self, items):
+        references = [item.values.get("reference") for item in items if item.open]
+        payments = self.env["account.payment"].search(
+            [("hub_reference", "in", [r for r in references if r]),
+             ("payment_type", "=", "outbound"), ("company_id", "=", self.env.company.id)]
+        )
+        known = {payment.hub_reference: payment.id for payment in payments}
+        for item in items:
+            if item.open and not item.res_id:
+                item.res_id = known.get(item.values.get("reference"))
+
+    @api.model
+    def _hub_check(self, items):
+        items = [item for item in items if item.open]
+        currencies = self._currencies(items)
+        payments = self.env["account.payment"].browse(
+            [item.values["payment"] for item in items if item.values.get("payment")]
+        )
+        payments.fetch(["hub_gross", "hub_currency_id", "currency_id", "amount", "company_id"])
+        for item in items:
+            values = item.values
+            item.at_risk = Money(exact(values["amount"]), values["currency"])
+            status = values["status"]
+            state = status.code if isinstance(status, Term) else status
+            if state != "succeeded":
+                item.skip = f"refund_{state}"
+            elif not item.link and not item.res_id:
+                try:
+                    self._check_payment(item, currencies, "outbound")
+                    self._check_refund(item, payments.browse(values.get("payment") or ()))
+                except Problem as problem:
+                    item.problem = problem
+
+    @api.model
+    def _check_settlement(self, item, journal, currencies):
+        """A refund is booked when it leaves in the journal's own currency."""
+        own = (journal.currency_id or journal.company_id.currency_id).name
+        if item.values["currency"] != own:
+            raise Problem(
+                "settlement_currency", kind="rule", cause=item.values["currency"],
+                amount=str(item.values["amount"]), currency=item.values["currency"],
+                fee="0", net=str(item.values.get("net") or ""), journal=journal.display_name,
+                settlement_currency=item.values["currency"], journal_currency=own,
+            )
+
+    @api.model
+    def _check_refund(self, item, payment):
+        values = item.values
+        params = {
+            "amount": str(values["amount"]), "currency": values["currency"],
+            "reference": values.get("reference") or item.external_id,
+            "payment": payment.display_name or "", "reason": values.get("reason") or "",
+        }
+        invoices = payment.reconciled_invoice_ids.filtered(lambda m: m.move_type == "out_invoice")
+        if len(invoices) != 1:
+            raise Problem("refund_without_invoice", kind="identity", candidates=invoices.ids,
+                          invoices=", ".join(invoices.mapped("name")), **params)
+        gross = exact(payment.hub_gross or payment.amount)
+        before = sum(exact(refund.hub_gross) for refund in payment.hub_refund_ids
+                     if refund.state not in ("canceled", "rejected"))
+        if before + exact(values["amount"]) > gross:
+            raise Problem("refund_exceeds_payment", kind="conflict", paid=str(gross),
+                          refunded=str(before), **params)
+
+    @api.model
+    def _hub_write(self, items):
+        for item in items:
+            if not item.open:
+                continue
+            if item.link or item.res_id:
+                self._known(item)
+                continue
+            payment = self.env["account.payment"].browse(item.values["payment"])
+            invoice = payment.reconciled_invoice_ids.filtered(
+                lambda move: move.move_type == "out_invoice"
+            )
+            refund = self._pay_out(item, payment, invoice)
+            note = self._credit_note(item, refund, invoice)
+            item.res_id = refund.id
+            item.audit.update(amount=(None, item.values["amount"]), credit_note=(None, note.id))
+
+    @api.model
+    def _pay_out(self, item, payment, invoice):
+        values, journal = item.values, self._system(item).journal_id
+        refund = self.env["account.payment"].create(
+            {
+                "payment_type": "outbound",
+                "partner_type": "customer",
+                "partner_id": payment.partner_id.id,
+                "journal_id": journal.id,
+                "payment_method_line_id": journal._hub_method_line("outbound").id,
+                "destination_account_id": payment.destination_account_id.id,
+                "currency_id": self._currencies([item])[values["currency"]].id,
+                "amount": float(values["amount"]),
+                "date": self._day(item),
+                "memo": self.env._("Refund of %(invoice)s", invoice=invoice.name),
+                "payment_reference": values.get("reference"),
+                "hub_reference": values.get("reference"),
+                "hub_gross": float(values["amount"]),
+                "hub_currency_id": payment.hub_currency_id.id or payment.currency_id.id,
+                "hub_net": float(values["amount"]),
+                "hub_original_payment_id": payment.id,
+            }
+        )
+        refund.action_post()
+        return refund
+
+    @api.model
+    def _credit_note(self, item, refund, invoice):
+        """A draft credit note of exactly the refund, taxed as the invoice was."""
+        values = item.values
+        note = self.env["account.move"].create(
+            {
+                "move_type": "out_refund",
+                "partner_id": invoice.partner_id.id,
+                "company_id": invoice.company_id.id,
+                "journal_id": invoice.journal_id.id,
+                "currency_id": invoice.currency_id.id,
+                "fiscal_position_id": invoice.fiscal_position_id.id,
+                "invoice_date": refund.date,
+                "ref": values.get("reason") or refund.memo,
+                "invoice_origin": invoice.name,
+                "reversed_entry_id": invoice.id,
+                "hub_contract_id": invoice.hub_contract_id.id,
+                "hub_credit_kind": "goodwill",
+                "hub_refund_payment_id": refund.id,
+                "invoice_line_ids": self._note_lines(item, invoice),
+            }
+        )
+        self._match_total(note, exact(values["amount"]))
+        if not note.hub_contract_id:
+            # Written with sudo: this asks for an approval, it gives none.
+            note.sudo().hub_approval = "to_approve"
+        note._hub_run_checks()
+        return note
+
+    @api.model
+    def _note_lines(self, item, invoice):
+        """One line for each way the invoice was taxed, sharing the refund as the invoice does."""
+        lines = invoice.invoice_line_ids.filtered(lambda line: line.display_type == "product")
+        groups = lines.grouped(lambda line: (line.account_id, line.tax_ids))
+        step = exact(invoice.currency_id.rounding)
+        taxed = [sum(group.mapped("price_total")) for group in groups.values()]
+        parts = allocate(exact(item.values["amount"]), [max(total, 0) for total in taxed], step)
+        commands = []
+        for ((account, taxes), group), gross in zip(groups.items(), parts, strict=True):
+            untaxed = sum(group.mapped("price_subtotal"))
+            net = net_of_gross(gross, untaxed, sum(group.mapped("price_total")), step)
+            included = any(tax.price_include for tax in taxes)
+            if not gross:
+                continue
+            commands.append(
+                Command.create(
+                    {
+                        "name": self.env._(
+                            "Refund of %(invoice)s: %(reason)s",
+                            invoice=invoice.name,
+                            reason=item.values.get("reason") or self.env._("no reason given"),
+                        ),
+                        "quantity": 1.0,
+                        "price_unit": float(gross if included else net),
+                        "account_id": account.id,
+                        "tax_ids": [Command.set(taxes.ids)],
+                        "analytic_distribution": group[0].analytic_distribution,
+                    }
+                )
+            )
+        return commands
+
+    @api.model
+    def _match_total(self, note, amount):
+        """Rounded tax may miss the refund by a cent: then the tax line takes it, as on screen."""
+        difference = amount - exact(note.currency_id.round(note.amount_total))
+        if not difference:
+            return
+        totals = note.tax_totals
+        groups = [group for subtotal in totals["subtotals"] for group in subtotal["tax_groups"]]
+        if not groups:
+            return
+        groups[0]["tax_amount_currency"] += float(difference)
+        note.tax_totals = totals

@@ -1,0 +1,170 @@
+from odoo import fields, models
+from odoo.fields import Domain
+
+
+class AccountMove(models.Model):
+    """What is looked at before an invoice of a contract is approved."""
+
+    _inherit = "account.move"
+
+    def _hub_run_checks(self):
+        """Look at the documents of contracts in ``self`` and keep what was found.
+
+        :return: the new checks, those that are fine included.
+        """
+        moves = self.filtered("hub_contract_id")
+        waiting = moves._hub_unapproved_time()
+        values = []
+        for move in moves:
+            for code, findings in (
+                ("lines", move._hub_check_lines()),
+                ("ledger", move._hub_check_ledger()),
+                ("service_code", move._hub_check_service()),
+                ("rate", move._hub_check_rate()),
+                ("tax", move._hub_check_tax()),
+                ("customer_data", move._hub_check_customer()),
+                ("approval", move._hub_check_approval()),
+                ("left_out", move._hub_check_left_out(waiting.get(move.id))),
+                ("purchase_order", move._hub_check_purchase_order()),
+                ("period_lock", move._hub_check_period()),
+            ):
+                for severity, params in findings or [("ok", {})]:
+                    values.append(
+                        {"move_id": move.id, "code": code, "severity": severity, "params": params}
+                    )
+        # Written with sudo: findings are facts, nobody has the right to edit them.
+        moves.sudo().hub_check_ids.unlink()
+        return self.env["hub.invoice.check"].sudo().create(values).with_env(self.env)
+
+    def _hub_product_lines(self):
+        return self.invoice_line_ids.filtered(lambda line: line.display_type == "product")
+
+    def _hub_check_lines(self):
+        return [] if self._hub_product_lines() else [("blocking", {})]
+
+    def _hub_check_ledger(self):
+        return [
+            (
+                "blocking",
+                {"line": line.name, "quantity": f"{line.quantity:g}", "ledger": f"{quantity:g}"},
+            )
+            for line, quantity in self.env["hub.billing"]._differences(self)
+        ]
+
+    def _hub_check_service(self):
+        if self.move_type != "out_invoice":
+            return []
+        return [
+            ("blocking", {"line": line.name})
+            for line in self._hub_product_lines()
+            if not line.product_id.default_code
+        ]
+
+    def _hub_check_rate(self):
+        findings = []
+        for line in self._hub_product_lines().filtered("sale_line_ids"):
+            if self.move_type != "out_invoice":
+                break
+            agreed = line.sale_line_ids[:1].price_unit
+            if self.currency_id.compare_amounts(line.price_unit, agreed) or line.discount:
+                price = line.price_unit * (1 - (line.discount or 0.0) / 100)
+                findings.append(
+                    (
+                        "blocking",
+                        {"line": line.name, "price": f"{price:,.2f}", "contract": f"{agreed:,.2f}"},
+                    )
+                )
+        return findings
+
+    def _hub_check_tax(self):
+        """No tax needs a reason; a company that never charges tax by default is only warned."""
+        if self.fiscal_position_id:
+            return []
+        severity = "blocking" if self.company_id.account_sale_tax_id else "warning"
+        return [
+            (severity, {"line": line.name, "customer": self.partner_id.display_name})
+            for line in self._hub_product_lines()
+            if not line.tax_ids and not line.currency_id.is_zero(line.price_subtotal)
+        ]
+
+    def _hub_check_customer(self):
+        partner = self.partner_id
+        needed = {
+            self.env._("name"): partner.name or partner.commercial_partner_id.name,
+            self.env._("street"): partner.street,
+            self.env._("city"): partner.city,
+            self.env._("country"): partner.country_id,
+            self.env._("e-mail"): partner.email or partner.commercial_partner_id.email,
+        }
+        missing = [label for label, value in needed.items() if not value]
+        if not missing:
+            return []
+        params = {"customer": partner.display_name, "missing": ", ".join(missing)}
+        return [("blocking", params)]
+
+    def _hub_check_approval(self):
+        entries = self.sudo().hub_billing_ids.filtered(  # counted, not shown
+            lambda row: row.state in ("draft", "posted")
+        ).entry_id
+        unapproved = entries.filtered(lambda entry: entry.hub_approval != "approved")
+        if not unapproved:
+            return []
+        hours = sum(unapproved.mapped("unit_amount"))
+        return [("blocking", {"count": len(unapproved), "hours": f"{hours:.2f}"})]
+
+    def _hub_unapproved_time(self):
+        """Billable time of each document's contract and period that waits for approval.
+
+        :return: ``{move id: {"count", "hours", "amount", "people", "currency"}}``; one query for
+            each period, normally one.
+        """
+        result = {}
+        drafts = self.filtered(lambda move: move.move_type == "out_invoice" and move.hub_period_to)
+        periods = drafts.grouped(lambda move: (move.hub_period_from, move.hub_period_to))
+        for (start, end), moves in periods.items():
+            lines = moves.hub_contract_id.sudo().sale_order_id.order_line  # totals, not entries
+            groups = self.env["account.analytic.line"].sudo()._read_group(
+                Domain("so_line", "in", lines.ids)
+                & Domain("project_id", "!=", False)
+                & Domain("hub_approval", "in", ("draft", "submitted"))
+                & lines._hub_period(start, end),
+                ["so_line"],
+                ["__count", "unit_amount:sum", "employee_id:array_agg_distinct"],
+            )
+            by_order = {}
+            for line, count, hours, people in groups:
+                sums = by_order.setdefault(line.order_id, [0, 0.0, 0.0, set()])
+                sums[0] += count
+                sums[1] += hours
+                sums[2] += hours * line.price_unit
+                sums[3].update(people)
+            for move in moves:
+                sums = by_order.get(move.hub_contract_id.sudo().sale_order_id)  # as above
+                if sums:
+                    result[move.id] = {
+                        "count": sums[0],
+                        "hours": f"{sums[1]:.2f}",
+                        "amount": f"{sums[2]:,.2f}",
+                        "people": len(sums[3]),
+                        "currency": move.currency_id.name,
+                    }
+        return result
+
+    def _hub_check_left_out(self, found):
+        return [("warning", found)] if found else []
+
+    def _hub_check_purchase_order(self):
+        contract = self.hub_contract_id.sudo()  # approvers outside the hub read only this
+        if self.move_type != "out_invoice" or not contract.po_required or contract.po_number:
+            return []
+        params = {"customer": contract.partner_id.display_name, "contract": contract.code}
+        return [("blocking", params)]
+
+    def _hub_check_period(self):
+        """Odoo moves a locked date in silence; here it is a finding first."""
+        date = self.invoice_date or fields.Date.context_today(self)
+        violations = self._get_violated_lock_dates(date, self._affect_tax_report())
+        if not violations:
+            return []
+        locks = self.env["res.company"]._format_lock_dates(violations)
+        return [("blocking", {"date": fields.Date.to_string(date), "locks": locks})]

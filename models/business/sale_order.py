@@ -1,0 +1,31 @@
+from odoo import api, fields, models
+
+
+class SaleOrder(models.Model):
+    _inherit = "sale.order"
+
+    hub_contract_ids = fields.One2many("hub.contract", "sale_order_id")
+    hub_contract_id = fields.Many2one(
+        "hub.contract", string="Contract", compute="_compute_hub_contract_id", store=True,
+        compute_sudo=True, index="btree_not_null",
+        help="Orders with a contract are billed through the billing ledger.",
+    )
+
+    @api.depends("hub_contract_ids")
+    def _compute_hub_contract_id(self):
+        for order in self:
+            order.hub_contract_id = order.hub_contract_ids[:1]
+
+    def _prepare_invoice(self):
+        """Invoices of a contract wait for approval, whoever creates them."""
+        values = super()._prepare_invoice()
+        contract = self.sudo().hub_contract_id  # salespeople may invoice without reading contracts
+        if contract:
+            values.update(hub_contract_id=contract.id, hub_approval="to_approve")
+            if contract.po_number:
+                values["ref"] = contract.po_number
+            if contract.bill_partner_id:
+                values["partner_id"] = contract.bill_partner_id.id
+            if contract.payment_term_id:
+                values["invoice_payment_term_id"] = contract.payment_term_id.id
+        return values

@@ -1,0 +1,128 @@
+from collections import defaultdict
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+
+class SaleOrderLine(models.Model):
+    _inherit = "sale.order.line"
+
+    hub_billing_ids = fields.One2many("hub.billing", "sale_line_id", string="Billing Ledger")
+    hub_contract_line_ids = fields.One2many("hub.contract.line", "sale_line_id")
+    hub_milestone_ids = fields.One2many("project.milestone", "sale_line_id")
+
+    # --- delivered: approved time only ------------------------------------------------------------
+
+    @api.depends("timesheet_ids.hub_approval", "analytic_line_ids.hub_approval")
+    def _compute_qty_delivered(self):
+        super()._compute_qty_delivered()
+
+    def _timesheet_compute_delivered_quantity_domain(self):
+        """Time counts as delivered when it is approved."""
+        domain = super()._timesheet_compute_delivered_quantity_domain()
+        return list(Domain(domain) & Domain("hub_approval", "=", "approved"))
+
+    # --- to invoice: what the ledger does not hold yet --------------------------------------------
+
+    def _hub_in_ledger(self):
+        """The lines of ``self`` whose invoiced quantity the billing ledger decides."""
+        return self.filtered(
+            lambda line: not line.display_type
+            and line.order_id.hub_contract_id
+            and line.qty_delivered_method in ("timesheet", "milestones", "analytic")
+            and (line.product_id.invoice_policy == "delivery" or line.is_expense)
+        )
+
+    @api.depends(
+        "order_id.hub_contract_id",
+        "hub_billing_ids.state",
+        "timesheet_ids.hub_approval",
+        "timesheet_ids.unit_amount",
+        "reached_milestones_ids.quantity_percentage",
+    )
+    def _compute_qty_to_invoice(self):
+        super()._compute_qty_to_invoice()
+        self._hub_set_qty_to_invoice()
+
+    def _recompute_qty_to_invoice(self, start_date, end_date):
+        """Restrict what is invoiced to a period, for time, milestones and expenses alike."""
+        super()._recompute_qty_to_invoice(start_date, end_date)
+        self._hub_set_qty_to_invoice(start_date, end_date)
+
+    def _hub_set_qty_to_invoice(self, start_date=None, end_date=None):
+        lines = self._hub_in_ledger().filtered(lambda line: line.state == "sale")
+        if not lines:
+            return
+        open_quantities = lines._hub_open_quantities(start_date, end_date)
+        for line in lines:
+            line.qty_to_invoice = line._hub_round(open_quantities.get(line.id, 0.0))
+
+    def _hub_round(self, quantity):
+        """A quantity of this line, rounded once and not entry by entry."""
+        self.ensure_one()
+        return self.product_uom_id.round(quantity) if self.product_uom_id else quantity
+
+    @api.model
+    def _hub_period(self, start_date, end_date):
+        period = Domain.TRUE
+        if start_date:
+            period &= Domain("date", ">=", start_date)
+        if end_date:
+            period &= Domain("date", "<=", end_date)
+        return period
+
+    def _hub_reached(self, end_date):
+        """Reached milestones of ``self`` that no live row of the ledger holds."""
+        lines = self.filtered(lambda line: line.qty_delivered_method == "milestones")
+        if not lines:
+            return self.env["project.milestone"]
+        domain = Domain("sale_line_id", "in", lines.ids) & Domain("is_reached", "=", True)
+        domain &= Domain("hub_billing_id", "=", False)
+        if end_date:
+            domain &= Domain("reached_date", "<=", end_date)
+        # Read with sudo: the quantity of an order line does not depend on who looks at it.
+        return self.env["project.milestone"].sudo().search(domain)
+
+    def _hub_open_quantities(self, start_date=None, end_date=None):
+        """What may still be billed on each line of ``self``, in its unit; two queries."""
+        real = self._origin
+        quantities = defaultdict(float)
+        groups = self.env["account.analytic.line"].sudo()._read_group(  # as in _hub_reached
+            self.env["account.move.line"]._hub_billable_domain(real)
+            & self._hub_period(start_date, end_date),
+            ["so_line", "product_uom_id"],
+            ["unit_amount:sum"],
+        )
+        for line, unit, amount in groups:
+            quantities[line.id] += unit._compute_quantity(
+                amount, line.product_uom_id, round=False, raise_if_failure=False
+            )
+        for milestone in real._hub_reached(end_date):
+            line = milestone.sale_line_id
+            quantities[line.id] += milestone.quantity_percentage * line.product_uom_qty
+        return {line.id: quantities.get(line._origin.id, 0.0) for line in self}
+
+    def _hub_billable(self, start_date=None, end_date=None):
+        """What may be billed on each line: approved, reached, and with no live row in the ledger.
+
+        :return: ``{order line id: [(field, record, quantity in the line's unit)]}``, as
+            ``hub.billing._bill`` wants it; two queries.
+        """
+        sources = defaultdict(list)
+        entries = self.env["account.analytic.line"].sudo().search_fetch(  # as in _hub_reached
+            self.env["account.move.line"]._hub_billable_domain(self)
+            & self._hub_period(start_date, end_date),
+            ["so_line", "unit_amount", "product_uom_id", "date", "employee_id", "project_id"],
+            order="date, id",
+        )
+        for entry in entries:
+            line = entry.so_line
+            quantity = entry.product_uom_id._compute_quantity(
+                entry.unit_amount, line.product_uom_id, round=False, raise_if_failure=False
+            )
+            sources[line.id].append(("entry_id", entry, quantity))
+        for milestone in self._hub_reached(end_date):
+            line = milestone.sale_line_id
+            quantity = milestone.quantity_percentage * line.product_uom_qty
+            sources[line.id].append(("milestone_id", milestone, quantity))
+        return sources
