@@ -208,6 +208,7 @@ def _build(session, name, source, modules):
     store = paths.DATA / "filestore"
     if (store / draft).exists():
         (store / draft).rename(store / name)
+    conf.unlink()
 
 
 def _prefix(session):

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import importlib
 import signal
-import socket
 import threading
 
 from . import paths, sandboxes
@@ -12,7 +11,7 @@ from .context import Context, Recorder
 from .killer import Killer
 from .running import odoo_on_clone
 from .session import free_port
-from .steps import Stop, say, step
+from .steps import say, step
 
 PORT = 8069
 RESULT = paths.STATE / "demo.json"
@@ -32,7 +31,7 @@ def demo(session, arguments):
                 odoo_on_clone(
                     session,
                     "demo",
-                    port=_port(options.port),
+                    ports=[options.port] if options.port else [PORT, 0],
                     keep=options.keep_db,
                     hub_local_hosts=",".join(url.removeprefix("http://") for url in urls.values()),
                 )
@@ -88,13 +87,3 @@ def _options(arguments):
         "--kill", type=int, default=0, metavar="N", help="kill Odoo's processes N times"
     )
     return parser.parse_args(arguments)
-
-
-def _port(wanted):
-    """Return the port to use: the one wanted, else the usual one, else any free one."""
-    for port in [wanted] if wanted else [PORT, free_port()]:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise Stop(f"Port {wanted} is taken.", "Name another one with --port, or none.")

@@ -62,17 +62,18 @@ class Running:
 
 
 @contextlib.contextmanager
-def odoo_on_clone(session, kind, *, port=None, keep=False, **options):
+def odoo_on_clone(session, kind, *, ports=(0,), keep=False, **options):
     """Start a supervised Odoo on a fresh clone, and remove both after the block.
 
     :param session: the :class:`devtools.session.Session`
     :param kind: goes into the name of the database, `hub_<kind>_<n>`
+    :param ports: its HTTP port is the first of these that is free; 0 stands for any
     :param keep: leave the database behind
     :param options: values for Odoo's configuration file
     :return: a :class:`Running`
     """
     with databases.lent(session, kind, keep) as name:
-        odoo = Supervisor(session, name, port, **options)
+        odoo = Supervisor(session, name, ports, **options)
         try:
             yield Running(odoo.start())
         finally:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -26,14 +27,15 @@ class Supervisor:
 
     :param session: the :class:`devtools.session.Session`
     :param database: name of the one database it serves
-    :param port: its HTTP port, a free one when None
+    :param ports: its HTTP port is the first of these that is free; 0 stands for any
     :param options: values for its configuration file, such as `workers=4` or `hub_local_hosts="127.0.0.1:9001"`
     """
 
-    def __init__(self, session, database, port=None, **options):
+    def __init__(self, session, database, ports=(0,), **options):
         self.session = session
         self.database = database
-        self.port = port or free_port()
+        self._socket = _listen(ports)
+        self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = paths.LOGS / f"{database}.log"
         self.starts = 0
@@ -64,12 +66,13 @@ class Supervisor:
         return self
 
     def stop(self):
-        """Stop Odoo with all its workers, and the supervising."""
+        """Stop Odoo with all its workers, and the supervising, for good."""
         self._wanted = False
         self._end_group(signal.SIGTERM)
         if self._thread:
             self._thread.join()
         self._thread = None
+        self._socket.close()
 
     def wait_until_ready(self, timeout=120):
         """Wait until Odoo answers HTTP requests and all its workers are there.
@@ -140,11 +143,18 @@ class Supervisor:
                 return
 
     def _start_once(self):
-        """Start the master in a process group of its own; it ends when this process is killed."""
+        """Start the master in a process group of its own; it ends when this process is killed.
+
+        The supervisor holds the listening socket and hands it over as systemd does (descriptor 3): the port
+        cannot be lost to another program, and a request that comes while Odoo starts again waits for it.
+        """
         self.starts += 1
+        fileno = self._socket.fileno()
+        hand_over = f'exec 3<&{fileno}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                leashed(self.session.odoo_command()),
+                leashed(["sh", "-c", hand_over, "sh", *self.session.odoo_command()]),
+                pass_fds=[fileno],
                 env=self.session.environment(self.config_file),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -164,3 +174,19 @@ class Supervisor:
                 os.killpg(group, 0)
                 time.sleep(0.05)
             os.killpg(group, signal.SIGKILL)
+
+
+def _listen(ports):
+    """Return a socket that listens on 127.0.0.1, on the first of `ports` that is free."""
+    for port in ports:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            continue
+        listener.setblocking(False)
+        return listener
+    raise Stop(f"Port {ports[0]} is taken.", "Name another one with --port.")
