@@ -1,0 +1,54 @@
+"""Chapter 8: the numbers are proved."""
+
+from .time_and_bill import APPROVED_HOURS
+
+
+def tell(world):
+    """Messages, hours, money, and that nothing stands twice."""
+    step = world.context.steps.step
+    world.context.checkpoint()
+    with step("Every message is done, skipped with a reason, or before a person", [True, 0, 0]) as s:
+        rest = world.quiet()
+        left = world.sql("SELECT count(*) FROM hub_message WHERE state NOT IN ('done', 'skipped') AND id NOT IN (SELECT message_id FROM hub_exception WHERE state = 'open')")[0][0]
+        silent = world.sql("SELECT count(*) FROM hub_message WHERE state = 'skipped' AND reason IS NULL")[0][0]
+        s.seen = [rest, left, silent]
+    world.context.checkpoint()
+    with step("Hours: Harvest approved = timesheets = invoiced + waiting (in 1/100 h)", [APPROVED_HOURS] * 3) as s:
+        state = world.control("harvest", "state")
+        source = sum(round(e["hours"] * 100) for e in state["time_entries"].values() if e["approval_status"] == "approved")
+        row = world.sql(
+            """SELECT coalesce(sum(round(hub_source_hours::numeric * 100)), 0)::int,
+                      coalesce(sum(round(hub_source_hours::numeric * 100)) FILTER (WHERE timesheet_invoice_id IS NOT NULL), 0)::int,
+                      coalesce(sum(round(hub_source_hours::numeric * 100)) FILTER (WHERE timesheet_invoice_id IS NULL), 0)::int
+                 FROM account_analytic_line WHERE project_id = %s AND employee_id IS NOT NULL AND hub_approval = 'approved' AND hub_source_hours IS NOT NULL""",
+            (world.ids["project"],))[0]
+        s.seen = [source, row[0], row[1] + row[2]]
+    with step("Stripe's balance = the Stripe journal's, to the cent", True) as s:
+        net = sum(t["net"] for t in world.control("stripe", "state")["balance_transactions"].values())
+        booked = world.sql(
+            """SELECT round(sum(l.balance) * 100)::int FROM account_move_line l JOIN account_journal j ON j.default_account_id = l.account_id
+                WHERE j.id = %s AND l.parent_state = 'posted'""", (world.ids["journal"],))[0][0]
+        s.ok, s.seen = net == booked, f"{net / 100:.2f} = {(booked or 0) / 100:.2f}"
+        s.expected = f"{net / 100:.2f} on both sides"
+    with step("No business record stands twice", {}) as s:
+        doubled = {}
+        for name, query in {
+            "company": "SELECT lower(name) FROM res_partner WHERE is_company AND active GROUP BY 1 HAVING count(*) > 1",
+            "contact": "SELECT email_normalized FROM res_partner WHERE NOT is_company AND email_normalized LIKE '%%@acme.example' GROUP BY 1 HAVING count(*) > 1",
+            "order": "SELECT opportunity_id FROM sale_order WHERE opportunity_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+            "project": "SELECT hub_contract_id FROM project_project WHERE hub_contract_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+            "lead": "SELECT name FROM crm_lead GROUP BY 1 HAVING count(*) > 1",
+            "billed entry": "SELECT analytic_line_id FROM hub_billing WHERE state IN ('draft', 'posted') AND analytic_line_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+            "link": "SELECT external_id FROM hub_link GROUP BY system_id, entity_id, external_id HAVING count(*) > 1",
+        }.items():
+            rows = world.sql(query.replace("%%", "%"))
+            if rows:
+                doubled[name] = len(rows)
+        harvest = world.control("harvest", "state")
+        for kind in ("projects", "clients"):
+            names = [row.get("code") or row["name"] for row in harvest[kind].values()]
+            if len(names) != len(set(names)):
+                doubled[f"Harvest {kind}"] = len(names) - len(set(names))
+        s.seen = doubled
+    world.context.link("Operations", "/odoo/action-lead_to_cash_hub.hub_operations_action")
+    world.context.link("Exceptions", "/odoo/action-lead_to_cash_hub.hub_exception_action")
