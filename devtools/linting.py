@@ -32,6 +32,7 @@ def checks(fix=False):
     module = addon.link()
     ruff, pylint = programs / "ruff", [programs / "pylint", f"--rcfile={paths.ROOT / '.pylintrc'}"]
     mend = ["--fix"] if fix else []
+    look = [] if fix else ["--check", "--output-format=concise"]
     folders = [name for name in PROGRAMS if (paths.ROOT / name).is_dir()]
     # Named one by one: pylint does not follow links that it finds while walking a folder.
     parts = [
@@ -41,8 +42,8 @@ def checks(fix=False):
     ]
     terms = sorted(path.name for path in (paths.ROOT / "i18n").glob("*.po*"))
     found = [
-        ("ruff check", [ruff, "check", *mend, "."], paths.ROOT),
-        ("ruff format", [ruff, "format", *([] if fix else ["--check"]), "."], paths.ROOT),
+        ("ruff check", [ruff, "check", "--output-format=concise", *mend, "."], paths.ROOT),
+        ("ruff format", [ruff, "format", *look, "."], paths.ROOT),
         ("pylint-odoo", [*pylint, f"--disable={NOT_OURS}", *parts], paths.ADDONS),
         ("pylint", [*pylint, f"--disable={NOT_FOR_PROGRAMS}", *folders], paths.ROOT),
         (
