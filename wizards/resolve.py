@@ -24,8 +24,8 @@ class HubResolve(models.TransientModel):
 
     @api.model
     def _selection_model(self):
-        models_ = self.env["hub.entity"].search([]).model_id
-        return [(model.model, model.name) for model in models_]
+        names = set(self.env["hub.entity"].search([]).mapped("model_name")) - {False}
+        return [(name, self.env[name]._description) for name in sorted(names) if name in self.env]
 
     @api.depends("issue_id", "mode")
     def _compute_target(self):

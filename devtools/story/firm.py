@@ -1,6 +1,7 @@
 """The firm of the story: what its Odoo admin sets up before the first deal. Runs in Odoo's shell."""
 
 SCRIPT = r"""
+from odoo import fields
 from odoo.fields import Command
 P = PARAMS
 ref = env.ref
@@ -93,20 +94,24 @@ hubspot = system("hubspot", "HubSpot", P["hubspot"], "49648261",
 harvest = system("harvest", "Harvest", P["harvest"] + "/v2", "1234567", {"access_token": "harvest-sandbox-token"},
                  contact_email="it@northwind.example")
 stripe = system("stripe", "Stripe", P["stripe"], "acct_1SandboxHub0001",
-                {"access_token": "rk_test_sandbox_key", "webhook_secret": "whsec_sandbox_secret"},
+                {"api_key": "rk_test_sandbox_key", "webhook_secret": "whsec_sandbox_secret"},
                 journal_id=journal.id, fee_account_id=fee.id)
 # Harvest has no webhooks, so the story asks it often.
 harvest.stream_ids.filtered("poll").write({"interval": 5})
 env["hub.vocabulary.word"].create({"term_id": travel_term.id, "system_id": harvest.id, "word": "Travel"})
 env["hub.process"].search([]).write({"owner_id": owner})
 env["res.users"].browse(2).write({"password": "admin"})
+# the story speaks with Odoo as its users do
+from datetime import timedelta
+keys = {login: env(user=env["res.users"].search([("login", "=", login)]).id)["res.users.apikeys"]._generate(
+    "rpc", "story", fields.Datetime.now() + timedelta(days=1)) for login in ("admin", "ben", "rita")}
 env.cr.commit()
 import json
 print("RESULT" + json.dumps({
     "company": company.id, "hubspot": hubspot.id, "harvest": harvest.id, "stripe": stripe.id, "journal": journal.id, "fee": fee.id,
     "template": template.id, "products": [cons.id, mile.id, travel.id], "employees": employees.ids, "globex": globex.id,
     "initech": initech.id, "hubspot_url": hubspot.webhook_url, "stripe_url": stripe.webhook_url, "tax": tax.amount,
-    "rita": rita.id, "ben": ben.id}))
+    "rita": rita.id, "ben": ben.id, "keys": keys}))
 """
 
 

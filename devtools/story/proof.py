@@ -38,7 +38,7 @@ def tell(world):
             "order": "SELECT opportunity_id FROM sale_order WHERE opportunity_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
             "project": "SELECT hub_contract_id FROM project_project WHERE hub_contract_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
             "lead": "SELECT name FROM crm_lead GROUP BY 1 HAVING count(*) > 1",
-            "billed entry": "SELECT analytic_line_id FROM hub_billing WHERE state IN ('draft', 'posted') AND analytic_line_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+            "billed entry": "SELECT entry_id FROM hub_billing WHERE state IN ('draft', 'posted') AND entry_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
             "link": "SELECT external_id FROM hub_link GROUP BY system_id, entity_id, external_id HAVING count(*) > 1",
         }.items():
             rows = world.sql(query.replace("%%", "%"))

@@ -1,8 +1,13 @@
 """The hands of the story: it speaks with Odoo as its users do, and with the sandboxes' control planes."""
 
+import http.client
 import json
+import urllib.error
 import urllib.request
-import xmlrpc.client
+
+
+class Refused(Exception):
+    """Odoo refused a call, with its sentence."""
 
 
 class World:
@@ -15,58 +20,54 @@ class World:
     def __init__(self, context, ids):
         self.context = context
         self.ids = ids
-        self.users = {}
 
     # -- Odoo ----------------------------------------------------------------------------------
 
-    def _uid(self, login):
-        if login not in self.users:
-            password = login
-            common = xmlrpc.client.ServerProxy(f"{self.context.odoo_url}/xmlrpc/2/common")
-            self.users[login] = (
-                common.authenticate(self.context.database, login, password, {}),
-                password,
-            )
-        return self.users[login]
+    def call(self, model, method, ids=None, user="admin", **kwargs):
+        """Call a public method as a user, over Odoo's JSON-2 API.
 
-    def call(self, model, method, *args, user="admin", **kwargs):
-        """Call a public method as a user; a server that is starting again is asked anew.
+        A server that is starting again is asked anew, so only what may be repeated goes through here.
 
-        Only calls that may be repeated go through here: each fix and approval of the hub may.
+        :raise Refused: Odoo answered that it will not
         """
+        body = dict(kwargs) if ids is None else {"ids": ids, **kwargs}
+        request = urllib.request.Request(
+            f"{self.context.odoo_url}/json/2/{model}/{method}",
+            json.dumps(body).encode(),
+            {
+                "Content-Type": "application/json",
+                "Authorization": f"bearer {self.ids['keys'][user]}",
+                "X-Odoo-Database": self.context.database,
+            },
+        )
 
         def once():
-            uid, password = self._uid(user)
-            proxy = xmlrpc.client.ServerProxy(
-                f"{self.context.odoo_url}/xmlrpc/2/object", allow_none=True
-            )
-            return [
-                proxy.execute_kw(
-                    self.context.database, uid, password, model, method, list(args), kwargs
-                )
-            ]
-
-        # A cut connection, a gateway that is not there yet: the same call again.
-        def patient():
             try:
-                return once()
-            except (xmlrpc.client.ProtocolError, xmlrpc.client.ResponseError, EOFError):
-                return None
-            except ValueError:
-                return None
-            except OSError:
+                with urllib.request.urlopen(request, timeout=120) as answer:
+                    return [json.load(answer)]
+            except urllib.error.HTTPError as error:
+                if error.code in (502, 503):
+                    return None
+                raise Refused(json.load(error).get("message", str(error))) from error
+            except http.client.HTTPException:
                 return None
 
-        answer = self.context.eventually(patient, timeout=120)
+        answer = self.context.eventually(once, timeout=120)
         if not answer:
             raise RuntimeError(f"Odoo does not answer {model}.{method}")
         return answer[0]
 
     def read(self, model, domain, fields, user="admin", **kwargs):
-        return self.call(model, "search_read", domain, fields=fields, user=user, **kwargs)
+        """Rows of a model, as dicts."""
+        return self.call(model, "search_read", domain=domain, fields=fields, user=user, **kwargs)
 
     def count(self, model, domain, user="admin"):
-        return self.call(model, "search_count", domain, user=user)
+        """How many records a user sees."""
+        return self.call(model, "search_count", domain=domain, user=user)
+
+    def create(self, model, values, user="admin"):
+        """Create one record; answers its id."""
+        return self.call(model, "create", vals_list=[values], user=user)[0]
 
     def sql(self, query, parameters=()):
         return self.context.running.sql(query, parameters)

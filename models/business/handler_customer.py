@@ -275,6 +275,7 @@ class HubHandlerCustomer(models.AbstractModel):
                    SELECT %s, 'customer', u.* FROM unnest(%s::varchar[], %s::varchar[], %s::int[]) u
                    ON CONFLICT DO NOTHING""",
                 [COMPANY_KEY, *map(list, zip(*rows, strict=True))],
+                log_exceptions=False,  # the other worker won; this batch starts again
             )
 
     @api.model

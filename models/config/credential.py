@@ -3,6 +3,7 @@ import os
 from odoo import api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
 
+from ... import connectors
 from ...core import envelope
 
 
@@ -29,13 +30,11 @@ class HubCredential(models.Model):
 
     @api.model
     def _selection_name(self):
-        return [
-            ("access_token", self.env._("Access token or API key")),
-            ("refresh_token", self.env._("OAuth refresh token")),
-            ("client_id", self.env._("OAuth client id")),
-            ("client_secret", self.env._("Client secret")),
-            ("webhook_secret", self.env._("Webhook signing secret")),
-        ]
+        labels = {}
+        for product in connectors.PRODUCTS:
+            for field in connectors.get_connector_class(product).auth:
+                labels.setdefault(field.name, field.label)
+        return list(labels.items())
 
     @api.depends("envelope")
     def _compute_is_set(self):

@@ -1,3 +1,4 @@
+import re
 import secrets
 import uuid
 from urllib.parse import urlsplit
@@ -184,7 +185,20 @@ class HubSystem(models.Model):
             "contact_email": self.contact_email or "",
             "start_date": fields.Date.to_string(self.start_date) if self.start_date else "",
             "client_id": self.client_id or "",
+            "properties": self._mapped_properties(),
         }
+
+    def _mapped_properties(self):
+        """What the mappings need of each entity, so that a product is asked for that and no more.
+
+        :return: ``{entity: [property name]}`` of paths like ``properties.<name>``; those of a line
+            entity count for the object that the product calls ``line_items``.
+        """
+        result = {}
+        for line in self.mapping_ids.filtered(lambda m: m.direction == "in").line_ids:
+            code = "line_items" if line.entity_id.code == "deal_line" else line.entity_id.code
+            result.setdefault(code, []).extend(re.findall(r"\bproperties\.(\w+)", line.path or ""))
+        return result
 
     def _connector_class(self):
         return connectors.get_connector_class(self.product)

@@ -1,6 +1,5 @@
 import json
 import logging
-import time
 import traceback
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -34,44 +33,54 @@ class HubApply(models.AbstractModel):
     def _slice(self, lane, limit):
         """Apply one batch of a lane.
 
+        The partitions are locked by a transaction of their own, which outlives the one that applies:
+        that one's snapshot is younger than the lock, so it sees all that was done to these records.
+
         :param limit: how many messages at most.
         :return: number of messages that were decided, 0 if there is nothing to do.
         """
         claim = self.env["hub.claim"]
+        effects = Effects()
+        with short_cursor(self.env) as lock:
+            parts = claim._lock_parts(lock, lane)
+            if not parts:
+                return 0
+            given_up = claim._bury(lock, lane, parts)
+            if given_up is not None:
+                self._give_up(lock, given_up)
+                return 1
+            run_id, count, error = self._apply_locked(lane, parts, limit, effects)
+            # Gone with the same commit that frees the partitions: nobody takes it for a dead one's.
+            lock.execute("DELETE FROM hub_run WHERE id = %s", [run_id])
+        if error is not None:
+            self._isolate(error.message_ids, error)
+        self._after(effects)
+        return count
+
+    def _apply_locked(self, lane, parts, limit, effects):
+        """Claim and apply in one transaction.
+
+        :return: ``(run id, number of messages, error that no single message explains)``.
+        """
+        run_id = None
         with business_cursor(self.env) as cr:
             try:
-                parts = claim._lock_parts(cr, lane)
-                if not parts:
-                    return 0
-                given_up = claim._bury(cr, lane, parts)
-                if given_up is not None:
-                    self._give_up(cr, given_up)
-                    cr.hub_commit()
-                    return 1
-                rows = claim._claim(cr, lane, parts, limit)
-            except CONCURRENCY:
-                cr.rollback()
-                return 1  # somebody was faster: look again at once
-            if not rows:
-                return 0
-            run_id = self._open_run(lane, parts, [row["id"] for row in rows])
-            try:
-                effects = Effects()
+                rows = self.env["hub.claim"]._claim(cr, lane, parts, limit)
+                if not rows:
+                    return None, 0, None
+                run_id = self._open_run(lane, parts, [row["id"] for row in rows])
                 self._apply_rows(cr, rows, effects)
-                cr.execute("DELETE FROM hub_run WHERE id = %s", [run_id])
                 cr.hub_commit()
             except CONCURRENCY:
                 cr.rollback()
-                self._close_run(run_id)
-                time.sleep(0.01)
-                return 1
+                effects.clear()
+                return run_id, 1, None
             except Exception as error:
                 cr.rollback()
-                self._close_run(run_id)
-                self._isolate([row["id"] for row in rows], error)
-                return 1
-        self._after(effects)
-        return len(rows)
+                effects.clear()
+                error.message_ids = [row["id"] for row in rows]
+                return run_id, 1, error
+            return run_id, len(rows), None
 
     # -- runs ----------------------------------------------------------------------------------------
 
@@ -83,10 +92,6 @@ class HubApply(models.AbstractModel):
                 [lane, parts, message_ids],
             )
             return cr.fetchone()[0]
-
-    def _close_run(self, run_id):
-        with short_cursor(self.env) as cr:
-            cr.execute("DELETE FROM hub_run WHERE id = %s", [run_id])
 
     def _isolate(self, message_ids, error):
         """An error that no single message explains: smaller batches until one stands alone."""
@@ -318,6 +323,9 @@ class Effects:
     """What a batch leaves to be done."""
 
     def __init__(self):
+        self.clear()
+
+    def clear(self):
         self.states = []
         self.finished = []
         self.parked = []

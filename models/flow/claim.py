@@ -19,9 +19,9 @@ class HubClaim(models.AbstractModel):
     _description = "Claim of Messages"
 
     def _lock_parts(self, cr, lane, workers=2):
-        """Lock partitions of a lane that have work. The lock is held until apply commits.
+        """Lock partitions of a lane that have work, until their messages are applied.
 
-        First statement of its transaction: a serialization failure here is retried at once.
+        :param cr: a READ COMMITTED cursor of its own.
         """
         cr.execute(
             """
@@ -34,7 +34,6 @@ class HubClaim(models.AbstractModel):
                FOR NO KEY UPDATE SKIP LOCKED
             """,
             [lane, PARTS // workers],
-            log_exceptions=False,
         )
         return [row[0] for row in cr.fetchall()]
 

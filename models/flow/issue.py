@@ -111,7 +111,7 @@ class HubIssue(models.Model):
             # The missing one is what the message points to: link that.
             entity = self.env["hub.entity"].search([("code", "=", self.params["entity_code"])])
             if record._name != entity.model_name:
-                raise UserError(self.env._("Choose a record of the model %s.", entity.model_id.name))
+                raise UserError(self.env._("Choose one of these: %s.", self.env[entity.model_name]._description))
             self.env["hub.link"]._store(
                 self.env.cr,
                 [{

@@ -109,21 +109,31 @@ class HubLink(models.Model):
         if not rows:
             return
         records = {(row["res_model"], row["res_id"]): row for row in rows}
+        keys = [[key[0] for key in records], [key[1] for key in records]]
         cr.execute(
             """
-            INSERT INTO hub_record AS r (res_model, res_id, entity_id, company_id, provenance)
-            SELECT * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[], %s::jsonb[])
-            ON CONFLICT (res_model, res_id) DO UPDATE
-               SET provenance = coalesce(r.provenance, '{}'::jsonb) || EXCLUDED.provenance
-            RETURNING res_model, res_id, id
+            INSERT INTO hub_record (res_model, res_id, entity_id, company_id)
+            SELECT * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[])
+            ON CONFLICT (res_model, res_id) DO NOTHING
             """,
-            [
-                [key[0] for key in records],
-                [key[1] for key in records],
-                [row["entity_id"] for row in records.values()],
-                [row["company_id"] for row in records.values()],
-                [row.get("provenance") or "{}" for row in records.values()],
-            ],
+            [*keys, [row["entity_id"] for row in records.values()], [row["company_id"] for row in records.values()]],
+            log_exceptions=False,
+        )
+        stamped = {key: row["provenance"] for key, row in records.items() if row.get("provenance") not in (None, "{}")}
+        if stamped:
+            cr.execute(
+                """
+                UPDATE hub_record r SET provenance = coalesce(r.provenance, '{}'::jsonb) || u.provenance
+                  FROM unnest(%s::varchar[], %s::int[], %s::jsonb[]) u(res_model, res_id, provenance)
+                 WHERE r.res_model = u.res_model AND r.res_id = u.res_id
+                """,
+                [[key[0] for key in stamped], [key[1] for key in stamped], list(stamped.values())],
+                log_exceptions=False,
+            )
+        cr.execute(
+            """SELECT r.res_model, r.res_id, r.id FROM unnest(%s::varchar[], %s::int[]) u(res_model, res_id)
+                 JOIN hub_record r USING (res_model, res_id)""",
+            keys,
         )
         record_ids = {row[:2]: row[2] for row in cr.fetchall()}
         rows = list({(row["system_id"], row["entity_id"], row["external_id"]): row for row in rows}.values())
@@ -153,4 +163,5 @@ class HubLink(models.Model):
                 [row.get("payload_digest") for row in rows],
                 [order_key(row["system_id"], row["entity"], row["external_id"]) for row in rows],
             ],
+            log_exceptions=False,
         )

@@ -49,7 +49,7 @@ class HubMessage(models.Model):
     received_at = fields.Datetime(readonly=True)
     done_at = fields.Datetime(readonly=True)
     next_attempt_at = fields.Datetime(readonly=True)
-    attempts = fields.Integer(readonly=True)
+    attempts = fields.Integer(readonly=True, string="Tries")
     crashes = fields.Integer(readonly=True)
     amount = fields.Float(readonly=True, digits=(16, 4), help="Money that this message is about, in its currency.")
     amount_company = fields.Float(readonly=True, digits=(16, 4))

@@ -184,7 +184,13 @@ class HubSentence(models.AbstractModel):
             "signed_in": _("Signed in"),
             "sign_in": _("Sign-in"),
             "account": _("Account %s", p["account_id"] or p["id"]),
-            "scope": _("Permission: %s", p["scope"]),
+            "read": _("May read: %s", p["scope"] or p["entity"]),
+            "write": _("May write: %s", p["scope"] or p["entity"]),
+            "clock": _("The clocks agree"),
+            "role": _("Role of the account: %s", p["role"]),
+            "feature": _("Feature: %s", p["feature"]),
+            "webhook_secret": _("Signing secret of webhooks"),
+            "live_mode": _("Environment (live or test)"),
         }
         return known.get(code) or self._sentence(code, params)
 
