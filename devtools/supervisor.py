@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import psutil
 
@@ -150,10 +151,10 @@ class Supervisor:
         """
         self.starts += 1
         fileno = self._socket.fileno()
-        hand_over = f'exec 3<&{fileno}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+        hand_over = [paths.PYTHON, "-S", Path(__file__).with_name("hand_over.py"), fileno]
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                leashed(["sh", "-c", hand_over, "sh", *self.session.odoo_command()]),
+                leashed([*hand_over, *self.session.odoo_command()]),
                 pass_fds=[fileno],
                 env=self.session.environment(self.config_file),
                 stdin=subprocess.DEVNULL,

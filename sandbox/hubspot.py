@@ -201,14 +201,14 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
 
     def _get(self, request: Request, kind: str, key: str):
         kind = self._kind(kind)
-        row = self._find(kind, key, request.args.get("archived") == "true")
+        row = self._find(kind, key, _true(request.args.get("archived")))
         if row is None:
             return error("resource not found", "OBJECT_NOT_FOUND"), 404
         return self._view(row, self._names(request))
 
     def _list(self, request: Request, kind: str):
         kind = self._kind(kind)
-        archived = request.args.get("archived") == "true"
+        archived = _true(request.args.get("archived"))
         limit = min(int(request.args.get("limit", 10)), 100)
         rows = [r for r in self.store.objects[kind].values() if r["archived"] == archived]
         rows.sort(key=lambda row: int(row["id"]))
@@ -292,7 +292,7 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
 
     def _batch_read(self, request: Request, kind: str):
         kind, body = self._kind(kind), request.get_json()
-        archived = request.args.get("archived") == "true"
+        archived = _true(request.args.get("archived"))
         found: dict[str, dict] = {}
         missing = []
         for item in self._inputs(request):
@@ -365,7 +365,7 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
 
     def _owners(self, request: Request):
         self._need("crm.objects.owners.read")
-        archived = request.args.get("archived") == "true"
+        archived = _true(request.args.get("archived"))
         limit, after = int(request.args.get("limit", 100)), int(request.args.get("after", 0))
         rows = [row for row in self.store.owners.values() if row["archived"] == archived]
         rows = sorted((r for r in rows if int(r["id"]) > after), key=lambda row: int(row["id"]))
@@ -377,7 +377,7 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
     def _owner(self, request: Request, key: str):
         self._need("crm.objects.owners.read")
         row = self.store.owners.get(key)
-        if row is None or row["archived"] != (request.args.get("archived") == "true"):
+        if row is None or row["archived"] != (_true(request.args.get("archived"))):
             return error("resource not found", "OBJECT_NOT_FOUND"), 404
         return row
 
@@ -412,6 +412,11 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
             "X-HubSpot-Signature": hashlib.sha256(secret.encode() + body).hexdigest(),
             "User-Agent": "HubSpot Webhooks",
         }
+
+
+def _true(text: str | None) -> bool:
+    """A flag of a query; HubSpot's own libraries write ``True``."""
+    return (text or "").lower() == "true"
 
 
 def _type_ids():

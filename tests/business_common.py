@@ -4,9 +4,8 @@ from contextlib import contextmanager
 from datetime import date, datetime, timezone
 from decimal import Decimal
 
-from odoo.fields import Command
-
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+from odoo.fields import Command
 
 from ..core.item import Item
 from ..core.problem import Link, Term

@@ -41,7 +41,7 @@ def tell(world):
             "billed entry": "SELECT entry_id FROM hub_billing WHERE state IN ('draft', 'posted') AND entry_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
             "link": "SELECT external_id FROM hub_link GROUP BY system_id, entity_id, external_id HAVING count(*) > 1",
         }.items():
-            rows = world.sql(query.replace("%%", "%"))
+            rows = world.sql(query)
             if rows:
                 doubled[name] = len(rows)
         harvest = world.control("harvest", "state")

@@ -89,6 +89,10 @@ def _invoice(world):
         s.seen = [len(moves), moves[0]["state"], moves[0]["hub_approval"]]
         world.ids["invoice"] = moves[0]["id"]
     context.checkpoint()
+    with step("  a check blocks: the customer has no e-mail address; completed", 1) as s:
+        s.seen = world.count("hub.invoice.check", [("move_id", "=", world.ids["invoice"]), ("severity", "=", "blocking")], user="ben")
+        world.call("res.partner", "write", [world.ids["acme_partner"]], vals={"email": "ap@acme.example"})
+        world.call("account.move", "action_hub_run_checks", [world.ids["invoice"]], user="ben")
     with step("  checks: nothing blocks; 9 unapproved entries are named", [0, True]) as s:
         checks = world.read("hub.invoice.check", [("move_id", "=", world.ids["invoice"])], ["code", "severity", "sentence"], user="ben")
         s.seen = [len([c for c in checks if c["severity"] == "blocking"]), any("9" in c["sentence"] for c in checks if c["severity"] == "warning")]

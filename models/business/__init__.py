@@ -16,7 +16,8 @@ from . import (  # isort: skip
     handler_contact,  # inherits from the one above
     handler_employee,
     handler_expense,
-    handler_opportunity,
+    handler_opportunity_check,
+    handler_opportunity,  # extends the one above
     handler_payment,
     handler_project,
     handler_refund,
@@ -28,4 +29,5 @@ from . import (  # isort: skip
     res_partner,
     sale_order,
     sale_order_line,
+    sentences,
 )

@@ -67,9 +67,9 @@ class AccountMove(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        if {"hub_approval", "hub_contract_id", "hub_approved_by_id"} & vals.keys():
-            if not self._hub_may_decide():
-                raise AccessError(self.env._("Only billing approvers decide about hub invoices."))
+        decided = {"hub_approval", "hub_contract_id", "hub_approved_by_id"} & vals.keys()
+        if decided and not self._hub_may_decide():
+            raise AccessError(self.env._("Only billing approvers decide about hub invoices."))
         return super().write(vals)
 
     @api.constrains("hub_contract_id", "currency_id")

@@ -158,6 +158,7 @@ class HubBilling(models.Model):
         rows.write(
             {"state": "released", "reason": reason, "released_at": fields.Datetime.now()}
         )
+        rows.flush_recordset(["state"])  # the next row of the same entry may be inserted at once
         # Cleared after the rows: an entry with a live row refuses to lose its invoice.
         rows.entry_id.filtered("timesheet_invoice_id").write({"timesheet_invoice_id": False})
 

@@ -77,16 +77,17 @@ class HubContractStart(models.Model):
         plain = pricelists.filtered(lambda pricelist: not pricelist.item_ids)
         if plain:
             return plain[0]
-        if not pricelists and currency == company.currency_id:
-            # No price lists in use: without one, Odoo takes the company's currency.
-            return pricelists
-        return self.env["product.pricelist"].create(
+        if currency == company.currency_id:
+            # Without a price list, Odoo takes the company's currency.
+            return pricelists.browse()
+        # Made with sudo: it holds no price, only the currency that Odoo wants to read from a list.
+        return pricelists.sudo().create(
             {
                 "name": self.env._("Deals in %(currency)s", currency=currency.name),
                 "currency_id": currency.id,
                 "company_id": company.id,
             }
-        )
+        ).with_env(self.env)
 
     def _hub_check_totals(self):
         """The order is worth what was signed, to the cent (taxes may be included in prices)."""

@@ -1,5 +1,4 @@
 import pytz
-
 from odoo import api, fields, models
 
 from ...core.billing import exact, exact_combinations
@@ -243,7 +242,7 @@ class HubHandlerPayment(models.AbstractModel):
         candidates = self.env["account.move"]
         if customer:
             candidates = candidates.search(
-                domain + [("commercial_partner_id", "=", customer.commercial_partner_id.id)],
+                [*domain, ("commercial_partner_id", "=", customer.commercial_partner_id.id)],
                 order="invoice_date_due, id",
             )
             found = exact_combinations(
@@ -255,8 +254,9 @@ class HubHandlerPayment(models.AbstractModel):
         else:
             amount = float(values["amount"])
             candidates = candidates.search(
-                domain + [("amount_residual", ">=", amount - currency.rounding / 2),
-                          ("amount_residual", "<=", amount + currency.rounding / 2)], limit=10
+                [*domain, ("amount_residual", ">=", amount - currency.rounding / 2),
+                 ("amount_residual", "<=", amount + currency.rounding / 2)],
+                limit=10,
             )
         raise Problem(
             "payment_unmatched",

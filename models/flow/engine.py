@@ -32,7 +32,6 @@ class HubEngine(models.AbstractModel):
         started = time.monotonic()
         last_work = started
         last_sign = last_chores = 0.0
-        more = False
         while True:
             now = time.monotonic()
             if now - last_sign > 1:
@@ -57,17 +56,15 @@ class HubEngine(models.AbstractModel):
             if worked:
                 last_work = time.monotonic()
             if time.monotonic() - started > RUN_SECONDS:
-                more = True
                 break
-            if time.monotonic() - last_work > LINGER:
+            if time.monotonic() - last_work > LINGER and not self._has_work():
                 break
             if not worked:
-                time.sleep(0.05)
+                time.sleep(0.1)
         self._sign(name, 0)
-        # Between the last look and the sign-off a door may have trusted us: look once more.
-        if not more and not self._paused():
-            more = bool(self._once())
-        if more and self._has_work():
+        # Between the last look and the sign-off a door may have trusted us: look once more. Work that is
+        # due soon keeps a drainer awake too, because a trigger in the future wakes nobody.
+        if not self._paused() and self._has_work():
             self.env["ir.cron"].browse(self.env.context.get("cron_id") or ())._trigger()
 
     def _once(self):

@@ -323,6 +323,7 @@ class HubException(models.Model):
                 [row["company_id"] for row in ordered],
                 [row["owner_id"] for row in ordered],
             ],
+            log_exceptions=False,  # another worker opened the same one: the batch starts again
         )
         cr.execute(
             """

@@ -7,13 +7,14 @@ import contextlib
 
 import pytest
 
+from devtools import private
 from devtools import session as sessions
 from devtools.running import odoo_on_clone
 
 
 @pytest.fixture(scope="session")
 def hub_env():
-    """The :class:`devtools.session.Session`: Odoo, PostgreSQL, and the environment to start programs with."""
+    """The :class:`devtools.session.Session`: Odoo, PostgreSQL, the environment of programs."""
     return sessions.prepare()
 
 
@@ -26,6 +27,16 @@ def odoo_server(hub_env):
 
 @pytest.fixture
 def start_odoo(hub_env):
-    """A function that starts an Odoo for one test: `start_odoo(workers=4, hub_local_hosts="127.0.0.1:9001")`."""
+    """A function that starts an Odoo for one test: `start_odoo(workers=4, hub_local_hosts=...)`."""
     with contextlib.ExitStack() as stack:
         yield lambda **options: stack.enter_context(odoo_on_clone(hub_env, "process", **options))
+
+
+@pytest.fixture
+def odoo_with_postgres(hub_env):
+    """A running Odoo on a PostgreSQL of its own, which the test may stop and start.
+
+    `odoo_with_postgres.session.server.cluster.restart("immediate")` is a crash.
+    """
+    with private.postgres(hub_env) as own, odoo_on_clone(own, "process") as running:
+        yield running
