@@ -30,4 +30,5 @@ from . import (  # isort: skip
     sale_order,
     sale_order_line,
     sentences,
+    smart_buttons,  # after every model that gets them
 )

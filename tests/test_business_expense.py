@@ -1,0 +1,92 @@
+from datetime import date
+from decimal import Decimal
+
+from odoo.tests import tagged
+
+from ..core.problem import Term
+from .business_common import BusinessCase
+
+
+@tagged("post_install", "-at_install")
+class TestBusinessExpense(BusinessCase):
+    """Approved expenses are re-invoiced once, at cost, and book nothing by themselves."""
+
+    def setUp(self):
+        super().setUp()
+        self.contract = self._start_deal(
+            [self._line(self.consulting, 10, "150"), self._line(self.travel, 1, "3000", "Travel")]
+        )
+
+    def _expense(self, amount="412.37", record=None, changed=None, **values):
+        return self._item(
+            "expense",
+            {
+                "project": self.contract.project_id.id, "employee": self.consultant.id,
+                "date": date(2025, 6, 12), "amount": Decimal(amount), "currency": "USD",
+                "note": "Train", "approval": Term("approved"), "billable": True, **values,
+            },
+            record=record,
+            changed=changed,
+        )
+
+    def _entry(self, item):
+        self.assertFalse(item.problem, item.problem and item.problem.params)
+        return self.env["account.analytic.line"].browse(item.res_id)
+
+    def test_expense_is_billed_once_at_cost(self):
+        moves = self.env["account.move"].search_count([])
+        entry = self._entry(self._apply(self._expense()))
+        self.assertEqual(entry.amount, -412.37)
+        self.assertEqual(entry.account_id, self.contract.project_id.account_id)
+        self.assertEqual(self.env["account.move"].search_count([]), moves)
+        self.assertEqual(self.contract.sale_order_id.amount_untaxed, 4500)
+        invoice = self._bill(self.contract)
+        self.assertEqual(invoice.invoice_line_ids.mapped("price_subtotal"), [412.37])
+        self.assertEqual(invoice.hub_billing_ids.entry_id, entry)
+        self._approve(invoice)
+        self.assertFalse(self._bill(self.contract))
+
+    def test_allowance_is_never_billed_by_itself(self):
+        self._book(self.contract, "2")
+        self.assertEqual(self._bill(self.contract).amount_untaxed, 300)
+
+    def test_not_approved_is_left_out(self):
+        item = self._apply(self._expense(approval=Term("submitted")))
+        self.assertEqual(item.skip, "not_approved")
+
+    def test_changed_on_a_draft(self):
+        entry = self._entry(self._apply(self._expense()))
+        invoice = self._bill(self.contract)
+        item = self._expense("400.00", record=entry, changed=["amount"])
+        self._apply(item)
+        self.assertFalse(item.problem)
+        self.assertEqual(invoice.amount_untaxed, 400)
+        self.assertEqual(entry.amount, -400)
+        self._approve(invoice)
+
+    def test_changed_after_billing(self):
+        entry = self._entry(self._apply(self._expense()))
+        self._approve(self._bill(self.contract))
+        item = self._apply(self._expense("400.00", record=entry, changed=["amount"]))
+        self.assertEqual(item.problem.code, "changed_after_billing")
+        self.assertIn("400.00", self.env["hub.sentence"]._sentence(
+            item.problem.code, item.problem.params))
+
+    def test_not_billable_is_a_cost_only(self):
+        entry = self._entry(self._apply(self._expense(billable=False)))
+        self.assertFalse(entry.so_line)
+        self.assertEqual(entry.amount, -412.37)
+        self.assertFalse(self._bill(self.contract))
+
+    def test_without_contract(self):
+        project = self.env["project.project"].create({"name": "Plain"})
+        item = self._apply(self._expense(project=project.id))
+        self.assertEqual(item.problem.code, "no_valid_contract")
+        self.assertIn("412.37", self.env["hub.sentence"]._sentence(
+            item.problem.code, item.problem.params))
+
+    def test_foreign_expense_without_rate(self):
+        self.env.ref("base.EUR").active = True
+        self.env["res.currency.rate"].search([]).unlink()
+        item = self._apply(self._expense(currency="EUR"))
+        self.assertEqual(item.problem.code, "no_exchange_rate")
