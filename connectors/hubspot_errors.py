@@ -59,8 +59,11 @@ def from_item(details: dict, status: int | None = None) -> ConnectorError:
 
 
 def _rate(answer: Answer, details: dict, now: datetime, zone: str) -> ConnectorError:
-    # unlike everybody else, HubSpot's Retry-After counts milliseconds
+    # Unlike everybody else, HubSpot's Retry-After counts milliseconds. Not less than a second: should it
+    # count seconds one day, we come too early by little and not too often.
     retry_after = answer.retry_after(0.001)
+    if retry_after is not None:
+        retry_after = max(retry_after, 1.0)
     policy = str(details.get("policyName") or "")
     if policy == "DAILY" or answer.headers.get("X-HubSpot-RateLimit-Daily-Remaining") == "0":
         return ConnectorError(

@@ -134,9 +134,11 @@ class HubSpotReader:
                 row = self._call(
                     "GET", f"/crm/v3/owners/{int(owner_id)}", query={"archived": "true"}
                 ).json()
-            except (ConnectorError, ValueError) as error:
-                if isinstance(error, ConnectorError) and error.kind != "reference":
+            except ConnectorError as error:
+                if error.status != 404:
                     raise
+                row = None
+            except ValueError:
                 row = None
             self._owners[owner_id] = row
         row = self._owners[owner_id] or {}
@@ -245,12 +247,16 @@ class HubSpotReader:
         return result
 
     def _survivor(self, name: str, key: str) -> dict | None:
-        """The record that answers to an id that is no more: a GET of a merged id finds it."""
+        """The record that answers to an id that is no more: a GET of a merged id finds it.
+
+        A record that is not there is answered with an HTML page here, as a wrong address would be; the
+        batch read just before has proved that the address is right.
+        """
         query = {"properties": ",".join(self.properties(name))}
         try:
             row = self._call("GET", f"{V3}/{name}/{key}", query=query).json()
         except ConnectorError as error:
-            if error.kind == "reference":
+            if error.status == 404:
                 return None
             raise
         return row if str(row.get("id")) != key else None

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from werkzeug.wrappers import Request, Response
 
-from .base import Refusal, Sandbox, answer, main
+from .base import Refusal, Sandbox, answer, html, main
 from .hubspot_control import HubSpotControl
 from .hubspot_search import search
 from .hubspot_store import TYPES, Store, stamp
@@ -203,7 +203,7 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
         kind = self._kind(kind)
         row = self._find(kind, key, _true(request.args.get("archived")))
         if row is None:
-            return error("resource not found", "OBJECT_NOT_FOUND"), 404
+            return html(404, "Not Found")  # seen at HubSpot: a page, on this route only
         return self._view(row, self._names(request))
 
     def _list(self, request: Request, kind: str):

@@ -120,15 +120,20 @@ def test_paging_crash_and_resume(hubspot, now):
     assert not again, "an old quiet window is not read again"
 
 
-def test_more_rows_than_the_search_can_page(hubspot, now):
-    """10,000 rows end HubSpot's paging; ours asks for first pages only. Half share one instant."""
+def test_more_rows_than_the_search_can_page(hubspot, now, monkeypatch):
+    """10,000 rows (here 1,000) end HubSpot's paging; ours asks for first pages only. Half of the rows
+    share one instant."""
+    monkeypatch.setattr("sandbox.hubspot_search.MAX_RESULTS", 1000)
     start = now - timedelta(days=1)
     store = hubspot.sandbox.store
-    for n in range(10_400):
+    for n in range(1400):
         moment = start if n % 2 else start + timedelta(milliseconds=n)
         store.create("companies", {"name": f"C{n}"}, at=stamp(moment), quiet=True)
     records, _cursor = drain(hubspot.connector(), "customer", {}, now)
-    assert len({record.external_id for record in records}) == 10_400
+    assert len({record.external_id for record in records}) == 1400
+    body = {"limit": 200, "after": "900"}
+    with pytest.raises(ConnectorError):  # the limit is there
+        hubspot.connector()._call("POST", "/crm/v3/objects/companies/search", json=body, write=False)
 
 
 def test_a_late_index_is_covered_by_the_overlap(hubspot, now):
