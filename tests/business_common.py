@@ -278,13 +278,13 @@ class BusinessCase(AccountTestInvoicingCommon):
         self._book(contract, *hours)
         return self._approve(self._bill(contract))
 
-    def _pay(self, invoice, amount=None, fee="0.00", **values):
+    def _pay(self, paid, amount=None, fee="0.00", **values):
         """Values of a payment of an invoice."""
-        amount = Decimal(str(amount if amount is not None else invoice.amount_total))
+        amount = Decimal(str(amount if amount is not None else paid.amount_total))
         fee = Decimal(fee)
         return {
-            "amount": amount, "currency": invoice.currency_id.name, "fee": fee,
-            "net": amount - fee, "settlement_currency": invoice.currency_id.name,
+            "amount": amount, "currency": paid.currency_id.name, "fee": fee,
+            "net": amount - fee, "settlement_currency": paid.currency_id.name,
             "date": datetime(2025, 7, 15, 12, tzinfo=timezone.utc), "status": Term("succeeded"),
-            "invoice_number": invoice.name, "reference": f"ch_{invoice.id}", **values,
+            "invoice_number": paid.name, "reference": f"ch_{paid.id}", **values,
         }

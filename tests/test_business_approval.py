@@ -180,9 +180,13 @@ class TestBusinessApproval(BusinessCase):
         run = self.env["hub.billing.run"].with_user(self.resolver).create(
             {"date_to": date(2025, 6, 30), "company_id": self.company.id}
         )
-        action = run.action_run()
-        self.assertEqual(action["domain"], [("id", "in", run.move_ids.ids)])
-        self.assertTrue(run.result)
+        self.assertEqual(run.action_run()["res_id"], run.id)  # may not read invoices
+        self.assertEqual(run.move_count, 1)
+        self.assertIn("1 draft", run.result)
+        again = self.env["hub.billing.run"].with_user(self.approver)
+        self._book(self.contract, "1")
+        again = again.create({"date_to": date(2025, 6, 30), "company_id": self.company.id})
+        self.assertEqual(again.action_run()["domain"], [("id", "in", again.move_ids.ids)])
         with self.assertRaises(UserError):
             run.copy().action_run()
         with self.assertRaises(AccessError):

@@ -59,7 +59,9 @@ class TestBusinessDeal(BusinessCase):
         self.assertFalse(self._bill(contract, None, date(2100, 1, 1)))
 
     def test_template_task_names_its_service(self):
-        self.template.task_ids[0].hub_product_id = self.architecture
+        self.template.task_ids.filtered(
+            lambda task: task.name == "Kick-off"
+        ).hub_product_id = self.architecture
         contract = self._start_deal(self._mixed())
         task = contract.project_id.task_ids.filtered(lambda task: task.name == "Kick-off")
         line = contract.line_ids.filtered(lambda line: line.product_id == self.architecture)

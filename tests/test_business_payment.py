@@ -72,7 +72,8 @@ class TestBusinessPayment(BusinessCase):
         provider = self.env["payment.provider"].create({"name": "Card", "state": "test"})
         self.env["payment.transaction"].create(
             {"provider_id": provider.id, "provider_reference": "ch_own", "reference": "own",
-             "payment_method_id": self.env["payment.method"].search([], limit=1).id,
+             "payment_method_id": self.env["payment.method"].create(
+                 {"name": "Card", "code": "hub_card"}).id,
              "amount": 10, "currency_id": self.company.currency_id.id,
              "partner_id": self.customer.id, "payment_id": own.id}
         )

@@ -1,1 +1,1 @@
-from . import billing_run, resolve
+from . import billing_run, resolve, resolve_record

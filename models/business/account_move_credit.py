@@ -49,11 +49,13 @@ class AccountMove(models.Model):
             rows.write({"state": "credited", "reason": self.name})
 
     def _hub_release_credited(self, rows):
+        # Read with sudo: a billing approver need not see the time entries of others.
+        entries = self.sudo().hub_credited_entry_ids
         for line in self.invoice_line_ids.filtered("sale_line_ids"):
             chosen = rows.filtered(lambda row, line=line: row.sale_line_id in line.sale_line_ids)
-            if self.hub_credited_entry_ids:
+            if entries:
                 chosen = chosen.filtered(
-                    lambda row: not row.entry_id or row.entry_id in self.hub_credited_entry_ids
+                    lambda row: not row.entry_id or row.entry_id in entries
                 )
             quantity = sum(chosen.mapped("quantity"))
             if float_compare(quantity, line.quantity, precision_digits=UNIT_DIGITS):

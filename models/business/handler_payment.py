@@ -85,7 +85,7 @@ class HubHandlerPayment(models.AbstractModel):
         values, system = item.values, self._system(item)
         paid = {"amount": str(values["amount"]), "currency": values["currency"]}
         reference = values.get("reference") or item.external_id
-        journal = system.journal_id
+        journal = system.journal_id._filtered_access("read")  # another company's is none
         if not journal or journal.company_id != self.env.company:
             raise Problem(
                 "no_payment_journal", kind="rule", cause=str(self.env.company.id),

@@ -77,15 +77,25 @@ class AccountMove(models.Model):
         return findings
 
     def _hub_check_tax(self):
-        """No tax needs a reason; a company that never charges tax by default is only warned."""
-        if self.fiscal_position_id:
-            return []
-        severity = "blocking" if self.company_id.account_sale_tax_id else "warning"
-        return [
-            (severity, {"line": line.name, "customer": self.partner_id.display_name})
-            for line in self._hub_product_lines()
-            if not line.tax_ids and not line.currency_id.is_zero(line.price_subtotal)
-        ]
+        """No tax needs a reason: a fiscal position that takes the service's own tax away.
+
+        A service that has no tax at all is only a warning where the company charges none by
+        default.
+        """
+        position = self.fiscal_position_id
+        default = self.company_id.account_sale_tax_id
+        findings = []
+        for line in self._hub_product_lines():
+            if line.tax_ids or line.currency_id.is_zero(line.price_subtotal):
+                continue
+            usual = line.product_id.taxes_id._filter_taxes_by_company(self.company_id) or default
+            if usual and position and not position.map_tax(usual):
+                continue
+            severity = "blocking" if usual else "warning"
+            findings.append(
+                (severity, {"line": line.name, "customer": self.partner_id.display_name})
+            )
+        return findings
 
     def _hub_check_customer(self):
         partner = self.partner_id

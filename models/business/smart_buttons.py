@@ -19,13 +19,13 @@ class HubJourneyMixin(models.AbstractModel):
     _description = "Journey Across Systems"
 
     hub_link_count = fields.Integer(
-        string="Linked Systems", compute="_compute_hub_journey", groups=VIEWER
+        string="Links Across Systems", compute="_compute_hub_journey", groups=VIEWER
     )
     hub_message_count = fields.Integer(
-        string="Messages", compute="_compute_hub_journey", groups=VIEWER
+        string="Messages Across Systems", compute="_compute_hub_journey", groups=VIEWER
     )
     hub_exception_count = fields.Integer(
-        string="Exceptions", compute="_compute_hub_journey", groups=VIEWER
+        string="Exceptions Across Systems", compute="_compute_hub_journey", groups=VIEWER
     )
 
     def _hub_journey(self):
