@@ -1,5 +1,6 @@
 """What every command stands on: Odoo, the environment, PostgreSQL and the addon's folder of links."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -57,8 +58,11 @@ def prepare():
     return session
 
 
-def free_port():
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(wanted=0):
+    """Return a port of 127.0.0.1 that nobody listens on: the one wanted when it is free, else any."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return probe.getsockname()[1]
+    raise Stop("No port of 127.0.0.1 is free.", "End some programs and start again.")

@@ -6,7 +6,7 @@ import json
 from . import config, databases, paths
 from .processes import foreground
 from .session import free_port
-from .steps import step
+from .steps import say, step
 
 DEV = "hub_dev"
 
@@ -45,7 +45,9 @@ def odoo(session, arguments):
             ensure_database(session, DEV)
             arguments = [*arguments, "-d", DEV]
         if "--http-port" not in given and "-p" not in arguments:
-            arguments = [*arguments, "--http-port", "8069"]
+            port = free_port(8069)
+            say(f"Odoo will answer at http://127.0.0.1:{port}")
+            arguments = [*arguments, f"--http-port={port}"]
         arguments = [*arguments, f"--gevent-port={free_port()}"]
     return _odoo(session, arguments)
 
