@@ -1,1 +1,1 @@
-from . import alert, snapshot
+from . import alert, screens, operations, snapshot
