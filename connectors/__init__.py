@@ -1,4 +1,5 @@
-"""How outside products speak. Plain Python over requests: no Odoo import, tested without a database."""
+"""How outside products speak. Plain Python over requests: no Odoo import, tested without a
+database."""
 
 from importlib import import_module
 

@@ -59,7 +59,8 @@ class Notice:
 class Record:
     """A full record of the source; ``payload`` is canonical JSON with all that a mapping needs.
 
-    ``merged_into`` names the survivor if this id was merged away; the payload then is the survivor's.
+    ``merged_into`` names the survivor if this id was merged away; the payload then is the
+    survivor's.
     """
 
     entity: str
@@ -73,8 +74,8 @@ class Record:
 
 @dataclass
 class Page:
-    """Part of a poll. Store ``cursor`` in the transaction that stores ``records``: it is plain JSON,
-    and a poll that starts from it goes on where this page ended."""
+    """Part of a poll. Store ``cursor`` in the transaction that stores ``records``: it is plain
+    JSON, and a poll that starts from it goes on where this page ended."""
 
     records: list[Record]
     cursor: dict

@@ -96,7 +96,7 @@ def from_status(status: int, *, write: bool, structured: bool = True) -> Connect
 
     :param write: whether the call could have changed something: a gateway that gave up
         (502, 504) leaves a write's outcome unknown.
-    :param structured: whether the answer was JSON. An HTML 4xx is a proxy or a route that is no more,
+    :param structured: whether the answer was JSON. An HTML 4xx is a proxy or a route that is gone,
         never a statement about a record.
     :return: the error, or None for 2xx.
     """

@@ -4,11 +4,11 @@ Settings: ``account_id`` (Harvest account), ``start_date`` (ISO date of the olde
 ``overlap_seconds`` (how far a poll looks back, 300), ``client_id`` and ``oauth_url`` (OAuth only).
 Secrets: ``access_token`` (personal, or OAuth's current one), ``refresh_token``, ``client_secret``.
 
-Harvest has no webhooks, and a deleted entry simply is no longer listed: ``sweep`` proves a full listing of
-a period, so that what is missing from it may be called deleted.
+Harvest has no webhooks, and a deleted entry simply is no longer listed: ``sweep`` proves a full
+listing of a period, so that what is missing from it may be called deleted.
 
-Source: Harvest API V2 documentation: "Authentication", "Pagination", "Rate limiting", "Time entries",
-"Expenses", "Users", "Clients", "Projects", "Tasks", "Company".
+Source: Harvest API V2 documentation: "Authentication", "Pagination", "Rate limiting", "Time
+entries", "Expenses", "Users", "Clients", "Projects", "Tasks", "Company".
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ class Harvest(Connector):
     def check(self) -> list[CheckItem]:
         """Account, clock, the administrator's role, and each list that a stream reads.
 
-        Who is not an administrator sees only part of the entries, in silence: totals would be wrong.
+        Who is not an administrator sees only part of the entries, in silence: totals would be
+        wrong.
         """
         items: list[CheckItem] = []
         answer = probe(items, "sign_in", lambda: self._call("GET", "/users/me"))
@@ -121,8 +122,8 @@ class Harvest(Connector):
     def poll(self, entity: str, cursor: dict | None, now: datetime) -> Page:
         """Changed rows since the last window, page by page along ``links.next``.
 
-        A window starts ``overlap_seconds`` before the last one began, so that nothing that was being
-        saved then is missed. If a stored paging link is refused, the window is read anew.
+        A window starts ``overlap_seconds`` before the last one began, so that nothing that was
+        being saved then is missed. If a stored paging link is refused, the window is read anew.
         """
         cursor = dict(cursor or {})
         path, name, _size = LISTS[entity]
@@ -168,7 +169,8 @@ class Harvest(Connector):
         return rows
 
     def fetch(self, entity: str, ids: Sequence[str]) -> dict[str, Record]:
-        """Records by id, one call each: Harvest reads no ids together. A deleted one is left out."""
+        """Records by id, one call each: Harvest reads no ids together. A deleted one is left
+        out."""
         found: dict[str, Record] = {}
         for key in dict.fromkeys(str(i) for i in ids):
             try:
@@ -195,11 +197,13 @@ class Harvest(Connector):
         return None
 
     def sweep(self, entity: str, date_from: date, date_to: date) -> set[str]:
-        """Ids of all entries (``time_entry``, ``expense``) whose date lies in a period, both ends in.
+        """Ids of all entries (``time_entry``, ``expense``) whose date lies in a period, both ends
+        in.
 
-        :raise ConnectorError: kind ``connection``, code ``listing_incomplete``, unless the number of
-            ids equals the total that Harvest states on each page: only a proven list may say that what
-            it lacks was deleted.
+        :raise ConnectorError: kind ``connection``, code ``listing_incomplete``, unless the number
+            of
+            ids equals the total that Harvest states on each page: only a proven list may say that
+            what it lacks was deleted.
         """
         path, name, size = LISTS[entity]
         query = {"from": date_from.isoformat(), "to": date_to.isoformat(), "per_page": size}

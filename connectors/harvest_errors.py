@@ -1,4 +1,5 @@
-"""Harvest's errors in our classes. Source: Harvest API V2 documentation, "General" and "Rate limiting"."""
+"""Harvest's errors in our classes. Source: Harvest API V2 documentation, "General" and "Rate
+limiting"."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A project in Harvest, set up whole: client, project, tasks, people.
 
-Harvest knows no idempotency keys. So every step looks before it makes: what stands already is taken, what
-differs is changed, what is missing is made. The whole may be repeated after any crash or lost answer
-and ends in the same state. What is in Harvest and not in our values is left alone.
+Harvest knows no idempotency keys. So every step looks before it makes: what stands already is
+taken, what differs is changed, what is missing is made. The whole may be repeated after any crash
+or lost answer and ends in the same state. What is in Harvest and not in our values is left alone.
 
 Source: Harvest API V2 documentation: "Clients", "Projects", "Tasks", "Project task assignments",
 "Project user assignments".
@@ -30,8 +30,8 @@ class ProjectSetup:
         self._list = listing
 
     def run(self, write: Write) -> Outcome:
-        """Set the project up. The outcome's links name all that was found or made, also when a later
-        step failed, so that nothing is lost track of."""
+        """Set the project up. The outcome's links name all that was found or made, also when a
+        later step failed, so that nothing is lost track of."""
         outcome = Outcome(write.key, False, write.external_id)
         done: dict[str, Any] = {"created": [], "changed": [], "unknown_people": []}
         outcome.response = done

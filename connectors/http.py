@@ -325,7 +325,8 @@ class Session:
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port of an address.
 
-    :raise ConnectorError: kind ``connection``, code ``bad_address``: another scheme, user data in the
+    :raise ConnectorError: kind ``connection``, code ``bad_address``: another scheme, user data in
+        the
         address, or no host.
     """
     try:

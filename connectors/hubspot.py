@@ -1,10 +1,10 @@
-"""HubSpot: deals, companies, contacts, products and owners in; properties of deals and companies out.
+"""HubSpot: deals, companies, contacts, products and owners in; properties of deals, companies out.
 
-Settings: ``account_id`` (portal id, as text), ``start_date`` (ISO date of the oldest change to read),
-``properties`` (``{entity: [further property names]}``), ``time_zone`` (of the portal, for its daily
-quota), ``overlap_seconds`` (how far a poll looks back, 120), ``client_id`` (OAuth only).
-Secrets: ``access_token`` (of a private app, or OAuth's current one), ``client_secret`` (signs webhooks,
-and refreshes), ``refresh_token`` (OAuth only).
+Settings: ``account_id`` (portal id, as text), ``start_date`` (ISO date of the oldest change to
+read), ``properties`` (``{entity: [further property names]}``), ``time_zone`` (of the portal, for
+its daily quota), ``overlap_seconds`` (how far a poll looks back, 120), ``client_id`` (OAuth only).
+Secrets: ``access_token`` (of a private app, or OAuth's current one), ``client_secret`` (signs
+webhooks, and refreshes), ``refresh_token`` (OAuth only).
 
 Source: HubSpot API documentation: "CRM search", "Batch update", "Private apps", "OAuth tokens".
 """
@@ -157,8 +157,8 @@ class HubSpot(Connector):
     def poll(self, entity: str, cursor: dict | None, now: datetime) -> Page:
         """Changed objects, oldest first (see :mod:`.window`), in at most one page of 200.
 
-        For deals a second search looks for changed line items and reads their deals, since a line can
-        change without its deal. Archived objects are not in a search: see ``poll_deleted``.
+        For deals a second search looks for changed line items and reads their deals, since a line
+        can change without its deal. Archived objects are not in a search: see ``poll_deleted``.
         """
         if entity == "employee":
             return self._poll_owners(cursor)
@@ -257,8 +257,8 @@ class HubSpot(Connector):
     # -- writing ------------------------------------------------------------------------------
 
     def deliver(self, entity: str, writes) -> list[Outcome]:
-        """Update properties, 100 records a call. Setting a value twice is harmless, so a lost answer
-        is simply repeated."""
+        """Update properties, 100 records a call. Setting a value twice is harmless, so a lost
+        answer is simply repeated."""
         outcomes: dict[str, Outcome] = {}
         ready = []
         for write in writes:

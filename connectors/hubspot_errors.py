@@ -1,4 +1,5 @@
-"""HubSpot's errors in our classes. Source: HubSpot API documentation, "Error handling", "Usage details"."""
+"""HubSpot's errors in our classes. Source: HubSpot API documentation, "Error handling", "Usage
+details"."""
 
 from __future__ import annotations
 
@@ -59,8 +60,8 @@ def from_item(details: dict, status: int | None = None) -> ConnectorError:
 
 
 def _rate(answer: Answer, details: dict, now: datetime, zone: str) -> ConnectorError:
-    # Unlike everybody else, HubSpot's Retry-After counts milliseconds. Not less than a second: should it
-    # count seconds one day, we come too early by little and not too often.
+    # Unlike everybody else, HubSpot's Retry-After counts milliseconds. Not less than a second:
+    # should it count seconds one day, we come too early by little and not too often.
     retry_after = answer.retry_after(0.001)
     if retry_after is not None:
         retry_after = max(retry_after, 1.0)

@@ -127,8 +127,8 @@ def merged_ids(properties: dict) -> set[str]:
 def stage_details(pipelines: list[dict]) -> dict[tuple[str, str], dict]:
     """(pipeline id, stage id) -> what a stage means.
 
-    A stage is won by its metadata, not by its name: ``closedwon`` exists only in the pipeline that a
-    portal starts with, and admins rename stages.
+    A stage is won by its metadata, not by its name: ``closedwon`` exists only in the pipeline that
+    a portal starts with, and admins rename stages.
     """
     result = {}
     for pipeline in pipelines:

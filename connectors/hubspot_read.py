@@ -1,7 +1,7 @@
 """Reading full records from HubSpot: an object, what hangs on it, and what its ids mean.
 
-Source: HubSpot API documentation, "CRM objects" (batch read, search), "Associations v4" (batch read),
-"Owners", "Pipelines".
+Source: HubSpot API documentation, "CRM objects" (batch read, search), "Associations v4" (batch
+read), "Owners", "Pipelines".
 """
 
 from __future__ import annotations
@@ -249,8 +249,8 @@ class HubSpotReader:
     def _survivor(self, name: str, key: str) -> dict | None:
         """The record that answers to an id that is no more: a GET of a merged id finds it.
 
-        A record that is not there is answered with an HTML page here, as a wrong address would be; the
-        batch read just before has proved that the address is right.
+        A record that is not there is answered with an HTML page here, as a wrong address would be;
+        the batch read just before has proved that the address is right.
         """
         query = {"properties": ",".join(self.properties(name))}
         try:

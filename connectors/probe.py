@@ -1,4 +1,5 @@
-"""Pieces of "Test connection": each thing that must hold becomes one line, by class, never by body."""
+"""Pieces of "Test connection": each thing that must hold becomes one line, by class, never by
+body."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Stripe: payments and refunds in; metadata and refunds out.
 
-Settings: ``account_id`` (``acct_…``), ``live_mode`` (bool), ``start_date`` (ISO date of the oldest payment
-to read), ``overlap_seconds`` (how far a poll looks back, 300).
-Secrets: ``api_key`` (a restricted key), ``webhook_secret`` (``whsec_…`` of the endpoint).
+Settings: ``account_id`` (``acct_…``), ``live_mode`` (bool), ``start_date`` (ISO date of the oldest
+payment to read), ``overlap_seconds`` (how far a poll looks back, 300).
+Secrets: ``api_key`` (a
+restricted key), ``webhook_secret`` (``whsec_…`` of the endpoint).
 
 Source: Stripe API documentation: "Authentication", "Versioning", "Idempotent requests", "Errors",
 "Pagination", "Expanding responses", "List all events" (kept for 30 days).
@@ -37,8 +38,8 @@ from .times import from_epoch, iso, parse_iso, to_epoch
 
 API_VERSION = "2026-08-26.dahlia"
 EVENTS_KEPT = timedelta(days=29)  # Stripe says 30 days
-# A payment may still change long after it was made (a late refund): how far back payments are listed
-# again when events are no longer kept.
+# A payment may still change long after it was made (a late refund): how far back payments are
+# listed again when events are no longer kept.
 LOOK_BACK = timedelta(days=180)
 PAGE = 100
 # entity -> (path, what to expand, events)
@@ -154,9 +155,9 @@ class Stripe(Connector):
     def poll(self, entity: str, cursor: dict | None, now: datetime) -> Page:
         """First the list of all since ``start_date``, then events, which also tell of changes.
 
-        Both come newest first; a window is walked to its end before the next one starts where this one
-        began (less the overlap), so a crash in the middle loses nothing. After a silence longer than
-        events are kept, the list is walked again.
+        Both come newest first; a window is walked to its end before the next one starts where this
+        one began (less the overlap), so a crash in the middle loses nothing. After a silence longer
+        than events are kept, the list is walked again.
         """
         cursor = dict(cursor or {})
         if not cursor.get("after"):
@@ -232,8 +233,9 @@ class Stripe(Connector):
     # -- writing ------------------------------------------------------------------------------
 
     def deliver(self, entity: str, writes) -> list[Outcome]:
-        """``payment`` update: ``{"metadata": {}}``. ``refund`` create: ``{"payment_intent", "amount" in
-        minor units, "reason", "metadata"}``. Both carry the write's key as idempotency key."""
+        """``payment`` update: ``{"metadata": {}}``. ``refund`` create: ``{"payment_intent",
+        "amount" in minor units, "reason", "metadata"}``. Both carry the write's key as idempotency
+        key."""
         return [self._deliver(entity, write) for write in writes]
 
     def _deliver(self, entity: str, write: Write) -> Outcome:
@@ -326,7 +328,8 @@ def error_from(answer, write: bool) -> ConnectorError | None:
 
 
 def _answered_at(answer, now: datetime) -> datetime:
-    """When Stripe answered, by Stripe's clock: ours may be ahead, and would outdate later events."""
+    """When Stripe answered, by Stripe's clock: ours may be ahead, and would outdate later
+    events."""
     try:
         moment = parsedate_to_datetime(answer.headers.get("Date", ""))
     except (TypeError, ValueError):
@@ -335,6 +338,7 @@ def _answered_at(answer, now: datetime) -> datetime:
 
 
 def _record(entity: str, row: dict, changed: datetime) -> Record:
-    """Stripe's objects have no time of change and no version: what counts is when they were seen."""
+    """Stripe's objects have no time of change and no version: what counts is when they were
+    seen."""
     payload = shapes.intent(row) if entity == "payment" else shapes.refund(row)
     return Record(entity, str(row["id"]), iso(changed), changed, strict_json.dumps(payload))

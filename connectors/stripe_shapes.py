@@ -1,10 +1,12 @@
-"""Stripe's objects as the hub keeps them: what a mapping needs, and nothing that is secret or private.
+"""Stripe's objects as the hub keeps them: what a mapping needs, and nothing that is secret or
+private.
 
-A payment intent carries its ``client_secret``, a charge the payer's address and card. Neither belongs in a
-message, so what is kept is named here. Amounts stay in minor units, with their currency beside them.
+A payment intent carries its ``client_secret``, a charge the payer's address and card. Neither
+belongs in a message, so what is kept is named here. Amounts stay in minor units, with their
+currency beside them.
 
-Source: Stripe API documentation, "The PaymentIntent object", "The Charge object", "The Refund object",
-"The Balance Transaction object", "Making requests" (form encoding).
+Source: Stripe API documentation, "The PaymentIntent object", "The Charge object", "The Refund
+object", "The Balance Transaction object", "Making requests" (form encoding).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stripe's webhooks: proof of origin, and what an event hints at.
 
-An event is a hint: its snapshot may be older than the object is now, and events come in any order. So each
-becomes a thin notice of the payment or refund concerned, which is then read.
+An event is a hint: its snapshot may be older than the object is now, and events come in any order.
+So each becomes a thin notice of the payment or refund concerned, which is then read.
 
 Source: Stripe API documentation, "Verify webhook signatures manually", "Types of events".
 """
@@ -23,8 +23,8 @@ from .times import from_epoch, iso, to_epoch
 TOLERANCE = 300  # seconds, to both sides
 MAX_SIGNATURES = 20
 
-# events of a charge tell nothing that its payment intent does not tell; since API version 2022-11-15 a
-# charge does not list its refunds, which have events of their own
+# events of a charge tell nothing that its payment intent does not tell; since API version
+# 2022-11-15 a charge does not list its refunds, which have events of their own
 _CHARGE_EVENTS = frozenset(
     {
         "charge.captured",
@@ -43,7 +43,8 @@ OBJECT_ID = r"[A-Za-z]{1,12}_[A-Za-z0-9_]{1,250}"
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """hex(HMAC-SHA256(secret, timestamp + "." + body)); the secret is used as text, ``whsec_`` and all."""
+    """hex(HMAC-SHA256(secret, timestamp + "." + body)); the secret is used as text, ``whsec_`` and
+    all."""
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
@@ -89,7 +90,8 @@ def read_event(body: bytes, settings: Mapping[str, Any]) -> dict:
         raise BadBody(400, "not_an_event")
     if event.get("livemode") is not bool(settings.get("live_mode")):
         raise BadBody(403, "other_mode")
-    # Only events of connected accounts name one; the endpoint's own secret stands for the account else.
+    # Only events of connected accounts name one; the endpoint's own secret stands for the account
+    # else.
     account = event.get("account") or event.get("context")
     if account is not None and account != settings.get("account_id"):
         raise BadBody(403, "other_account")

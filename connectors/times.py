@@ -15,7 +15,8 @@ _ISO = re.compile(
 def parse_iso(text: str | None) -> datetime | None:
     """An ISO 8601 time or date; without a zone it is UTC; None stays None.
 
-    Written out because ``datetime.fromisoformat`` of Python 3.10 knows neither ``Z`` nor three digits.
+    Written out because ``datetime.fromisoformat`` of Python 3.10 knows neither ``Z`` nor three
+    digits.
 
     :raise ConnectorError: kind ``schema`` if it is no such text.
     """

@@ -1,7 +1,8 @@
 """Sockets that look at whom they reached before a byte is sent, and that can be cut from outside.
 
-A host name may answer with a public address when it is checked and with ``169.254.169.254`` when it is
-used. So the check is made on the connected socket itself, where no second look-up can come between.
+A host name may answer with a public address when it is checked and with ``169.254.169.254`` when it
+is used. So the check is made on the connected socket itself, where no second look-up can come
+between.
 """
 
 from __future__ import annotations
@@ -31,17 +32,16 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.split("%")[0])
     except ValueError:
         return False
-    inner = []
+    inner: list = []
     if ip.version == 6:
-        inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-        if ip in _NAT64:
-            inner.append(ipaddress.ip_address(int(ip) & 0xFFFFFFFF))
-        inner = [address for address in inner if address is not None]
         if ip.ipv4_mapped:
             return is_public(str(ip.ipv4_mapped))
-    if not ip.is_global or ip.is_multicast or ip.is_reserved and not ip.is_global:
+        inner = [ip.sixtofour, *(ip.teredo or ())]
+        if ip in _NAT64:
+            inner.append(ipaddress.ip_address(int(ip) & 0xFFFFFFFF))
+    if not ip.is_global or ip.is_multicast:
         return False
-    return all(is_public(str(address)) for address in inner)
+    return all(is_public(str(other)) for other in inner if other is not None)
 
 
 class CallGuard(threading.local):

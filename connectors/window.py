@@ -1,10 +1,11 @@
 """Reading "all that changed since" from a search, without ever skipping a row.
 
-Paging by offset over rows that are sorted by their time of change loses rows: whoever changes while we
-read moves to the end, and all behind it move up by one, across the border of a page. So each page asks
-anew for "changed at or after the last one seen" and drops those of that instant that it had already. A
-search that answers at most 10,000 rows is no limit then, since only first pages are asked for. If one
-instant has more rows than a page (an import), they are read in the order of their ids.
+Paging by offset over rows that are sorted by their time of change loses rows: whoever changes while
+we read moves to the end, and all behind it move up by one, across the border of a page. So each
+page asks anew for "changed at or after the last one seen" and drops those of that instant that it
+had already. A search that answers at most 10,000 rows is no limit then, since only first pages are
+asked for. If one instant has more rows than a page (an import), they are read in the order of their
+ids.
 
 All functions are pure: a cursor goes in, a cursor comes out; both are plain JSON. Times are whole
 milliseconds since 1970.

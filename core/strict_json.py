@@ -1,8 +1,8 @@
 """JSON from outside, read strictly; and one canonical way to write it.
 
-Python's own reader takes NaN, keeps the last of two equal keys, recurses as deep as the text says and
-makes a number of a million digits when it is asked politely. Each of these was used as an attack, so
-each is refused here, with a code that can be shown.
+Python's own reader takes NaN, keeps the last of two equal keys, recurses as deep as the text says
+and makes a number of a million digits when it is asked politely. Each of these was used as an
+attack, so each is refused here, with a code that can be shown.
 """
 
 import json
@@ -54,7 +54,8 @@ def _int(text: str) -> int:
 
 
 def _decimal(text: str) -> Decimal:
-    # int(Decimal('1e999999')) takes half a minute, so the exponent is bounded before it is a number.
+    # int(Decimal('1e999999')) takes half a minute, so the exponent is bounded before it is a
+    # number.
     if len(text) > 2 * MAX_DIGITS:
         raise BadJson("number")
     exponent = re.search(r"[eE]([+-]?\d+)$", text)
@@ -161,8 +162,8 @@ def _write(value: Any, out: list, depth: int) -> None:
 def dumps(value: Any) -> bytes:
     """Write a value the one canonical way: sorted keys, no spaces, UTF-8.
 
-    Decimals are written digit by digit as they are (``1.50`` stays ``1.50``), never as floats, so two
-    equal payloads have equal bytes and money survives.
+    Decimals are written digit by digit as they are (``1.50`` stays ``1.50``), never as floats, so
+    two equal payloads have equal bytes and money survives.
 
     :raise BadJson: for NaN, infinity, a number of absurd size, nesting past ``MAX_DEPTH`` or a
         lone surrogate.

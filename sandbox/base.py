@@ -1,7 +1,7 @@
 """What all sandboxes share: a server, routes, a journal, faults on demand and a control plane.
 
-The control plane stands under ``/__sandbox__/`` and needs no sign-in; ``docs`` of each route are in its
-handler. Everything else behaves as the product's public documentation says.
+The control plane stands under ``/__sandbox__/`` and needs no sign-in; ``docs`` of each route are in
+its handler. Everything else behaves as the product's public documentation says.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """A Harvest account on this machine: API V2 under ``/v2`` (and ``/api/v2/oauth2/token``).
 
-Control plane (``/__sandbox__/``): ``POST objects`` ``{"users": [...], "clients": [...], "projects": [...],
-"tasks": [...], "task_assignments": [...], "user_assignments": [...], "time_entries": [...],
-"expenses": [...]}`` seeds rows (Harvest's own fields; in entries ``user``, ``project`` and ``task`` are
-ids); ``POST entries`` ``{"count", "user", "project", "task", "spent_date", "hours", "updated_at"?}`` makes
-many; ``POST approve`` ``{"ids"?: [...], "kind"?: "time_entries", "state"?: "approved"}``; ``POST update``
-and ``POST delete`` ``{"kind", "id", ...}``. Answered by ``GET state``: all rows.
+Control plane (``/__sandbox__/``): ``POST objects`` ``{"users": [...], "clients": [...], "projects":
+[...], "tasks": [...], "task_assignments": [...], "user_assignments": [...], "time_entries": [...],
+"expenses": [...]}`` seeds rows (Harvest's own fields; in entries ``user``, ``project`` and ``task``
+are ids); ``POST entries`` ``{"count", "user", "project", "task", "spent_date", "hours",
+"updated_at"?}`` makes many; ``POST approve`` ``{"ids"?: [...], "kind"?: "time_entries", "state"?:
+"approved"}``; ``POST update`` and ``POST delete`` ``{"kind", "id", ...}``. Answered by ``GET
+state``: all rows.
 """
 
 from __future__ import annotations
@@ -82,9 +83,7 @@ class HarvestSandbox(Sandbox):
         if token not in self.tokens:
             raise Refusal(
                 401,
-                self._invalid_token(
-                    "The access token provided is expired, revoked, malformed or invalid for other reasons."
-                ),
+                self._invalid_token("The access token provided is expired, revoked or malformed."),
             )
         if request.headers.get("Harvest-Account-Id") != self.settings["account_id"]:
             # a token of another account, or none said

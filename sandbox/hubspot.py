@@ -1,7 +1,8 @@
 """A HubSpot portal on this machine. See :mod:`sandbox.hubspot_control` for its control plane.
 
-Behaviour by HubSpot's API documentation: CRM objects v3, search, associations v4, owners, pipelines,
-account information, OAuth tokens, webhooks with signature v3, error shapes and rate-limit headers.
+Behaviour by HubSpot's API documentation: CRM objects v3, search, associations v4, owners,
+pipelines, account information, OAuth tokens, webhooks with signature v3, error shapes and
+rate-limit headers.
 """
 
 from __future__ import annotations
@@ -16,27 +17,17 @@ from datetime import datetime
 from werkzeug.wrappers import Request, Response
 
 from .base import Refusal, Sandbox, answer, html, main
+from .hubspot_batch import HubSpotBatches, error, true
 from .hubspot_control import HubSpotControl
 from .hubspot_search import search
-from .hubspot_store import TYPES, Store, stamp
+from .hubspot_store import ASSOCIATION_TYPES, TYPES, Store
 
 KIND = f"(?P<kind>{'|'.join(TYPES)}|{'|'.join(t[0] for t in TYPES.values())})"
 NAMES = {type_id: name for name, (type_id, _one) in TYPES.items()}
 V3 = rf"/crm/(?:v3/objects|objects/2026-0[39])/{KIND}"
 
 
-def error(message: str, category: str, **more) -> dict:
-    """HubSpot's shape of an error."""
-    return {
-        "status": "error",
-        "message": message,
-        "correlationId": str(uuid.uuid4()),
-        "category": category,
-        **more,
-    }
-
-
-class HubSpotSandbox(HubSpotControl, Sandbox):
+class HubSpotSandbox(HubSpotControl, HubSpotBatches, Sandbox):
     """The API over a :class:`~sandbox.hubspot_store.Store`."""
 
     name = "HubSpot"
@@ -201,14 +192,14 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
 
     def _get(self, request: Request, kind: str, key: str):
         kind = self._kind(kind)
-        row = self._find(kind, key, _true(request.args.get("archived")))
+        row = self._find(kind, key, true(request.args.get("archived")))
         if row is None:
             return html(404, "Not Found")  # seen at HubSpot: a page, on this route only
         return self._view(row, self._names(request))
 
     def _list(self, request: Request, kind: str):
         kind = self._kind(kind)
-        archived = _true(request.args.get("archived"))
+        archived = true(request.args.get("archived"))
         limit = min(int(request.args.get("limit", 10)), 100)
         rows = [r for r in self.store.objects[kind].values() if r["archived"] == archived]
         rows.sort(key=lambda row: int(row["id"]))
@@ -229,11 +220,9 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
         self._check_values(body.get("properties") or {})
         row = self.store.create(kind, body.get("properties") or {})
         for link in body.get("associations") or ():
-            other = next(
-                b
-                for (a, b), ids in _type_ids()
-                if a == kind and link["types"][0]["associationTypeId"] in ids
-            )
+            wanted = link["types"][0]["associationTypeId"]
+            pairs = ASSOCIATION_TYPES.items()
+            other = next(b for (a, b), ids in pairs if a == kind and wanted in ids)
             self.store.associate(kind, row["id"], other, str(link["to"]["id"]), quiet=True)
         return self._view(row, body.get("properties") or {}), 201
 
@@ -254,118 +243,23 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
     def _check_values(self, properties: dict) -> None:
         problems = self.store.problems(properties)
         if problems:
-            listed = json.dumps(
-                [{"isValid": False, "message": p["message"], "error": p["code"], "name": p["context"]["propertyName"][0]} for p in problems]
-            )  # fmt: skip
-            message = f"Property values were not valid: {listed}"
+            listed = [
+                {
+                    "isValid": False,
+                    "message": problem["message"],
+                    "error": problem["code"],
+                    "name": problem["context"]["propertyName"][0],
+                }
+                for problem in problems
+            ]
+            message = f"Property values were not valid: {json.dumps(listed)}"
             raise Refusal(400, error(message, "VALIDATION_ERROR", errors=problems))
-
-    # -- batches ------------------------------------------------------------------------------
-
-    def _inputs(self, request: Request, most: int = 100) -> list[dict]:
-        inputs = request.get_json().get("inputs")
-        if not isinstance(inputs, list) or not inputs:
-            raise Refusal(400, error("Invalid input JSON", "VALIDATION_ERROR"))
-        if len(inputs) > most:
-            raise Refusal(400, error(f"maximum of {most} inputs", "VALIDATION_ERROR"))
-        return inputs
-
-    def _batch(self, results: list, errors: list, status: int = 200):
-        moment = stamp(self.now())
-        body = {
-            "status": "COMPLETE",
-            "results": results,
-            "startedAt": moment,
-            "completedAt": moment,
-        }
-        if errors:
-            return {**body, "numErrors": len(errors), "errors": errors}, 207
-        return body, status
-
-    def _missing(self, ids: list[str], context: dict | None = None) -> dict:
-        return {
-            "status": "error",
-            "category": "OBJECT_NOT_FOUND",
-            "message": "Could not get some objects, they may be deleted or not exist. Check that ids are valid.",
-            "context": {"ids": ids, **(context or {})},
-        }
-
-    def _batch_read(self, request: Request, kind: str):
-        kind, body = self._kind(kind), request.get_json()
-        archived = _true(request.args.get("archived"))
-        found: dict[str, dict] = {}
-        missing = []
-        for item in self._inputs(request):
-            row = self._find(kind, str(item["id"]), archived)
-            if row is None:
-                missing.append(str(item["id"]))
-            else:
-                found[row["id"]] = self._view(row, body.get("properties") or ())
-        return self._batch(list(found.values()), [self._missing(missing)] if missing else [])
-
-    def _batch_update(self, request: Request, kind: str):
-        kind, inputs = self._kind(kind, write=True), self._inputs(request)
-        ids = [str(item["id"]) for item in inputs]
-        if len(set(ids)) != len(ids):
-            return error("Duplicate IDs found in batch input", "VALIDATION_ERROR"), 400
-        for item in inputs:
-            self._check_values(item.get("properties") or {})
-        results, errors = [], []
-        for item in inputs:
-            trace = item.get("objectWriteTraceId")
-            row = self._find(kind, str(item["id"]))
-            if row is None:
-                context = {"objectWriteTraceId": [trace]} if trace else {}
-                errors.append(self._missing([str(item["id"])], context))
-                continue
-            row = self.store.update(kind, row["id"], item["properties"])
-            view = self._view(row, item["properties"])
-            results.append({**view, "objectWriteTraceId": trace} if trace else view)
-        return self._batch(results, errors)
-
-    def _batch_create(self, request: Request, kind: str):
-        kind, inputs = self._kind(kind, write=True), self._inputs(request)
-        for item in inputs:
-            self._check_values(item.get("properties") or {})
-        rows = [self.store.create(kind, item["properties"]) for item in inputs]
-        return self._batch([self._view(row, row["properties"]) for row in rows], [], 201)
-
-    def _batch_archive(self, request: Request, kind: str):
-        kind = self._kind(kind, write=True)
-        for item in self._inputs(request):
-            if self._find(kind, str(item["id"])):
-                self.store.archive(kind, str(item["id"]))
-        return Response(status=204)
-
-    def _associations(self, request: Request, kind: str, other: str):
-        kind = self._kind(kind)
-        results, errors = [], []
-        for item in self._inputs(request, 1000):
-            key, start = str(item["id"]), int(item.get("after") or 0)
-            rows = self.store.associated(kind, key, other)
-            page = rows[start : start + 500]
-            if not page:
-                errors.append(
-                    {
-                        "status": "error",
-                        "category": "OBJECT_NOT_FOUND",
-                        "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
-                        "message": f"No {TYPES[other][1]} is associated with {TYPES[kind][1]} {key}.",
-                        "context": {"fromObjectId": [key]},
-                    }
-                )
-                continue
-            row: dict = {"from": {"id": key}, "to": page}
-            if len(rows) > start + 500:
-                row["paging"] = {"next": {"after": str(start + 500), "link": "?"}}
-            results.append(row)
-        return self._batch(results, errors)
 
     # -- owners -------------------------------------------------------------------------------
 
     def _owners(self, request: Request):
         self._need("crm.objects.owners.read")
-        archived = _true(request.args.get("archived"))
+        archived = true(request.args.get("archived"))
         limit, after = int(request.args.get("limit", 100)), int(request.args.get("after", 0))
         rows = [row for row in self.store.owners.values() if row["archived"] == archived]
         rows = sorted((r for r in rows if int(r["id"]) > after), key=lambda row: int(row["id"]))
@@ -377,7 +271,7 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
     def _owner(self, request: Request, key: str):
         self._need("crm.objects.owners.read")
         row = self.store.owners.get(key)
-        if row is None or row["archived"] != (_true(request.args.get("archived"))):
+        if row is None or row["archived"] != (true(request.args.get("archived"))):
             return error("resource not found", "OBJECT_NOT_FOUND"), 404
         return row
 
@@ -412,17 +306,6 @@ class HubSpotSandbox(HubSpotControl, Sandbox):
             "X-HubSpot-Signature": hashlib.sha256(secret.encode() + body).hexdigest(),
             "User-Agent": "HubSpot Webhooks",
         }
-
-
-def _true(text: str | None) -> bool:
-    """A flag of a query; HubSpot's own libraries write ``True``."""
-    return (text or "").lower() == "true"
-
-
-def _type_ids():
-    from .hubspot_store import ASSOCIATION_TYPES
-
-    return ASSOCIATION_TYPES.items()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """The control plane of the HubSpot sandbox, under ``/__sandbox__/``.
 
-``POST objects`` ``{"objects": [{"type": "deals", "id"?, "properties": {}, "at"?: iso,
-"companies"?: [id], "contacts"?: [id], "line_items"?: [id or {properties}]}], "owners"?: [{"id",
-"email", "firstName", "lastName", "archived"?}], "pipelines"?: [...], "quiet"?: true}`` seeds.
-``POST update`` ``{"type", "id", "properties", "at"?}``; ``POST associate`` ``{"type", "id", "other",
+``POST objects`` ``{"objects": [{"type": "deals", "id"?, "properties": {}, "at"?: iso, "companies"?:
+[id], "contacts"?: [id], "line_items"?: [id or {properties}]}], "owners"?: [{"id", "email",
+"firstName", "lastName", "archived"?}], "pipelines"?: [...], "quiet"?: true}`` seeds. ``POST
+update`` ``{"type", "id", "properties", "at"?}``; ``POST associate`` ``{"type", "id", "other",
 "other_id", "primary"?, "remove"?}``; ``POST merge`` ``{"type", "primary", "loser", "new_id"?}``;
-``POST archive`` ``{"type", "id", "restore"?}``; ``GET state`` gives all objects. ``deliver``, ``faults``,
-``journal``, ``clock``, ``settings``, ``reset`` and ``health`` are those of every sandbox.
+``POST archive`` ``{"type", "id", "restore"?}``; ``GET state`` gives all objects. ``deliver``,
+``faults``, ``journal``, ``clock``, ``settings``, ``reset`` and ``health`` are those of every
+sandbox.
 """
 
 from __future__ import annotations

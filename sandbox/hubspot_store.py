@@ -22,31 +22,50 @@ ASSOCIATION_TYPES = {
     ("deals", "line_items"): (19, None),
     ("line_items", "deals"): (20, None),
 }
+
+
+def _pipeline(key: str, label: str, order: int, stages: tuple) -> dict:
+    """A pipeline; a stage is (id, label, probability), and "0.0" and "1.0" close a deal."""
+    return {
+        "id": key,
+        "label": label,
+        "displayOrder": order,
+        "archived": False,
+        "stages": [
+            {
+                "id": stage,
+                "label": name,
+                "displayOrder": index,
+                "archived": False,
+                "metadata": {
+                    "isClosed": "true" if chance in ("0.0", "1.0") else "false",
+                    "probability": chance,
+                },
+            }
+            for index, (stage, name, chance) in enumerate(stages)
+        ],
+    }
+
+
 PIPELINES = [
-    {
-        "id": "default",
-        "label": "Sales Pipeline",
-        "displayOrder": 0,
-        "archived": False,
-        "stages": [
-            {"id": "appointmentscheduled", "label": "Appointment scheduled", "metadata": {"isClosed": "false", "probability": "0.2"}},
-            {"id": "contractsent", "label": "Contract sent", "metadata": {"isClosed": "false", "probability": "0.9"}},
-            {"id": "closedwon", "label": "Closed won", "metadata": {"isClosed": "true", "probability": "1.0"}},
-            {"id": "closedlost", "label": "Closed lost", "metadata": {"isClosed": "true", "probability": "0.0"}},
-        ],
-    },
-    {
-        "id": "7712",
-        "label": "Services",
-        "displayOrder": 1,
-        "archived": False,
-        "stages": [
-            {"id": "771201", "label": "Scoping", "metadata": {"isClosed": "false", "probability": "0.4"}},
-            {"id": "771202", "label": "Signed", "metadata": {"isClosed": "true", "probability": "1.0"}},
-            {"id": "771203", "label": "Declined", "metadata": {"isClosed": "true", "probability": "0.0"}},
-        ],
-    },
-]  # fmt: skip
+    _pipeline(
+        "default",
+        "Sales Pipeline",
+        0,
+        (
+            ("appointmentscheduled", "Appointment scheduled", "0.2"),
+            ("contractsent", "Contract sent", "0.9"),
+            ("closedwon", "Closed won", "1.0"),
+            ("closedlost", "Closed lost", "0.0"),
+        ),
+    ),
+    _pipeline(
+        "7712",
+        "Services",
+        1,
+        (("771201", "Scoping", "0.4"), ("771202", "Signed", "1.0"), ("771203", "Declined", "0.0")),
+    ),
+]
 # numbers are checked, as HubSpot does; everything else is text
 NUMBERS = {"amount", "price", "quantity", "discount", "hs_discount_percentage"}
 READ_ONLY = {"hs_object_id", "hs_lastmodifieddate", "createdate", "hs_is_closed_won"}

@@ -30,8 +30,8 @@ class Sender:
 
         Body: ``url`` (target), and optionally ``duplicate`` (further deliveries of each body),
         ``shuffle`` (true, or a seed), ``split`` (events a delivery), ``signature`` (good, wrong,
-        old, future, missing), ``secret`` (sign with another one), ``again`` (true: all events so far,
-        not only the pending ones), ``drop`` (true: forget the pending ones unsent).
+        old, future, missing), ``secret`` (sign with another one), ``again`` (true: all events so
+        far, not only the pending ones), ``drop`` (true: forget the pending ones unsent).
 
         Answers ``{"deliveries": [{"status", "events", "error"}]}``. What is not answered 2xx
         stays pending, as a product's retry would.

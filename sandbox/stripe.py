@@ -1,10 +1,10 @@
 """A Stripe account on this machine: payment intents, charges, refunds, balance, customers, events.
 
-Control plane (``/__sandbox__/``): ``POST payments`` ``{"amount" (minor units), "currency"?, "metadata"?,
-"status"?: succeeded|failed|processing|canceled|requires_payment_method, "created"?: epoch, "count"?}``;
-``POST succeed`` ``{"id"}``; ``POST refunds`` ``{"payment_intent", "amount"?, "status"?, "reason"?}``;
-``POST events`` ``{"type", "object": {}}`` raises any event; ``GET state``: all objects. ``deliver`` sends the
-events signed, one a call (``again: true`` sends all anew).
+Control plane (``/__sandbox__/``): ``POST payments`` ``{"amount" (minor units), "currency"?,
+"metadata"?, "status"?: succeeded|failed|processing|canceled|requires_payment_method, "created"?:
+epoch, "count"?}``; ``POST succeed`` ``{"id"}``; ``POST refunds`` ``{"payment_intent", "amount"?,
+"status"?, "reason"?}``; ``POST events`` ``{"type", "object": {}}`` raises any event; ``GET state``:
+all objects. ``deliver`` sends the events signed, one a call (``again: true`` sends all anew).
 """
 
 from __future__ import annotations
@@ -77,11 +77,12 @@ class StripeSandbox(Sandbox):
             raise Refusal(401, {"error": {"message": message, "type": "invalid_request_error"}})
         version = request.headers.get("Stripe-Version", self.settings["default_version"])
         if version not in VERSIONS:
-            raise Refusal(400, {"error": {"message": f"Invalid Stripe API version: {version}", "type": "invalid_request_error"}})  # fmt: skip
+            raise Invalid(400, f"Invalid Stripe API version: {version}")
         part = request.path.split("/")[2]
         allowed = self.settings["permissions"]
         if allowed is not None and part not in allowed and part != "account":
-            message = f"The provided key 'rk_test_*****' does not have the required permissions for this endpoint on account '{self.settings['account_id']}'."
+            account = self.settings["account_id"]
+            message = f"The key 'rk_test_*****' lacks the permissions for '{part}' on '{account}'."
             raise Refusal(403, {"error": {"message": message, "type": "invalid_request_error"}})
 
     def token_error(self, kind: str) -> Response:
@@ -127,7 +128,7 @@ class StripeSandbox(Sandbox):
                     self.keys[key] = {"digest": digest, "answer": kept}
                 return response
         if known["digest"] != digest:
-            message = "Keys for idempotent requests can only be used with the same parameters they were first used with."
+            message = "Keys for idempotent requests can only be used with the same parameters."
             return answer({"error": {"message": message, "type": "idempotency_error"}}, 400)
         body, status = known["answer"]
         headers = {"Idempotent-Replayed": "true"}
@@ -249,7 +250,8 @@ class StripeSandbox(Sandbox):
             charge = self.store.get("charges", form["charge"], "charge")
             intent = self.store.get("payment_intents", charge["payment_intent"])
         else:
-            raise Invalid(400, "One of the following params should be provided for this request: payment_intent or charge.", "parameter_missing")  # fmt: skip
+            message = "One of these params should be provided: payment_intent or charge."
+            raise Invalid(400, message, "parameter_missing")
         values = {name: form[name] for name in ("metadata", "reason") if name in form}
         amount = _integer(form, "amount") if "amount" in form else None
         return self.store.refund(intent, amount, **values)
@@ -264,7 +266,8 @@ class StripeSandbox(Sandbox):
                 row["metadata"].pop(name, None)  # empty text removes a key
             else:
                 row["metadata"][name] = value
-        row.update({name: form[name] for name in ("description", "customer", "email", "name") if name in form})  # fmt: skip
+        names = ("description", "customer", "email", "name")
+        row.update({name: form[name] for name in names if name in form})
         return self.store.view(row, expand)
 
     def _act(self, request: Request, kind: str, key: str, act: str) -> dict:

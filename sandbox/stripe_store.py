@@ -121,7 +121,7 @@ class Store:
         """The balance transaction of a charge (with a fee) or a refund (the fee stays paid)."""
         gross, home, rate = self.settle(amount, currency)
         cost = self.fee(gross) if fee else 0
-        details = {"amount": cost, "currency": home, "type": "stripe_fee", "description": "Stripe processing fees", "application": None}  # fmt: skip
+        details = {"amount": cost, "currency": home, "type": "stripe_fee", "application": None}
         return self.add(
             "balance_transactions",
             {
@@ -144,7 +144,8 @@ class Store:
     def intent(self, amount: int, currency: str = "usd", created=None, **values) -> dict:
         """A new payment intent."""
         if amount <= 0:
-            raise Invalid(400, "This value must be greater than or equal to 1.", "parameter_invalid_integer", "amount")  # fmt: skip
+            message = "This value must be greater than or equal to 1."
+            raise Invalid(400, message, "parameter_invalid_integer", "amount")
         row = self.add(
             "payment_intents",
             {
@@ -189,7 +190,12 @@ class Store:
         """The card is declined."""
         charge = self._charge(row, created, status="failed", paid=False, captured=False)
         charge["failure_code"] = code
-        error = {"type": "card_error", "code": code, "decline_code": "generic_decline", "message": "Your card was declined."}  # fmt: skip
+        error = {
+            "type": "card_error",
+            "code": code,
+            "decline_code": "generic_decline",
+            "message": "Your card was declined.",
+        }
         row.update(
             status="requires_payment_method", latest_charge=charge["id"], last_payment_error=error
         )
@@ -210,7 +216,12 @@ class Store:
                 "amount_captured": 0,
                 "amount_refunded": 0,
                 "balance_transaction": None,
-                "billing_details": {"email": "payer@client.example", "name": "Pat Payer", "phone": None, "address": None},
+                "billing_details": {
+                    "email": "payer@client.example",
+                    "name": "Pat Payer",
+                    "phone": None,
+                    "address": None,
+                },
                 "currency": row["currency"],
                 "customer": row["customer"],
                 "description": row["description"],
@@ -219,12 +230,15 @@ class Store:
                 "failure_message": None,
                 "metadata": dict(row["metadata"]),
                 "payment_intent": row["id"],
-                "payment_method_details": {"type": "card", "card": {"brand": "visa", "last4": "4242"}},
+                "payment_method_details": {
+                    "type": "card",
+                    "card": {"brand": "visa", "last4": "4242"},
+                },
                 "refunded": False,
                 **values,
             },
             created,
-        )  # fmt: skip
+        )
 
     def refund(self, intent: dict, amount: int | None, created=None, **values) -> dict:
         """Give back all or part of a payment."""

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+
 from lead_to_cash_hub.connectors.base import Write
 from lead_to_cash_hub.connectors.errors import ConnectorError
 

@@ -4,11 +4,11 @@ import socket
 import threading
 
 import pytest
+
 from lead_to_cash_hub.connectors import http, masking
 from lead_to_cash_hub.connectors.errors import ConnectorError
 from lead_to_cash_hub.connectors.http import Session
 from lead_to_cash_hub.connectors.transport import is_public
-
 from sandbox.hubspot import HubSpotSandbox
 
 
@@ -99,7 +99,7 @@ def test_the_deadline_ends_dripping_headers():
 
     thread = threading.Thread(target=drip, daemon=True)
     thread.start()
-    host = "127.0.0.1:%d" % server.getsockname()[1]
+    host = f"127.0.0.1:{server.getsockname()[1]}"
     reports = []
     session = Session(local_hosts=[host], deadline=0.2, on_call=reports.append)
     error = error_of(session.call, "GET", f"http://{host}/")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+
 from lead_to_cash_hub.connectors.errors import ConnectorError
 
 OWNER = {"id": "42", "email": "ann@firm.example", "firstName": "Ann", "lastName": "Lee"}
@@ -121,8 +122,8 @@ def test_paging_crash_and_resume(hubspot, now):
 
 
 def test_more_rows_than_the_search_can_page(hubspot, now, monkeypatch):
-    """10,000 rows (here 1,000) end HubSpot's paging; ours asks for first pages only. Half of the rows
-    share one instant."""
+    """10,000 rows (here 1,000) end HubSpot's paging; ours asks for first pages only. Half of the
+    rows share one instant."""
     monkeypatch.setattr("sandbox.hubspot_search.MAX_RESULTS", 1000)
     start = now - timedelta(days=1)
     store = hubspot.sandbox.store
@@ -133,7 +134,9 @@ def test_more_rows_than_the_search_can_page(hubspot, now, monkeypatch):
     assert len({record.external_id for record in records}) == 1400
     body = {"limit": 200, "after": "900"}
     with pytest.raises(ConnectorError):  # the limit is there
-        hubspot.connector()._call("POST", "/crm/v3/objects/companies/search", json=body, write=False)
+        hubspot.connector()._call(
+            "POST", "/crm/v3/objects/companies/search", json=body, write=False
+        )
 
 
 def test_a_late_index_is_covered_by_the_overlap(hubspot, now):

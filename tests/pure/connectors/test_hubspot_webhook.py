@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timezone
 
 import pytest
+
 from lead_to_cash_hub.connectors import get_connector_class
 from lead_to_cash_hub.connectors.base import WebhookRequest
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature

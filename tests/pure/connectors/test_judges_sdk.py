@@ -1,46 +1,15 @@
-"""The vendors' own libraries as judges of our sandboxes: if they are content, the sandbox speaks truly.
+"""The vendors' own libraries as judges of our sandboxes: if they are content, the sandbox speaks
+truly.
 
 And what their code signs or verifies is compared with ours.
 """
 
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import urllib3
+
 from lead_to_cash_hub.connectors import get_connector_class, stripe_webhook
-from lead_to_cash_hub.connectors.base import WebhookRequest
-
-
-@pytest.fixture
-def door():
-    """A receiver of webhooks: ``door.url``, ``door.requests``; ``door.wait(n)`` waits for them."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = dict(self.headers.items())
-            server.requests.append(WebhookRequest("POST", server.url, headers, body))
-            server.arrived.release()
-            self.send_response(server.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    server.url = f"http://127.0.0.1:{server.server_port}/hub/webhook/a%3Ab?x=1"
-    server.requests, server.status = [], 200
-    server.arrived = threading.Semaphore(0)
-    server.wait = lambda count: [server.arrived.acquire(timeout=10) for _ in range(count)]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
 
 # -- Stripe -----------------------------------------------------------------------------------
 

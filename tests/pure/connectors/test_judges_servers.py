@@ -1,4 +1,5 @@
-"""Our connectors against servers that we did not write: ``backlot`` (HubSpot) and ``localstripe``."""
+"""Our connectors against servers that we did not write: ``backlot`` (HubSpot) and
+``localstripe``."""
 
 import json
 import os
@@ -12,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import requests
+
 from lead_to_cash_hub.connectors import get_connector_class
 from lead_to_cash_hub.connectors.base import WebhookRequest
 from lead_to_cash_hub.connectors.errors import BadSignature, ConnectorError
@@ -89,7 +91,9 @@ def other_hubspot(backlot_url):
 def test_records_of_another_server(other_hubspot):
     """Batch reads with ids that are not there, and the look for a survivor behind them."""
     reader = other_hubspot.reader
-    rows = {row["properties"]["name"]: row["id"] for row in reader.search("companies", [], "name", 9)}
+    rows = {
+        row["properties"]["name"]: row["id"] for row in reader.search("companies", [], "name", 9)
+    }
     key = rows["Northwind Analytics"]
     found = other_hubspot.fetch("customer", [key, "4040404"])
     assert list(found) == [key]

@@ -1,6 +1,7 @@
 from decimal import Decimal
 
 import pytest
+
 from lead_to_cash_hub.core import strict_json
 
 

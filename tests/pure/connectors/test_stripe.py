@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
+
 from lead_to_cash_hub.connectors import get_connector_class, stripe_shapes
 from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorError
@@ -118,7 +119,11 @@ def test_a_payment_with_its_fee(stripe_product, now):
     record = stripe_product.connector().fetch("payment", [key, "pi_404", "x/../y"])[key]
     data = json.loads(record.payload)
     balance = data["latest_charge"]["balance_transaction"]
-    assert (data["amount_received"], data["currency"], data["status"]) == (10050, "usd", "succeeded")
+    assert (data["amount_received"], data["currency"], data["status"]) == (
+        10050,
+        "usd",
+        "succeeded",
+    )
     assert (balance["amount"], balance["fee"], balance["net"]) == (10050, 321, 9729)
     assert data["metadata"] == {"odoo_invoice": "INV/1"}
     assert b"client_secret" not in record.payload and b"@" not in record.payload
@@ -129,7 +134,9 @@ def test_a_refund_knows_its_payment(stripe_product):
     sandbox = stripe_product.sandbox
     (key,) = sandbox.pay(10000, "eur", metadata={"odoo_invoice": "INV/1"})["ids"]
     refund = sandbox.store.refund(sandbox.store.rows["payment_intents"][key], 2500)
-    data = json.loads(stripe_product.connector().fetch("refund", [refund["id"]])[refund["id"]].payload)
+    data = json.loads(
+        stripe_product.connector().fetch("refund", [refund["id"]])[refund["id"]].payload
+    )
     assert (data["amount"], data["payment_intent"]) == (2500, key)
     assert data["payment_metadata"] == {"odoo_invoice": "INV/1"}
     assert (data["balance_transaction"]["amount"], data["balance_transaction"]["currency"]) == (

@@ -1,8 +1,10 @@
-"""Published and re-computed vectors, and the official libraries, against our checks of signatures."""
+"""Published and re-computed vectors, and the official libraries, against our checks of
+signatures."""
 
 from datetime import datetime, timedelta, timezone
 
 import pytest
+
 from lead_to_cash_hub.connectors import hubspot_webhook, stripe_webhook
 from lead_to_cash_hub.connectors.base import WebhookRequest
 from lead_to_cash_hub.connectors.errors import BadSignature
@@ -64,7 +66,9 @@ def test_hubspot_refuses():
     assert code_of(hubspot_check, now=early) == "in_the_future"
     assert code_of(hubspot_check, **{"x-hubspot-signature-V3": None}) == "missing"
     assert code_of(hubspot_check, **{"X-HUBSPOT-REQUEST-TIMESTAMP": "١٢٣٤٥٦٧٨٩٠١٢٣"}) == "malformed"
-    assert code_of(hubspot_check, **{"X-HUBSPOT-REQUEST-TIMESTAMP": "-1693657560000"}) == "malformed"
+    assert (
+        code_of(hubspot_check, **{"X-HUBSPOT-REQUEST-TIMESTAMP": "-1693657560000"}) == "malformed"
+    )
     assert code_of(hubspot_check, **{"x-hubspot-signature-V3": "é" * 44}) == "malformed"
 
 

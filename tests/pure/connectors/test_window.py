@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from lead_to_cash_hub.connectors import window
 
 LIMIT = 5
