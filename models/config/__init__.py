@@ -1,1 +1,1 @@
-from . import entity, vocabulary, mapping, credential, system, process
+from . import credential, entity, epoch, mapping, process, system, token, vocabulary

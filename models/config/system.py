@@ -59,6 +59,7 @@ class HubSystem(models.Model):
     stream_ids = fields.One2many("hub.stream", "system_id", string="Streams")
     mapping_ids = fields.One2many("hub.mapping", "system_id", string="Mappings")
     webhook_token = fields.Char(default=lambda self: secrets.token_urlsafe(24), readonly=True, copy=False, required=True)
+    is_copy = fields.Boolean(compute="_compute_is_copy")
     webhook_url = fields.Char(compute="_compute_webhook_url", string="Webhook Address")
     checked_at = fields.Datetime(readonly=True, copy=False, string="Last Test")
     check_result = fields.Json(readonly=True, copy=False)
@@ -81,6 +82,9 @@ class HubSystem(models.Model):
         base = self._public_url()
         for system in self:
             system.webhook_url = f"{base}/hub/webhook/{system.webhook_token}"
+
+    def _compute_is_copy(self):
+        self.is_copy = self.env["hub.epoch"]._is_copy()
 
     @api.depends("check_result")
     def _compute_check_text(self):
@@ -204,21 +208,24 @@ class HubSystem(models.Model):
         return connectors.get_connector_class(self.product)
 
     def _connector(self):
-        """The connector of this system, signed in with its stored secrets."""
+        """The connector of this system, signed in with its stored secrets.
+
+        :raise ConnectorError: an expired OAuth token cannot be renewed.
+        :raise UserError: this database may not send, or a secret cannot be opened.
+        """
         self.ensure_one()
-        secrets_by_name = self.env["hub.credential"]._read_all(self)
-        return self._connector_class()(
-            self.env["hub.http"]._session(self),
-            self.base_url,
-            self._settings(),
-            {name: values[0] for name, values in secrets_by_name.items()},
-            self.env["hub.http"]._clock,
-        )
+        self.env["hub.epoch"]._require()
+        return self._connector_with(self.env["hub.token"]._secrets(self))
+
+    def _connector_with(self, secrets_by_name):
+        self.ensure_one()
+        http = self.env["hub.http"]
+        return self._connector_class()(http._session(self), self.base_url, self._settings(), secrets_by_name, http._clock)
 
     def action_test_connection(self):
         """Ask the product, item by item, what works; show it in the form."""
         for system in self:
-            system._require_sending()
+            system.env["hub.epoch"]._require(confirm=True)
             try:
                 items = [
                     {"ok": item.ok, "code": item.code, "params": dict(item.params)}
@@ -236,7 +243,7 @@ class HubSystem(models.Model):
                 }
             )
             if ok:
-                system.env["hub.circuit"]._reset(system.id)
+                system.env["hub.outage"]._mended(system)
         return True
 
     def action_pause(self):
@@ -250,11 +257,10 @@ class HubSystem(models.Model):
             system._audit("resume", {})
         self.env["hub.engine"]._wake_after_commit()
 
-    def _require_sending(self):
-        """A neutralized copy of a database talks to nobody."""
-        parameters = self.env["ir.config_parameter"].sudo()  # a flag, readable by all
-        if parameters.get_param("database.is_neutralized"):
-            raise UserError(self.env._("This is a neutralized copy of a database: nothing is read or sent."))
+    def action_confirm_database(self):
+        """This copied or restored database is the live one now."""
+        self.env["hub.epoch"]._confirm()
+        self.env["hub.engine"]._wake_after_commit()
 
     def _audit(self, action, values):
         self.ensure_one()

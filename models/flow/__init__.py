@@ -18,5 +18,6 @@ from . import (
     receive,
     sentence,
     stream,
+    sweep,
     tables,
 )

@@ -18,8 +18,29 @@ class HubOutage(models.AbstractModel):
         """
         if kind in ("connection", "product_down", "unknown"):
             self.env["hub.circuit"]._failed(system.id)
-        if kind != "sign_in":
-            return
+        if kind == "sign_in" and not self._expire_token(system):
+            self._sign_in_lost(system)
+
+    def _expire_token(self, system):
+        """An OAuth token that is refused may have expired early: it is renewed once before we give up.
+
+        :return: whether a renewal is worth trying.
+        """
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """
+                UPDATE hub_credential a SET expires_at = clock_timestamp() AT TIME ZONE 'UTC'
+                 WHERE a.system_id = %s AND a.name = 'access_token'
+                   AND coalesce(a.changed_at, '-infinity') < clock_timestamp() AT TIME ZONE 'UTC' - interval '60 seconds'
+                   AND EXISTS (SELECT 1 FROM hub_credential r WHERE r.system_id = a.system_id AND r.name = 'refresh_token'
+                                  AND r.envelope IS NOT NULL)
+                """,
+                [system.id],
+            )
+            return bool(cr.rowcount)
+
+    def _sign_in_lost(self, system):
+        """One issue for the whole system; what waits keeps its tries until a person reconnects."""
         with short_cursor(self.env) as cr:
             cr.execute("UPDATE hub_system SET state = 'error' WHERE id = %s AND state = 'connected'", [system.id])
             cr.execute(
@@ -30,5 +51,17 @@ class HubOutage(models.AbstractModel):
                         now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
                 ON CONFLICT (fingerprint) WHERE state = 'open' DO NOTHING
                 """,
-                [fingerprint(system.id, "sign_in"), system.id, system.owner_id.id],
+                [fingerprint(system.id, "sign_in"), system.id, system.owner_id.id or None],
             )
+
+    def _mended(self, system):
+        """The connection works again: the circuit closes, and so does the issue."""
+        self.env["hub.circuit"]._reset(system.id)
+        self.env.cr.execute(
+            """UPDATE hub_issue SET state = 'resolved', resolved_at = clock_timestamp() AT TIME ZONE 'UTC'
+                WHERE fingerprint = %s AND state = 'open'""",
+            [fingerprint(system.id, "sign_in")],
+        )
+        self.env["hub.issue"].invalidate_model()
+        self.env["hub.cursor"]._poll_now(system.stream_ids)
+        self.env["hub.engine"]._wake_after_commit()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from odoo import models
 from odoo.exceptions import UserError
 
+from ...connectors.base import Page
 from ...connectors.errors import ConnectorError
 from ...core import retry
 from .cursors import short_cursor
@@ -62,8 +63,7 @@ class HubPoll(models.AbstractModel):
         stream = self.env["hub.stream"].browse(stream_id)
         system = stream.system_id
         try:
-            connector = system._connector()
-            page = connector.poll(stream.entity_id.code, position or {}, datetime.now(UTC))
+            page = self._page(system._connector(), stream.entity_id.code, position or {})
         except (ConnectorError, UserError) as error:
             self._failed(stream, failures or 0, error)
             return True
@@ -91,6 +91,25 @@ class HubPoll(models.AbstractModel):
             )
         self.env["hub.circuit"]._reset(system.id)
         return True
+
+    def _page(self, connector, entity, position):
+        """The next page: changes first, then what the source lists as deleted.
+
+        ``position`` is ``{"changes": cursor, "deleted": cursor, "phase": "changes" | "deleted"}``.
+        """
+        now = datetime.now(UTC)
+        position = dict(position)
+        if position.get("phase") != "deleted":
+            page = connector.poll(entity, position.get("changes") or {}, now)
+            position["changes"] = page.cursor
+            if not page.more:
+                position["phase"] = "deleted"
+            return Page(page.records, position, True)
+        page = connector.poll_deleted(entity, position.get("deleted") or {}, now)
+        position["deleted"] = page.cursor
+        if not page.more:
+            position["phase"] = "changes"
+        return Page(page.records, position, page.more)
 
     def _failed(self, stream, failures, error):
         kind = getattr(error, "kind", "sign_in")

@@ -25,6 +25,9 @@ class HubStream(models.Model):
     paused = fields.Boolean(tracking=True, copy=False)
     poll = fields.Boolean(default=True, help="Ask the product for changes at an interval, beside its webhooks.")
     interval = fields.Integer(default=300, help="Seconds between two polls.")
+    sweep_days = fields.Integer(
+        default=60, help="Each night so many days are listed completely, to find what was deleted at the source. 0: never."
+    )
     create_missing = fields.Boolean(help="Outbound: also create records that the product does not have yet.")
     retry_budget = fields.Integer(default=12, help="Tries before a person is asked.")
 
@@ -145,6 +148,14 @@ class HubStream(models.Model):
         """Ask the product for changes with the next drainer."""
         self.env["hub.cursor"]._poll_now(self)
         self.env["hub.engine"]._wake_after_commit()
+        return True
+
+    def action_sweep_now(self):
+        """Look for deletions now."""
+        self.env["hub.message"]._require_resolver()
+        for stream in self:
+            if hasattr(stream.system_id._connector_class(), "sweep"):
+                self.env["hub.sweep"]._stream(stream)
         return True
 
     def action_messages(self):

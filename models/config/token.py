@@ -1,0 +1,103 @@
+import uuid
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ...connectors.errors import ConnectorError
+from ..flow.cursors import short_cursor
+
+LEASE = 90  # seconds; longer than the total deadline of a call
+STORE_TRIES = 5
+
+
+class HubToken(models.Model):
+    """Who renews a system's OAuth token now.
+
+    A lease, not a row lock: if our connection breaks after the provider rotated the token, the answer
+    is still in memory and is stored on a new connection.
+    """
+
+    _name = "hub.token"
+    _description = "Token Lease"
+    _log_access = False
+
+    system_id = fields.Many2one("hub.system", required=True, ondelete="cascade", readonly=True)
+    owner = fields.Char(readonly=True)
+    lease_until = fields.Datetime(readonly=True)
+
+    _system_unique = models.UniqueIndex("(system_id)")
+
+    @api.model
+    def _secrets(self, system):
+        """The system's secrets, with an access token that is valid for a while.
+
+        :raise ConnectorError: ``sign_in`` if the provider refuses to renew it; ``connection`` while
+            another worker renews an expired one.
+        """
+        credentials = self.env["hub.credential"]
+        secrets = {name: values[0] for name, values in credentials._read_all(system).items()}
+        if not secrets.get("refresh_token"):
+            return secrets
+        access = credentials.search([("system_id", "=", system.id), ("name", "=", "access_token")])
+        now = fields.Datetime.now()
+        # Renewed at half of its life, so that a slow provider never leaves us without one.
+        if secrets.get("access_token") and access.expires_at and now < access.expires_at - self._early(access):
+            return secrets
+        me = uuid.uuid4().hex
+        if not self._lease(system, me):
+            if secrets.get("access_token") and access.expires_at and now < access.expires_at:
+                return secrets
+            raise ConnectorError("connection", "token_is_renewed", retry_after=2)
+        try:
+            answer = system._connector_with(secrets).refresh(secrets)
+        except ConnectorError as error:
+            self._release(system, me)
+            if error.kind == "sign_in":
+                self.env["hub.outage"]._sign_in_lost(system)
+            raise
+        self._keep(system, me, answer)
+        secrets["access_token"] = answer.access
+        return secrets
+
+    def _early(self, access):
+        life = access.expires_at - (access.changed_at or access.expires_at)
+        return max(timedelta(seconds=60), life / 2)
+
+    def _lease(self, system, me):
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """
+                INSERT INTO hub_token AS t (system_id, owner, lease_until)
+                VALUES (%(system)s, %(me)s, clock_timestamp() AT TIME ZONE 'UTC' + %(lease)s * interval '1 second')
+                ON CONFLICT (system_id) DO UPDATE SET owner = EXCLUDED.owner, lease_until = EXCLUDED.lease_until
+                 WHERE coalesce(t.lease_until, '-infinity') < clock_timestamp() AT TIME ZONE 'UTC'
+                RETURNING id
+                """,
+                {"system": system.id, "me": me, "lease": LEASE},
+            )
+            return bool(cr.fetchone())
+
+    def _release(self, system, me):
+        with short_cursor(self.env) as cr:
+            cr.execute("UPDATE hub_token SET lease_until = NULL WHERE system_id = %s AND owner = %s", [system.id, me])
+
+    def _keep(self, system, me, answer):
+        """Store a rotated token, on new connections until it sticks: the old one is spent."""
+        for attempt in range(STORE_TRIES):
+            try:
+                with short_cursor(self.env) as cr:
+                    # The engine keeps the token for every later call, whoever made this one.
+                    env = api.Environment(cr, api.SUPERUSER_ID, {})
+                    credentials = env["hub.credential"].search([("system_id", "=", system.id)])
+                    access = credentials.filtered(lambda c: c.name == "access_token") or credentials.create(
+                        {"system_id": system.id, "name": "access_token"}
+                    )
+                    access._store(answer.access)
+                    access.expires_at = answer.expires_at.replace(tzinfo=None)
+                    if answer.refresh:
+                        credentials.filtered(lambda c: c.name == "refresh_token")._store(answer.refresh, keep_previous=True)
+                    cr.execute("UPDATE hub_token SET lease_until = NULL WHERE system_id = %s AND owner = %s", [system.id, me])
+                return
+            except Exception:
+                if attempt == STORE_TRIES - 1:
+                    raise
