@@ -1,5 +1,28 @@
 """Installing and removing the addon."""
 
+# Children before parents: what refers to a table is emptied before it.
+_EMPTIED = (
+    "hub_audit_value",
+    "hub_audit",
+    "hub_attempt",
+    "hub_exception",
+    "hub_issue",
+    "hub_link",
+    "hub_record",
+    "hub_message",
+    "hub_payload",
+    "hub_cursor",
+    "hub_stream",
+    "hub_mapping_line",
+    "hub_mapping",
+    "hub_vocabulary_word",
+    "hub_credential",
+    "hub_token",
+    "hub_pace",
+    "hub_circuit",
+    "hub_system",
+)
+
 
 def post_init_hook(env):
     """The technical user works in every company that exists; more are added in its form."""
@@ -7,5 +30,13 @@ def post_init_hook(env):
 
 
 def uninstall_hook(env):
-    """Nothing of the hub stays behind but the business records that it made."""
+    """Nothing of the hub stays behind but the business records that it made, and the archived user
+    that made them."""
     env["ir.config_parameter"].search([("key", "=like", "lead_to_cash_hub.%")]).unlink()
+    for table in _EMPTIED:
+        # Odoo deletes shipped records before it drops tables; what refers to them has to go first.
+        env.cr.execute(f"DELETE FROM {table}")
+    user = env.ref("lead_to_cash_hub.user_hub", raise_if_not_found=False)
+    if user:
+        user.active = False
+        env["ir.model.data"].search([("module", "=", "lead_to_cash_hub"), ("name", "=like", "user_hub%")]).unlink()
