@@ -78,6 +78,12 @@ class TestBusinessApproval(BusinessCase):
         self.assertTrue(first)
         self.assertEqual(str(self.invoice.hub_posted_at), "2025-01-01 00:00:00")
 
+    def test_order_with_a_posted_invoice_is_not_cancelled(self):
+        self._approve(self.invoice)
+        with self.assertRaises(UserError):
+            self.contract.sale_order_id._action_cancel()
+        self.assertEqual(self.contract.sale_order_id.state, "sale")
+
     def test_draft_again_needs_approval_again(self):
         self._approve(self.invoice)
         self.invoice.with_user(self.accountant).button_draft()

@@ -100,7 +100,7 @@ class TestBusinessPayment(BusinessCase):
     def test_unknown_number_asks_with_candidates(self):
         problem = self._refused("payment_unmatched", invoice_number="INV/NOPE")
         self.assertEqual(problem.kind, "identity")
-        self.assertEqual(problem.params["candidates"], self.invoice.ids)
+        self.assertEqual([row["id"] for row in problem.params["invoices"]], self.invoice.ids)
 
     def test_two_equal_invoices_are_not_guessed(self):
         self._book(self.contract, "8", "0.35", day=date(2025, 7, 1))
@@ -108,7 +108,9 @@ class TestBusinessPayment(BusinessCase):
         self._refused("payment_unmatched", invoice_number=None, customer=self.customer.id)
 
     def test_a_person_chooses_the_invoice(self):
-        self._paid(invoice_number=None, invoice=self.invoice.id)
+        item = self._item("payment", self._pay(self.invoice, invoice_number=None))
+        item.decision = {"invoice": self.invoice.id}
+        self.assertFalse(self._apply(item).problem)
         self.assertEqual(self.invoice.payment_state, "paid")
 
     def test_paid_twice(self):

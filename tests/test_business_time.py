@@ -1,12 +1,11 @@
 from datetime import date
 from decimal import Decimal
 
-from psycopg2 import IntegrityError
-
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+from psycopg2 import IntegrityError
 
 from ..core.problem import Term
 from .business_common import JUNE, BusinessCase
@@ -348,6 +347,17 @@ class TestBusinessTime(BusinessCase):
         self.assertEqual(entry.hub_billable, "no")
         self._change(entry, billable=True)
         self.assertTrue(entry.so_line)
+
+    # --- cost (F7) --------------------------------------------------------------------------------
+
+    def test_correcting_hours_does_not_price_history_anew(self):
+        entry = self._book(self.contract, "8")
+        self.assertEqual(entry.amount, -480)
+        self.consultant.hourly_cost = 75
+        self._change(entry, hours=Decimal(6))
+        self.assertEqual(entry.amount, -360)
+        self._change(entry, employee=self.architect.id)
+        self.assertEqual(entry.amount, -480)  # 6 h of somebody else, at 80
 
     # --- orders without a contract stay Odoo's ----------------------------------------------------
 

@@ -34,6 +34,11 @@ class AccountAnalyticLine(models.Model):
         help="The hours as the time tracker reported them; the duration above is exact to the "
         "second.",
     )
+    hub_hourly_cost = fields.Float(
+        string="Hourly Cost When Booked", readonly=True, copy=False, digits=0,
+        help="Odoo would price an entry anew with today's cost of the person whenever its hours "
+        "are corrected, and so rewrite last year's margins after a rise.",
+    )
     hub_billable = fields.Selection(
         [("yes", "Billable"), ("no", "Not billable")], string="Billable in the Source",
         readonly=True, copy=False,
@@ -80,6 +85,8 @@ class AccountAnalyticLine(models.Model):
 
     def write(self, vals):
         vals = dict(vals)
+        if vals.get("employee_id"):
+            vals["hub_hourly_cost"] = 0.0  # another person, another cost
         if "timesheet_invoice_id" in vals:
             return self._hub_write_invoice_link(vals)
         if "hub_approval" in vals:
@@ -170,6 +177,19 @@ class AccountAnalyticLine(models.Model):
     def action_hub_reject_time(self):
         """Send the entries back; those on a draft invoice leave it, billed ones cannot."""
         self.write({"hub_approval": "rejected"})
+
+    # --- cost -------------------------------------------------------------------------------------
+
+    def _hourly_cost(self):
+        """The cost of the day the entry was booked, once there is one."""
+        return self.hub_hourly_cost or super()._hourly_cost()
+
+    def _timesheet_postprocess_values(self, values):
+        result = super()._timesheet_postprocess_values(values)
+        for line in self.sudo():  # costs are kept for people who may not see them
+            if "amount" in result[line.id] and not line.hub_hourly_cost:
+                result[line.id]["hub_hourly_cost"] = line._hourly_cost()
+        return result
 
     # --- deletion ---------------------------------------------------------------------------------
 

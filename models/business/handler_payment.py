@@ -202,8 +202,9 @@ class HubHandlerPayment(models.AbstractModel):
         result, taken = {}, {}
         for item in items:
             move = by_number.get(item.values.get("invoice_number"))
-            if item.values.get("invoice"):  # a person chose it
-                move = self.env["account.move"].browse(item.values["invoice"])
+            chosen = item.decision.get("invoice")
+            if chosen:  # by a person
+                move = self.env["account.move"].browse(chosen)
             if move:
                 self._check_invoice(item, move, taken)
             else:
@@ -261,7 +262,6 @@ class HubHandlerPayment(models.AbstractModel):
         raise Problem(
             "payment_unmatched",
             kind="identity",
-            candidates=candidates[:10].ids,
             invoices=[
                 {"id": m.id, "name": m.name, "customer": m.partner_id.display_name,
                  "residual": f"{m.amount_residual:.2f}"}

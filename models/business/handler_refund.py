@@ -73,7 +73,7 @@ class HubHandlerRefund(models.AbstractModel):
         }
         invoices = payment.reconciled_invoice_ids.filtered(lambda m: m.move_type == "out_invoice")
         if len(invoices) != 1:
-            raise Problem("refund_without_invoice", kind="identity", candidates=invoices.ids,
+            raise Problem("refund_without_invoice", kind="identity",
                           invoices=", ".join(invoices.mapped("name")), **params)
         gross = exact(payment.hub_gross or payment.amount)
         before = sum(exact(refund.hub_gross) for refund in payment.hub_refund_ids

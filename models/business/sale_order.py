@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 
 class SaleOrder(models.Model):
@@ -15,6 +16,22 @@ class SaleOrder(models.Model):
     def _compute_hub_contract_id(self):
         for order in self:
             order.hub_contract_id = order.hub_contract_ids[:1]
+
+    def _action_cancel(self):
+        """An order with a posted invoice is not cancelled: the invoice would stay alone."""
+        billed = self.filtered(
+            lambda order: order.hub_contract_id
+            and any(move.state == "posted" for move in order.sudo().invoice_ids)  # to look only
+        )
+        if billed:
+            raise UserError(
+                self.env._(
+                    "%(orders)s: invoices of the contract are posted. Credit them first, or close "
+                    "the contract: then nothing more is billed.",
+                    orders=", ".join(billed.mapped("name")),
+                )
+            )
+        return super()._action_cancel()
 
     def _prepare_invoice(self):
         """Invoices of a contract wait for approval, whoever creates them."""
