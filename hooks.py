@@ -39,4 +39,6 @@ def uninstall_hook(env):
     user = env.ref("lead_to_cash_hub.user_hub", raise_if_not_found=False)
     if user:
         user.active = False
-        env["ir.model.data"].search([("module", "=", "lead_to_cash_hub"), ("name", "=like", "user_hub%")]).unlink()
+        env["ir.model.data"].search(
+            [("module", "=", "lead_to_cash_hub"), ("name", "=like", "user_hub%")]
+        ).unlink()

@@ -2,11 +2,10 @@ import logging
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from werkzeug.exceptions import RequestEntityTooLarge
-
 from odoo import http
 from odoo.exceptions import UserError
 from odoo.http import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..connectors.base import WebhookRequest
 from ..connectors.errors import BadBody, BadSignature
@@ -14,14 +13,26 @@ from ..connectors.errors import BadBody, BadSignature
 _logger = logging.getLogger(__name__)
 
 MAX_BODY = 1_000_000
-TYPES = ("application/json", "application/cloudevents+json", "application/cloudevents-batch+json", "text/xml", "application/xml")
+TYPES = (
+    "application/json",
+    "application/cloudevents+json",
+    "application/cloudevents-batch+json",
+    "text/xml",
+    "application/xml",
+)
 
 
 class HubWebhook(http.Controller):
     """The door: prove who speaks, store what was said, commit, answer. All else comes later."""
 
     @http.route(
-        "/hub/webhook/<string:token>", type="http", auth="none", methods=["POST"], csrf=False, save_session=False, readonly=False,
+        "/hub/webhook/<string:token>",
+        type="http",
+        auth="none",
+        methods=["POST"],
+        csrf=False,
+        save_session=False,
+        readonly=False,
         max_content_length=MAX_BODY + 1,
     )
     def receive(self, token):
@@ -46,9 +57,16 @@ class HubWebhook(http.Controller):
         path = urlsplit(httprequest.url)
         url = system._public_url() + path.path + (f"?{path.query}" if path.query else "")
         try:
-            secrets = system.env["hub.credential"]._read_all(system).get(connector.webhook_secret_field, [])
+            secrets = (
+                system.env["hub.credential"]
+                ._read_all(system)
+                .get(connector.webhook_secret_field, [])
+            )
             notices = connector.verify(
-                WebhookRequest(httprequest.method, url, dict(httprequest.headers), body), secrets, system._settings(), datetime.now(UTC)
+                WebhookRequest(httprequest.method, url, dict(httprequest.headers), body),
+                secrets,
+                system._settings(),
+                datetime.now(UTC),
             )
         except BadSignature as error:
             _logger.debug("A webhook of system %s was refused: %s", system.id, error.code)
@@ -64,4 +82,6 @@ class HubWebhook(http.Controller):
 
     def _answer(self, status, body=b""):
         """A provider's answer: no page, no cookie."""
-        return request.make_response(body, status=status, headers=[("Content-Type", "text/plain; charset=utf-8")])
+        return request.make_response(
+            body, status=status, headers=[("Content-Type", "text/plain; charset=utf-8")]
+        )

@@ -8,14 +8,18 @@ from stdnum import get_cc_module
 
 # Words that say what kind of company it is, not which one.
 _LEGAL_FORMS = frozenset(
-    "ag ab as asa bv bvba co company corp corporation gmbh group holding inc incorporated kg kft "
-    "limited llc llp lp ltd nv oy oyj plc pte pty sa sarl sas se sl spa sprl srl sro the ug und and".split()
+    (
+        "ab ag and as asa bv bvba co company corp corporation gmbh group holding inc incorporated kft kg "
+        "limited llc llp lp ltd nv oy oyj plc pte pty sa sarl sas se sl spa sprl srl sro the ug und"
+    ).split()
 )
 # Mail providers: an address there says nothing about the company.
 _PUBLIC_DOMAINS = frozenset(
-    "gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com gmx.de gmx.net "
-    "gmx.com web.de aol.com proton.me protonmail.com mail.ru yandex.ru qq.com 163.com t-online.de "
-    "orange.fr free.fr wanadoo.fr libero.it".split()
+    (
+        "163.com aol.com free.fr gmail.com gmx.com gmx.de gmx.net googlemail.com hotmail.com icloud.com "
+        "libero.it live.com mail.ru orange.fr outlook.com proton.me protonmail.com qq.com t-online.de "
+        "wanadoo.fr web.de yahoo.com yandex.ru"
+    ).split()
 )
 LIKELY = 0.86
 

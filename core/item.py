@@ -28,7 +28,9 @@ class Item:
     values: dict = field(default_factory=dict)
     link: Link | None = None
     changed: frozenset = frozenset()
-    decision: dict = field(default_factory=dict)  # what a person said: {"link": id} or {"create": True}
+    decision: dict = field(
+        default_factory=dict
+    )  # what a person said: {"link": id} or {"create": True}
     # results
     res_id: int | None = None
     problem: Problem | None = None

@@ -48,18 +48,26 @@ def _minor_units(value, argument, payload):
     code = str(jmespath.search(argument, payload) or "").upper() if argument else ""
     digits = 0 if code in ZERO_DECIMAL else 3 if code in THREE_DECIMAL else 2
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Problem("bad_value", cause="amount", field="amount", value=str(value)[:80], expected="minor units")
+        raise Problem(
+            "bad_value",
+            cause="amount",
+            field="amount",
+            value=str(value)[:80],
+            expected="minor units",
+        )
     return Decimal(value).scaleb(-digits)
 
 
 # Currencies without, or with three, decimals as Stripe's documentation "Supported currencies" lists them.
-ZERO_DECIMAL = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF".split())
-THREE_DECIMAL = frozenset("BHD JOD KWD OMR TND".split())
+ZERO_DECIMAL = frozenset(["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"])
+THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 
 def _epoch_seconds(value, _argument, _payload):
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Problem("bad_value", cause="time", field="time", value=str(value)[:80], expected="epoch seconds")
+        raise Problem(
+            "bad_value", cause="time", field="time", value=str(value)[:80], expected="epoch seconds"
+        )
     return datetime.fromtimestamp(value, UTC)
 
 
@@ -78,9 +86,9 @@ TRANSFORMS = {
     "minor_units": _minor_units,
     "epoch_seconds": _epoch_seconds,
     "pair": _pair,
-    "join": lambda value, argument, payload: (argument or " ").join(str(v) for v in value if v)
-    if isinstance(value, list)
-    else value,
+    "join": lambda value, argument, payload: (
+        (argument or " ").join(str(v) for v in value if v) if isinstance(value, list) else value
+    ),
 }
 
 
@@ -102,7 +110,13 @@ def to_canonical(lines: Sequence[Line], payload: dict, sub: Mapping[str, Sequenc
             if base == "lines":
                 value = []
                 if raw is not None and not isinstance(raw, list):
-                    raise Problem("bad_value", cause=line.field, field=line.field, value=str(raw)[:80], expected="list")
+                    raise Problem(
+                        "bad_value",
+                        cause=line.field,
+                        field=line.field,
+                        value=str(raw)[:80],
+                        expected="list",
+                    )
                 for entry in raw or []:
                     entry_values, entry_problems = to_canonical(sub.get(target, ()), entry, sub)
                     value.append(entry_values)
@@ -115,7 +129,9 @@ def to_canonical(lines: Sequence[Line], payload: dict, sub: Mapping[str, Sequenc
                 raise Problem("missing_value", cause=line.field, field=line.field, path=line.path)
             values[line.field] = value
         except jmespath.exceptions.JMESPathError:
-            problems.append(Problem("bad_path", kind="schema", cause=line.field, path=line.path[:80]))
+            problems.append(
+                Problem("bad_path", kind="schema", cause=line.field, path=line.path[:80])
+            )
         except Problem as problem:
             problems.append(problem)
     return values, problems

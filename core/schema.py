@@ -41,7 +41,7 @@ def _bad(name, value, expected):
 
 
 def to_text(name, value, limit=MAX_TEXT):
-    if isinstance(value, bool) or isinstance(value, (dict, list)):
+    if isinstance(value, (bool, dict, list)):
         raise _bad(name, value, "text")
     text = str(value).strip()
     if len(text) > limit:

@@ -3,7 +3,14 @@ from odoo import api, models, tools
 # Stored columns whose change concerns another system. Marked where every stored change passes:
 # `write` misses what is recomputed (an invoice paid by reconciliation, an address copied to a child).
 WATCHED = {
-    "account.move": {"state", "payment_state", "amount_residual", "amount_total", "invoice_date_due", "hub_contract_id"},
+    "account.move": {
+        "state",
+        "payment_state",
+        "amount_residual",
+        "amount_total",
+        "invoice_date_due",
+        "hub_contract_id",
+    },
     "crm.lead": {"stage_id", "partner_id", "active"},
     "hub.contract": {"state", "project_id", "code", "sale_order_id"},
     "project.project": {"name", "active", "partner_id", "account_id"},
@@ -33,12 +40,19 @@ class HubOutboxMark(models.AbstractModel):
         if ids and self._hub_outbound():
             # Raw and insert-only: this runs inside flush, and must never make a user's write fail.
             self.env.cr.execute(
-                "INSERT INTO hub_outbox (model, res_id) SELECT %s, id FROM unnest(%s::int[]) id", [self._name, list(ids)]
+                "INSERT INTO hub_outbox (model, res_id) SELECT %s, id FROM unnest(%s::int[]) id",
+                [self._name, list(ids)],
             )
 
     def _write_multi(self, vals_list):
         watched = WATCHED[self._name]
-        self._hub_mark([record_id for record_id, vals in zip(self._ids, vals_list, strict=True) if not watched.isdisjoint(vals)])
+        self._hub_mark(
+            [
+                record_id
+                for record_id, vals in zip(self._ids, vals_list, strict=True)
+                if not watched.isdisjoint(vals)
+            ]
+        )
         return super()._write_multi(vals_list)
 
     @api.model_create_multi

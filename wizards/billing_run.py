@@ -28,8 +28,10 @@ class HubBillingRun(models.TransientModel):
     )
     invoice_date = fields.Date(help="Empty: the day the invoice is approved.")
     contract_ids = fields.Many2many(
-        "hub.contract", string="Contracts", domain="[('company_id', '=', company_id), "
-        "('state', '=', 'active')]", help="Empty: all active contracts of the company.",
+        "hub.contract",
+        string="Contracts",
+        domain="[('company_id', '=', company_id), ('state', '=', 'active')]",
+        help="Empty: all active contracts of the company.",
     )
     move_ids = fields.Many2many("account.move", string="Draft Invoices", readonly=True)
     move_count = fields.Integer(string="Number of Draft Invoices", readonly=True)
@@ -40,13 +42,15 @@ class HubBillingRun(models.TransientModel):
     def _compute_result(self):
         for run in self:
             sentences = [
-                self.env._("%(count)s draft invoices are ready for approval.",
-                           count=run.move_count)
+                self.env._("%(count)s draft invoices are ready for approval.", count=run.move_count)
             ]
             for failure in run.failure_ids or []:
                 sentences.append(
-                    self.env._("%(contract)s was left out: %(why)s", contract=failure["contract"],
-                               why=failure["why"])
+                    self.env._(
+                        "%(contract)s was left out: %(why)s",
+                        contract=failure["contract"],
+                        why=failure["why"],
+                    )
                 )
             run.result = "\n".join(sentences)
 
@@ -68,8 +72,11 @@ class HubBillingRun(models.TransientModel):
         if not moves:
             raise UserError(
                 "\n".join(
-                    [self.env._("There is nothing approved to bill up to %(date)s.",
-                                date=self.date_to)]
+                    [
+                        self.env._(
+                            "There is nothing approved to bill up to %(date)s.", date=self.date_to
+                        )
+                    ]
                     + [f"{failure['contract']}: {failure['why']}" for failure in failures]
                 )
             )
@@ -99,8 +106,9 @@ class HubBillingRun(models.TransientModel):
         """
         self.env["hub.billing"]._check_unit_precision()
         if company not in self.env.companies:
-            raise AccessError(self.env._("%(company)s is not one of your companies.",
-                                         company=company.sudo().name))  # a name, in a refusal
+            raise AccessError(
+                self.env._("%(company)s is not one of your companies.", company=company.sudo().name)
+            )  # a name, in a refusal
         if contracts:
             contracts.check_access("read")
             contracts = contracts.filtered(lambda contract: contract.company_id == company)
@@ -123,8 +131,13 @@ class HubBillingRun(models.TransientModel):
         moves, failures = self._invoice(billable)
         # The quantities were those of the period; from now on they are those of all time.
         self.env.add_to_compute(lines._fields["qty_to_invoice"], lines)
-        moves.write({"hub_period_from": date_from, "hub_period_to": date_to,
-                     **({"invoice_date": invoice_date} if invoice_date else {})})
+        moves.write(
+            {
+                "hub_period_from": date_from,
+                "hub_period_to": date_to,
+                **({"invoice_date": invoice_date} if invoice_date else {}),
+            }
+        )
         moves._hub_run_checks()
         return self.env["account.move"].browse(moves.ids), failures
 

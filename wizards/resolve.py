@@ -10,13 +10,17 @@ class HubResolve(models.TransientModel):
 
     issue_id = fields.Many2one("hub.issue", required=True, readonly=True)
     mode = fields.Selection(
-        [("map", "Map"), ("link", "Link"), ("create", "Create"), ("skip", "Skip")], required=True, readonly=True
+        [("map", "Map"), ("link", "Link"), ("create", "Create"), ("skip", "Skip")],
+        required=True,
+        readonly=True,
     )
     sentence = fields.Char(related="issue_id.sentence")
     exception_count = fields.Integer(related="issue_id.exception_count")
     waiting_count = fields.Integer(related="issue_id.waiting_count")
     vocabulary_id = fields.Many2one("hub.vocabulary", compute="_compute_target")
-    term_id = fields.Many2one("hub.vocabulary.term", domain="[('vocabulary_id', '=', vocabulary_id)]", string="Term")
+    term_id = fields.Many2one(
+        "hub.vocabulary.term", domain="[('vocabulary_id', '=', vocabulary_id)]", string="Term"
+    )
     model_name = fields.Char(compute="_compute_target")
     record_ref = fields.Reference(selection="_selection_model", string="Odoo Record")
     candidate_text = fields.Char(compute="_compute_target", string="Looks Like")
@@ -31,10 +35,14 @@ class HubResolve(models.TransientModel):
     def _compute_target(self):
         for wizard in self:
             params = wizard.issue_id.params or {}
-            wizard.vocabulary_id = self.env["hub.vocabulary"].search([("code", "=", params.get("vocabulary_code"))], limit=1)
+            wizard.vocabulary_id = self.env["hub.vocabulary"].search(
+                [("code", "=", params.get("vocabulary_code"))], limit=1
+            )
             entity = wizard.issue_id.entity_id
             if params.get("entity_code"):
-                entity = self.env["hub.entity"].search([("code", "=", params["entity_code"])], limit=1)
+                entity = self.env["hub.entity"].search(
+                    [("code", "=", params["entity_code"])], limit=1
+                )
             wizard.model_name = entity.model_name
             wizard.candidate_text = params.get("candidate_names")
 
@@ -46,10 +54,17 @@ class HubResolve(models.TransientModel):
             params = issue.params or {}
             entity = issue.entity_id
             if params.get("entity_code"):
-                entity = self.env["hub.entity"].search([("code", "=", params["entity_code"])], limit=1)
+                entity = self.env["hub.entity"].search(
+                    [("code", "=", params["entity_code"])], limit=1
+                )
             candidates = params.get("candidates") or []
             if candidates and entity.model_name:
-                record = self.env[entity.model_name].browse(candidates[0]).exists()._filtered_access("read")
+                record = (
+                    self.env[entity.model_name]
+                    .browse(candidates[0])
+                    .exists()
+                    ._filtered_access("read")
+                )
                 if record:
                     values["record_ref"] = f"{record._name},{record.id}"
         return values

@@ -15,7 +15,9 @@ def run(context):
 
     :param context: a :class:`devtools.context.Context`; its steps are the result
     """
-    with context.steps.step("The firm sets up Odoo: products, roles, template, journal, systems", True) as step:
+    with context.steps.step(
+        "The firm sets up Odoo: products, roles, template, journal, systems", True
+    ) as step:
         ids = firm.set_up(context)
         step.seen = bool(ids["hubspot"])
     world = World(context, ids)

@@ -13,7 +13,9 @@ def tell(world):
         systems = [world.ids[name] for name in ("hubspot", "harvest", "stripe")]
         _seed_people(world)
         world.call("hub.system", "action_test_connection", systems)
-        s.seen = [row["state"] for row in world.read("hub.system", [("id", "in", systems)], ["state"])]
+        s.seen = [
+            row["state"] for row in world.read("hub.system", [("id", "in", systems)], ["state"])
+        ]
         if s.seen != s.expected:
             rows = world.read("hub.system", [("id", "in", systems)], ["name", "check_text"])
             s.seen = [(row["name"], row["check_text"]) for row in rows]
@@ -23,12 +25,31 @@ def tell(world):
 
 
 def _seed_people(world):
-    world.control("hubspot", "objects", {"owners": [
-        {"id": "42", "email": "rita@northwind.example", "firstName": "Rita", "lastName": "Resolver"}]})
-    world.ids["harvest_users"] = world.control("harvest", "objects", {"users": [
-        {"first_name": "Ann", "last_name": "Lee", "email": "ann@northwind.example"},
-        {"first_name": "Bob", "last_name": "Ruiz", "email": "bob@northwind.example"},
-        {"first_name": "M.", "last_name": "Okafor", "email": "mokafor@oldmail.example"}]})["users"]
+    world.control(
+        "hubspot",
+        "objects",
+        {
+            "owners": [
+                {
+                    "id": "42",
+                    "email": "rita@northwind.example",
+                    "firstName": "Rita",
+                    "lastName": "Resolver",
+                }
+            ]
+        },
+    )
+    world.ids["harvest_users"] = world.control(
+        "harvest",
+        "objects",
+        {
+            "users": [
+                {"first_name": "Ann", "last_name": "Lee", "email": "ann@northwind.example"},
+                {"first_name": "Bob", "last_name": "Ruiz", "email": "bob@northwind.example"},
+                {"first_name": "M.", "last_name": "Okafor", "email": "mokafor@oldmail.example"},
+            ]
+        },
+    )["users"]
 
 
 def deal(world, name, company, lines, amount, contacts=(), **properties):
@@ -40,28 +61,79 @@ def deal(world, name, company, lines, amount, contacts=(), **properties):
     made = world.control("hubspot", "objects", {"objects": objects})["ids"] if objects else []
     company_id = made.pop(0) if isinstance(company, dict) else company
     for contact in made:
-        world.control("hubspot", "associate", {"type": "contacts", "id": contact, "other": "companies", "other_id": company_id, "primary": True})
-    deal_id = world.control("hubspot", "objects", {"objects": [{
-        "type": "deals", "companies": [company_id], "contacts": made, "line_items": lines,
-        "properties": {"dealname": name, "amount": amount, "deal_currency_code": "USD", "dealstage": "contractsent", "pipeline": "default",
-                       "hubspot_owner_id": "42", "service_line": "implementation"} | properties}]})["ids"][0]
+        world.control(
+            "hubspot",
+            "associate",
+            {
+                "type": "contacts",
+                "id": contact,
+                "other": "companies",
+                "other_id": company_id,
+                "primary": True,
+            },
+        )
+    deal_id = world.control(
+        "hubspot",
+        "objects",
+        {
+            "objects": [
+                {
+                    "type": "deals",
+                    "companies": [company_id],
+                    "contacts": made,
+                    "line_items": lines,
+                    "properties": {
+                        "dealname": name,
+                        "amount": amount,
+                        "deal_currency_code": "USD",
+                        "dealstage": "contractsent",
+                        "pipeline": "default",
+                        "hubspot_owner_id": "42",
+                        "service_line": "implementation",
+                    }
+                    | properties,
+                }
+            ]
+        },
+    )["ids"][0]
     return {"deal": deal_id, "company": company_id, "contacts": made}
 
 
 def win(world, made, touch_company=True, **options):
     """Move a deal to closed-won, and send the webhooks."""
     if touch_company:
-        world.control("hubspot", "update", {"type": "companies", "id": made["company"], "properties": {"phone": "+1 617 555 0142"}})
-    world.control("hubspot", "update", {"type": "deals", "id": made["deal"], "properties": {
-        "dealstage": "closedwon", "closedate": "2026-11-02T15:00:00Z"}})
+        world.control(
+            "hubspot",
+            "update",
+            {
+                "type": "companies",
+                "id": made["company"],
+                "properties": {"phone": "+1 617 555 0142"},
+            },
+        )
+    world.control(
+        "hubspot",
+        "update",
+        {
+            "type": "deals",
+            "id": made["deal"],
+            "properties": {"dealstage": "closedwon", "closedate": "2026-11-02T15:00:00Z"},
+        },
+    )
     return world.deliver("hubspot", **options)
 
 
 def line(sku, name, quantity, price):
-    return {"properties": {"hs_sku": sku, "name": name, "quantity": str(quantity), "price": str(price)}}
+    return {
+        "properties": {"hs_sku": sku, "name": name, "quantity": str(quantity), "price": str(price)}
+    }
 
 
-LINES = [line("CONS", "Consulting", 200, 150), line("MILESTONE", "Go-live", 1, 15000), line("TRAVEL", "Travel allowance", 1, 3000)]
+LINES = [
+    line("CONS", "Consulting", 200, 150),
+    line("MILESTONE", "Go-live", 1, 15000),
+    line("TRAVEL", "Travel allowance", 1, 3000),
+]
 
 
 def lead_of(world, made):
@@ -76,13 +148,38 @@ def lead_of(world, made):
 def _first_deal(world):
     step, context = world.context.steps.step, world.context
     made = deal(
-        world, "Acme rollout",
-        {"name": "Acme Industries", "domain": "acme.example", "vat_number": "", "address": "1 Market Street", "city": "San Francisco",
-         "state": "CA", "zip": "94105", "country": "United States", "phone": "(415) 555-0100"},
-        LINES, FIRST_DEAL,
+        world,
+        "Acme rollout",
+        {
+            "name": "Acme Industries",
+            "domain": "acme.example",
+            "vat_number": "",
+            "address": "1 Market Street",
+            "city": "San Francisco",
+            "state": "CA",
+            "zip": "94105",
+            "country": "United States",
+            "phone": "(415) 555-0100",
+        },
+        LINES,
+        FIRST_DEAL,
         contacts=[
-            {"firstname": "Zoë", "lastname": "Park", "email": "zoe@acme.example", "phone": "415-555-0101", "country": "US", "jobtitle": "CFO", "hs_language": "en"},
-            {"firstname": "Sam", "lastname": "Ode 🚀", "email": "sam@acme.example", "phone": "+1 415 555 0102", "country": "US"},
+            {
+                "firstname": "Zoë",
+                "lastname": "Park",
+                "email": "zoe@acme.example",
+                "phone": "415-555-0101",
+                "country": "US",
+                "jobtitle": "CFO",
+                "hs_language": "en",
+            },
+            {
+                "firstname": "Sam",
+                "lastname": "Ode 🚀",
+                "email": "sam@acme.example",
+                "phone": "+1 415 555 0102",
+                "country": "US",
+            },
         ],
         service_start_date="2026-11-03",
     )
@@ -96,32 +193,65 @@ def _first_deal(world):
         s.seen = world.quiet()
     lead = lead_of(world, made)
     world.ids["acme_lead"] = lead
-    with step("  opportunity won, one contract, one confirmed order of 48,000.00", ["won", 1, "sale", 48000.0]) as s:
+    with step(
+        "  opportunity won, one contract, one confirmed order of 48,000.00",
+        ["won", 1, "sale", 48000.0],
+    ) as s:
         state = world.read("crm.lead", [("id", "=", lead)], ["won_status", "hub_contract_id"])[0]
-        orders = world.read("sale.order", [("opportunity_id", "=", lead)], ["state", "amount_untaxed", "project_id", "name"])
+        orders = world.read(
+            "sale.order",
+            [("opportunity_id", "=", lead)],
+            ["state", "amount_untaxed", "project_id", "name"],
+        )
         s.seen = [state["won_status"], len(orders), orders[0]["state"], orders[0]["amount_untaxed"]]
-        world.ids |= {"contract": state["hub_contract_id"][0], "order": orders[0]["id"], "project": orders[0]["project_id"][0]}
-    with step("  one project with 3 tasks, 1 milestone, 2 people and 1 request", [1, 3, 1, 2, 1]) as s:
+        world.ids |= {
+            "contract": state["hub_contract_id"][0],
+            "order": orders[0]["id"],
+            "project": orders[0]["project_id"][0],
+        }
+    with step(
+        "  one project with 3 tasks, 1 milestone, 2 people and 1 request", [1, 3, 1, 2, 1]
+    ) as s:
         project = world.ids["project"]
-        data = world.read("project.project", [("id", "=", project)], ["hub_team_ids", "hub_code"])[0]
+        data = world.read("project.project", [("id", "=", project)], ["hub_team_ids", "hub_code"])[
+            0
+        ]
         s.seen = [
             world.count("project.project", [("hub_contract_id", "=", world.ids["contract"])]),
             world.count("project.task", [("project_id", "=", project)]),
             world.count("project.milestone", [("project_id", "=", project)]),
             len(data["hub_team_ids"]),
-            world.count("mail.activity", [("res_model", "=", "project.project"), ("res_id", "=", project)]),
+            world.count(
+                "mail.activity", [("res_model", "=", "project.project"), ("res_id", "=", project)]
+            ),
         ]
         world.ids["code"] = data["hub_code"]
-    with step("  company and contacts: E.164, country, language", [["Acme Industries", "+16175550142", "US"], ["+14155550101", "US", "en_US"], "Sam Ode 🚀"]) as s:
+    with step(
+        "  company and contacts: E.164, country, language",
+        [["Acme Industries", "+16175550142", "US"], ["+14155550101", "US", "en_US"], "Sam Ode 🚀"],
+    ) as s:
         order = world.read("sale.order", [("id", "=", world.ids["order"])], ["partner_id"])[0]
-        partner = world.read("res.partner", [("id", "=", order["partner_id"][0])], ["name", "phone_sanitized", "country_code"])[0]
+        partner = world.read(
+            "res.partner",
+            [("id", "=", order["partner_id"][0])],
+            ["name", "phone_sanitized", "country_code"],
+        )[0]
         world.ids["acme_partner"] = partner["id"]
-        people = world.read("res.partner", [("parent_id", "=", partner["id"]), ("type", "=", "contact")], ["name", "phone_sanitized", "country_code", "lang"], order="id")
+        people = world.read(
+            "res.partner",
+            [("parent_id", "=", partner["id"]), ("type", "=", "contact")],
+            ["name", "phone_sanitized", "country_code", "lang"],
+            order="id",
+        )
         zoe = next(p for p in people if p["name"].startswith("Zoë"))
         sam = next(p for p in people if p["name"].startswith("Sam"))
-        s.seen = [[partner["name"], partner["phone_sanitized"], partner["country_code"]],
-                  [zoe["phone_sanitized"], zoe["country_code"], zoe["lang"]], sam["name"]]
+        s.seen = [
+            [partner["name"], partner["phone_sanitized"], partner["country_code"]],
+            [zoe["phone_sanitized"], zoe["country_code"], zoe["lang"]],
+            sam["name"],
+        ]
     with step("  Harvest has the project with its code, 3 tasks and 2 people", [1, 3, 2]) as s:
+
         def in_harvest():
             state = world.control("harvest", "state")
             projects = [p for p in state["projects"].values() if p["code"] == world.ids["code"]]
@@ -130,11 +260,26 @@ def _first_deal(world):
             key = projects[0]["id"]
             found = [
                 len(projects),
-                len([t for t in state["task_assignments"].values() if (t["project"] if isinstance(t["project"], int) else t["project"]["id"]) == key]),
-                len([t for t in state["user_assignments"].values() if (t["project"] if isinstance(t["project"], int) else t["project"]["id"]) == key]),
+                len(
+                    [
+                        t
+                        for t in state["task_assignments"].values()
+                        if (t["project"] if isinstance(t["project"], int) else t["project"]["id"])
+                        == key
+                    ]
+                ),
+                len(
+                    [
+                        t
+                        for t in state["user_assignments"].values()
+                        if (t["project"] if isinstance(t["project"], int) else t["project"]["id"])
+                        == key
+                    ]
+                ),
             ]
             world.ids["harvest_project"] = key
             return found
+
         context.eventually(lambda: in_harvest() == [1, 3, 2], timeout=60)
         s.seen = in_harvest()
     context.link("Project of deal 1", f"/odoo/project.project/{world.ids['project']}")
@@ -150,7 +295,9 @@ def fix(world, code, mode, cause=None, user="rita", **values):
         issues = [i for i in issues if cause is None or cause in str(i["params"])]
         if not issues:
             return True
-        wizard = world.create("hub.resolve", {"issue_id": issues[0]["id"], "mode": mode, **values}, user=user)
+        wizard = world.create(
+            "hub.resolve", {"issue_id": issues[0]["id"], "mode": mode, **values}, user=user
+        )
         try:
             world.call("hub.resolve", "action_confirm", [wizard], user=user)
         except Refused as error:  # an answer that was lost: the second confirmation finds it done
@@ -165,50 +312,126 @@ def fix(world, code, mode, cause=None, user="rita", **values):
 def _unknown_code(world):
     step, context = world.context.steps.step, world.context
     lines = [line("ADV-2", "Advisory", 40, 250)]
-    made = deal(world, "Umbra advisory", {"name": "Umbra Biotech", "domain": "umbra.example", "country": "US"}, lines, "10000.00")
-    other = deal(world, "Umbra advisory phase 2", made["company"], [line("adv-2", "Advisory", 20, 250)], "5000.00")
+    made = deal(
+        world,
+        "Umbra advisory",
+        {"name": "Umbra Biotech", "domain": "umbra.example", "country": "US"},
+        lines,
+        "10000.00",
+    )
+    other = deal(
+        world,
+        "Umbra advisory phase 2",
+        made["company"],
+        [line("adv-2", "Advisory", 20, 250)],
+        "5000.00",
+    )
     context.checkpoint()
-    with step("Deals 2a and 2b carry the service code ADV-2, which nobody mapped", "all taken") as s:
+    with step(
+        "Deals 2a and 2b carry the service code ADV-2, which nobody mapped", "all taken"
+    ) as s:
         win(world, made)
         answer = win(world, other, touch_company=False)
         s.seen = "all taken" if answer else "refused"
-    with step("  no project; one cause with 2 records and 15,000 USD at risk", [0, 1, 2, 15000.0]) as s:
-        world.until("SELECT count(*) FROM hub_exception WHERE code = 'unknown_term' AND state = 'open'", 2)
-        world.until("SELECT coalesce(sum(exception_count), 0) FROM hub_issue WHERE code = 'unknown_term' AND state = 'open'", 2)
-        issues = world.read("hub.issue", [("code", "=", "unknown_term"), ("state", "=", "open")], ["sentence", "advice", "at_risk", "exception_count"], user="rita")
-        s.seen = [world.count("project.project", [("partner_id.name", "=", "Umbra Biotech")]), len(issues), issues[0]["exception_count"], issues[0]["at_risk"]]
+    with step(
+        "  no project; one cause with 2 records and 15,000 USD at risk", [0, 1, 2, 15000.0]
+    ) as s:
+        world.until(
+            "SELECT count(*) FROM hub_exception WHERE code = 'unknown_term' AND state = 'open'", 2
+        )
+        world.until(
+            "SELECT coalesce(sum(exception_count), 0) FROM hub_issue WHERE code = 'unknown_term' AND state = 'open'",
+            2,
+        )
+        issues = world.read(
+            "hub.issue",
+            [("code", "=", "unknown_term"), ("state", "=", "open")],
+            ["sentence", "advice", "at_risk", "exception_count"],
+            user="rita",
+        )
+        s.seen = [
+            world.count("project.project", [("partner_id.name", "=", "Umbra Biotech")]),
+            len(issues),
+            issues[0]["exception_count"],
+            issues[0]["at_risk"],
+        ]
         world.ids["sentence"] = issues[0]["sentence"]
     context.checkpoint()
-    with step("  the fix in the form: ADV-2 is Consulting; both deals go through", [True, 2, 0]) as s:
+    with step(
+        "  the fix in the form: ADV-2 is Consulting; both deals go through", [True, 2, 0]
+    ) as s:
         term = world.read("hub.vocabulary.term", [("code", "=", "CONS")], ["id"])[0]["id"]
         fixed = fix(world, "unknown_term", "map", term_id=term)
         world.quiet()
-        s.seen = [fixed, world.count("project.project", [("partner_id.name", "=", "Umbra Biotech")]),
-                  world.count("hub.issue", [("code", "=", "unknown_term"), ("state", "=", "open")])]
+        s.seen = [
+            fixed,
+            world.count("project.project", [("partner_id.name", "=", "Umbra Biotech")]),
+            world.count("hub.issue", [("code", "=", "unknown_term"), ("state", "=", "open")]),
+        ]
 
 
 def _known_companies(world):
     step, context = world.context.steps.step, world.context
-    third = deal(world, "Globex migration", {"name": "GLOBEX Corp.", "vat_number": "DE 136 695 976", "domain": "globex-group.example", "country": "Germany"},
-                 [line("CONS", "Consulting", 60, 150)], "9000.00")
-    fourth = deal(world, "Initech audit", {"name": "Initech Sofware", "domain": "initech.example", "country": "US"},
-                  [line("CONS", "Consulting", 30, 150)], "4500.00")
+    third = deal(
+        world,
+        "Globex migration",
+        {
+            "name": "GLOBEX Corp.",
+            "vat_number": "DE 136 695 976",
+            "domain": "globex-group.example",
+            "country": "Germany",
+        },
+        [line("CONS", "Consulting", 60, 150)],
+        "9000.00",
+    )
+    fourth = deal(
+        world,
+        "Initech audit",
+        {"name": "Initech Sofware", "domain": "initech.example", "country": "US"},
+        [line("CONS", "Consulting", 30, 150)],
+        "4500.00",
+    )
     context.checkpoint()
-    with step("Deal 3: “GLOBEX Corp.” with the same VAT number is linked, not doubled", [1, "Globex Corporation"]) as s:
+    with step(
+        "Deal 3: “GLOBEX Corp.” with the same VAT number is linked, not doubled",
+        [1, "Globex Corporation"],
+    ) as s:
         win(world, third, touch_company=False)
         world.quiet()
         lead = lead_of(world, third)
         partner = world.read("crm.lead", [("id", "=", lead)], ["partner_id"])[0]["partner_id"]
-        s.seen = [world.count("res.partner", [("name", "ilike", "globex"), ("is_company", "=", True)]), partner[1]]
+        s.seen = [
+            world.count("res.partner", [("name", "ilike", "globex"), ("is_company", "=", True)]),
+            partner[1],
+        ]
     context.checkpoint()
-    with step("Deal 4: “Initech Sofware” only resembles a customer: a person is asked", [1, 1, 4500.0]) as s:
+    with step(
+        "Deal 4: “Initech Sofware” only resembles a customer: a person is asked", [1, 1, 4500.0]
+    ) as s:
         win(world, fourth, touch_company=False)
-        world.until("SELECT count(*) FROM hub_exception WHERE code = 'possible_duplicate' AND state = 'open'", 1)
-        world.until("SELECT coalesce(max(at_risk), 0)::int FROM hub_issue WHERE code = 'possible_duplicate' AND state = 'open'", 4500)
-        issue = world.read("hub.issue", [("code", "=", "possible_duplicate"), ("state", "=", "open")], ["exception_count", "waiting_count", "at_risk", "sentence"], user="rita")[0]
+        world.until(
+            "SELECT count(*) FROM hub_exception WHERE code = 'possible_duplicate' AND state = 'open'",
+            1,
+        )
+        world.until(
+            "SELECT coalesce(max(at_risk), 0)::int FROM hub_issue WHERE code = 'possible_duplicate' AND state = 'open'",
+            4500,
+        )
+        issue = world.read(
+            "hub.issue",
+            [("code", "=", "possible_duplicate"), ("state", "=", "open")],
+            ["exception_count", "waiting_count", "at_risk", "sentence"],
+            user="rita",
+        )[0]
         s.seen = [issue["exception_count"], issue["waiting_count"], issue["at_risk"]]
     with step("  linked by a person; the deal that waited goes through", [True, 1, "sale"]) as s:
-        fixed = fix(world, "possible_duplicate", "link", record_ref=f"res.partner,{world.ids['initech']}")
-        world.until("SELECT count(*) FROM sale_order WHERE partner_id = %s AND state = 'sale'", 1, (world.ids["initech"],))
+        fixed = fix(
+            world, "possible_duplicate", "link", record_ref=f"res.partner,{world.ids['initech']}"
+        )
+        world.until(
+            "SELECT count(*) FROM sale_order WHERE partner_id = %s AND state = 'sale'",
+            1,
+            (world.ids["initech"],),
+        )
         orders = world.read("sale.order", [("partner_id", "=", world.ids["initech"])], ["state"])
         s.seen = [fixed, len(orders), orders[0]["state"] if orders else None]

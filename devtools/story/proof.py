@@ -7,27 +7,45 @@ def tell(world):
     """Messages, hours, money, and that nothing stands twice."""
     step = world.context.steps.step
     world.context.checkpoint()
-    with step("Every message is done, skipped with a reason, or before a person", [True, 0, 0]) as s:
+    with step(
+        "Every message is done, skipped with a reason, or before a person", [True, 0, 0]
+    ) as s:
         rest = world.quiet()
-        left = world.sql("SELECT count(*) FROM hub_message WHERE state NOT IN ('done', 'skipped') AND id NOT IN (SELECT message_id FROM hub_exception WHERE state = 'open')")[0][0]
-        silent = world.sql("SELECT count(*) FROM hub_message WHERE state = 'skipped' AND reason IS NULL")[0][0]
+        left = world.sql(
+            "SELECT count(*) FROM hub_message WHERE state NOT IN ('done', 'skipped') AND id NOT IN (SELECT message_id FROM hub_exception WHERE state = 'open')"
+        )[0][0]
+        silent = world.sql(
+            "SELECT count(*) FROM hub_message WHERE state = 'skipped' AND reason IS NULL"
+        )[0][0]
         s.seen = [rest, left, silent]
     world.context.checkpoint()
-    with step("Hours: Harvest approved = timesheets = invoiced + waiting (in 1/100 h)", [APPROVED_HOURS] * 3) as s:
+    with step(
+        "Hours: Harvest approved = timesheets = invoiced + waiting (in 1/100 h)",
+        [APPROVED_HOURS] * 3,
+    ) as s:
         state = world.control("harvest", "state")
-        source = sum(round(e["hours"] * 100) for e in state["time_entries"].values() if e["approval_status"] == "approved")
+        source = sum(
+            round(e["hours"] * 100)
+            for e in state["time_entries"].values()
+            if e["approval_status"] == "approved"
+        )
         row = world.sql(
             """SELECT coalesce(sum(round(hub_source_hours::numeric * 100)), 0)::int,
                       coalesce(sum(round(hub_source_hours::numeric * 100)) FILTER (WHERE timesheet_invoice_id IS NOT NULL), 0)::int,
                       coalesce(sum(round(hub_source_hours::numeric * 100)) FILTER (WHERE timesheet_invoice_id IS NULL), 0)::int
                  FROM account_analytic_line WHERE project_id = %s AND employee_id IS NOT NULL AND hub_approval = 'approved' AND hub_source_hours IS NOT NULL""",
-            (world.ids["project"],))[0]
+            (world.ids["project"],),
+        )[0]
         s.seen = [source, row[0], row[1] + row[2]]
     with step("Stripe's balance = the Stripe journal's, to the cent", True) as s:
-        net = sum(t["net"] for t in world.control("stripe", "state")["balance_transactions"].values())
+        net = sum(
+            t["net"] for t in world.control("stripe", "state")["balance_transactions"].values()
+        )
         booked = world.sql(
             """SELECT round(sum(l.balance) * 100)::int FROM account_move_line l JOIN account_journal j ON j.default_account_id = l.account_id
-                WHERE j.id = %s AND l.parent_state = 'posted'""", (world.ids["journal"],))[0][0]
+                WHERE j.id = %s AND l.parent_state = 'posted'""",
+            (world.ids["journal"],),
+        )[0][0]
         s.ok, s.seen = net == booked, f"{net / 100:.2f} = {(booked or 0) / 100:.2f}"
         s.expected = f"{net / 100:.2f} on both sides"
     with step("No business record stands twice", {}) as s:

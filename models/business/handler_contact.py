@@ -17,18 +17,34 @@ class HubHandlerContact(models.AbstractModel):
         emails = {identity.email_key(item.values.get("email")) for item in items} - {None}
         found = {}
         if emails:
-            for partner in self.env["res.partner"].search([("email_normalized", "in", list(emails)), ("is_company", "=", False)]):
-                found[partner.email_normalized] = found.get(partner.email_normalized, self.env["res.partner"]) | partner
+            for partner in self.env["res.partner"].search(
+                [("email_normalized", "in", list(emails)), ("is_company", "=", False)]
+            ):
+                found[partner.email_normalized] = (
+                    found.get(partner.email_normalized, self.env["res.partner"]) | partner
+                )
         for item in items:
-            partners = found.get(identity.email_key(item.values.get("email")), self.env["res.partner"])
+            partners = found.get(
+                identity.email_key(item.values.get("email")), self.env["res.partner"]
+            )
             if len(partners) > 1 and item.values.get("customer"):
-                partners = partners.filtered(lambda p, item=item: p.parent_id.id == item.values["customer"]) or partners
+                partners = (
+                    partners.filtered(
+                        lambda p, item=item: p.parent_id.id == item.values["customer"]
+                    )
+                    or partners
+                )
             if len(partners) == 1:
                 item.res_id = partners.id
             elif partners:
                 item.problem = Problem(
-                    "ambiguous_match", kind="identity", cause=item.external_id, name=item.values.get("name"),
-                    count=len(partners), key="e-mail", candidates=partners.ids,
+                    "ambiguous_match",
+                    kind="identity",
+                    cause=item.external_id,
+                    name=item.values.get("name"),
+                    count=len(partners),
+                    key="e-mail",
+                    candidates=partners.ids,
                 )
 
     @api.model

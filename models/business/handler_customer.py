@@ -8,15 +8,27 @@ from ...core.problem import Problem
 COMPANY_KEY = 0  # customers are shared by all companies
 
 # canonical field → field of res.partner, where the value goes over as it is
-PLAIN = {"name": "name", "email": "email", "website": "website", "street": "street", "street2": "street2", "city": "city", "zip": "zip"}
+PLAIN = {
+    "name": "name",
+    "email": "email",
+    "website": "website",
+    "street": "street",
+    "street2": "street2",
+    "city": "city",
+    "zip": "zip",
+}
 
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
 
     # Written E.164 or compact in the index, however people typed it.
-    _hub_vat_index = models.Index("(upper(regexp_replace(vat, '[^0-9A-Za-z]', '', 'g'))) WHERE vat IS NOT NULL")
-    _hub_domain_index = models.Index("(lower(split_part(email_normalized, '@', 2))) WHERE email_normalized IS NOT NULL")
+    _hub_vat_index = models.Index(
+        "(upper(regexp_replace(vat, '[^0-9A-Za-z]', '', 'g'))) WHERE vat IS NOT NULL"
+    )
+    _hub_domain_index = models.Index(
+        "(lower(split_part(email_normalized, '@', 2))) WHERE email_normalized IS NOT NULL"
+    )
 
 
 class HubHandlerPartner(models.AbstractModel):
@@ -76,7 +88,9 @@ class HubHandlerPartner(models.AbstractModel):
                 elif name == "country":
                     country = countries.get(str(value).strip())
                     if country is None:
-                        item.problem = Problem("unknown_country", cause=str(value).lower(), value=str(value)[:60])
+                        item.problem = Problem(
+                            "unknown_country", cause=str(value).lower(), value=str(value)[:60]
+                        )
                         continue
                     vals["country_id"] = country.id
                 elif name == "language" and languages.get(str(value).replace("-", "_").lower()):
@@ -97,20 +111,33 @@ class HubHandlerPartner(models.AbstractModel):
             created = self.env["res.partner"].create([prepared[item.message_id] for item in fresh])
             for item, partner in zip(fresh, created, strict=True):
                 item.res_id = partner.id
-                item.audit = {name: [None, value] for name, value in prepared[item.message_id].items()}
+                item.audit = {
+                    name: [None, value] for name, value in prepared[item.message_id].items()
+                }
         known = [item for item in items if item not in fresh]
-        partners = {p.id: p for p in self.env["res.partner"].browse([item.res_id for item in known]).exists()}
+        partners = {
+            p.id: p
+            for p in self.env["res.partner"].browse([item.res_id for item in known]).exists()
+        }
         for item in known:
             partner = partners.get(item.res_id)
             if partner is None:
-                item.problem = Problem("record_gone", kind="reference", cause=str(item.res_id), id=item.res_id)
+                item.problem = Problem(
+                    "record_gone", kind="reference", cause=str(item.res_id), id=item.res_id
+                )
                 continue
-            vals = {name: value for name, value in prepared[item.message_id].items() if self._hub_differs(partner, name, value)}
+            vals = {
+                name: value
+                for name, value in prepared[item.message_id].items()
+                if self._hub_differs(partner, name, value)
+            }
             if item.link is None:
                 # A partner that people already keep is filled up, not overwritten.
                 vals = {name: value for name, value in vals.items() if not partner[name]}
             if vals:
-                item.audit = {name: [self._hub_shown(partner, name), value] for name, value in vals.items()}
+                item.audit = {
+                    name: [self._hub_shown(partner, name), value] for name, value in vals.items()
+                }
                 partner.write(vals)
 
     def _hub_differs(self, partner, name, value):
@@ -137,7 +164,9 @@ class HubHandlerCustomer(models.AbstractModel):
         vat = identity.vat_key(values.get("vat"), country)
         if vat:
             keys.append(("vat", vat))
-        domain = identity.domain_key(values.get("domain") or values.get("website"), email=values.get("email"))
+        domain = identity.domain_key(
+            values.get("domain") or values.get("website"), email=values.get("email")
+        )
         if domain:
             keys.append(("domain", domain))
         return keys
@@ -154,14 +183,21 @@ class HubHandlerCustomer(models.AbstractModel):
                 partners = found.get((kind, value), self.env["res.partner"])
                 if kind == "domain" and vat:
                     # Another valid tax number is another legal customer, whatever domain they share.
-                    partners = partners.filtered(lambda p: identity.vat_key(p.vat, p.country_id.code) in (None, vat))
+                    partners = partners.filtered(
+                        lambda p, vat=vat: identity.vat_key(p.vat, p.country_id.code) in (None, vat)
+                    )
                 if len(partners) == 1:
                     item.res_id = partners.id
                     break
                 if partners:
                     item.problem = Problem(
-                        "ambiguous_match", kind="identity", cause=f"{kind}:{value}", name=item.values.get("name"),
-                        count=len(partners), key=kind, candidates=partners.ids,
+                        "ambiguous_match",
+                        kind="identity",
+                        cause=f"{kind}:{value}",
+                        name=item.values.get("name"),
+                        count=len(partners),
+                        key=kind,
+                        candidates=partners.ids,
                     )
                     break
             else:
@@ -173,7 +209,9 @@ class HubHandlerCustomer(models.AbstractModel):
         """Partners by sure key, in one query: ``{(kind, value): recordset}``."""
         if not keys:
             return {}
-        self.env["res.partner"].flush_model(["vat", "email", "email_normalized", "website", "is_company", "active"])
+        self.env["res.partner"].flush_model(
+            ["vat", "email", "email_normalized", "website", "is_company", "active"]
+        )
         vats = [value for kind, value in keys if kind == "vat"]
         bare = {value: value[2:] for value in vats}
         domains = [value for kind, value in keys if kind == "domain"]
@@ -201,26 +239,54 @@ class HubHandlerCustomer(models.AbstractModel):
                AND (k.kind, k.value) IN (SELECT * FROM unnest(%(kinds)s::varchar[], %(values)s::varchar[]))
             """,
             {
-                "vats": vats, "bare": [bare[value] for value in vats], "domains": domains,
-                "kinds": [kind for kind, _value in keys], "values": [value for _kind, value in keys],
+                "vats": vats,
+                "bare": [bare[value] for value in vats],
+                "domains": domains,
+                "kinds": [kind for kind, _value in keys],
+                "values": [value for _kind, value in keys],
             },
         )
         ids = defaultdict(set)
         for kind, value, partner_id in self.env.cr.fetchall():
             ids[kind, value].add(partner_id)
-        readable = self.env["res.partner"].browse(set().union(*ids.values()) if ids else ())._filtered_access("read")
-        return {key: readable.filtered(lambda p, found=found: p.id in found) for key, found in ids.items()}
+        readable = (
+            self.env["res.partner"]
+            .browse(set().union(*ids.values()) if ids else ())
+            ._filtered_access("read")
+        )
+        return {
+            key: readable.filtered(lambda p, found=found: p.id in found)
+            for key, found in ids.items()
+        }
 
     @api.model
     def _hub_ask_similar(self, items):
         """Names that look alike go to a person, with both sides."""
         if not items:
             return
-        words = {item.message_id: max(identity.name_key(item.values.get("name")).split() or [""], key=len) for item in items}
-        domain = fields.Domain.OR([fields.Domain("name", "ilike", word[: max(4, len(word) - 3)]) for word in set(words.values()) if len(word) > 2])
-        others = self.env["res.partner"].search(
-            fields.Domain(domain) & fields.Domain("is_company", "=", True) & fields.Domain("parent_id", "=", False), limit=2000
-        ) if any(len(word) > 2 for word in words.values()) else self.env["res.partner"]
+        words = {
+            item.message_id: max(
+                identity.name_key(item.values.get("name")).split() or [""], key=len
+            )
+            for item in items
+        }
+        domain = fields.Domain.OR(
+            [
+                fields.Domain("name", "ilike", word[: max(4, len(word) - 3)])
+                for word in set(words.values())
+                if len(word) > 2
+            ]
+        )
+        others = (
+            self.env["res.partner"].search(
+                fields.Domain(domain)
+                & fields.Domain("is_company", "=", True)
+                & fields.Domain("parent_id", "=", False),
+                limit=2000,
+            )
+            if any(len(word) > 2 for word in words.values())
+            else self.env["res.partner"]
+        )
         # The same batch may bring two that resemble each other: the second one asks as well.
         for item in items:
             name = item.values.get("name") or ""
@@ -236,9 +302,14 @@ class HubHandlerCustomer(models.AbstractModel):
             if scored:
                 scored.sort(key=lambda pair: -pair[0])
                 item.problem = Problem(
-                    "possible_duplicate", kind="identity", cause=item.external_id, name=name,
+                    "possible_duplicate",
+                    kind="identity",
+                    cause=item.external_id,
+                    name=name,
                     candidates=[partner.id for _score, partner in scored[:5]],
-                    candidate_names=", ".join(f"“{partner.name}”" for _score, partner in scored[:3]),
+                    candidate_names=", ".join(
+                        f"“{partner.name}”" for _score, partner in scored[:3]
+                    ),
                     scores=[round(score, 2) for score, _partner in scored[:5]],
                 )
 
@@ -268,7 +339,9 @@ class HubHandlerCustomer(models.AbstractModel):
     @api.model
     def _hub_remember(self, items):
         """Keep the sure keys: a second worker with the same customer meets them and starts again."""
-        rows = sorted({(kind, value, item.res_id) for item in items for kind, value in self._hub_keys(item)})
+        rows = sorted(
+            {(kind, value, item.res_id) for item in items for kind, value in self._hub_keys(item)}
+        )
         if rows:
             self.env.cr.execute(
                 """INSERT INTO hub_identity (company_id, entity, kind, value, res_id)
@@ -284,7 +357,9 @@ class HubHandlerCustomer(models.AbstractModel):
         if model == "account.move":
             return self.env["account.move"].browse(ids).exists().commercial_partner_id.ids
         if model == "hub.contract":
-            return self.env["hub.contract"].browse(ids).exists().partner_id.commercial_partner_id.ids
+            return (
+                self.env["hub.contract"].browse(ids).exists().partner_id.commercial_partner_id.ids
+            )
         return []
 
     @api.model

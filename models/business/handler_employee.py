@@ -16,17 +16,28 @@ class HubHandlerEmployee(models.AbstractModel):
         emails = {identity.email_key(item.values.get("email")) for item in items} - {None}
         found = {}
         # Archived ones too: their old entries keep their owner.
-        for employee in self.env["hr.employee"].with_context(active_test=False).search([("work_email", "in", list(emails))]):
+        for employee in (
+            self.env["hr.employee"]
+            .with_context(active_test=False)
+            .search([("work_email", "in", list(emails))])
+        ):
             key = identity.email_key(employee.work_email)
             found[key] = found.get(key, self.env["hr.employee"]) | employee
         for item in items:
-            employees = found.get(identity.email_key(item.values.get("email")), self.env["hr.employee"])
+            employees = found.get(
+                identity.email_key(item.values.get("email")), self.env["hr.employee"]
+            )
             if len(employees) == 1:
                 item.res_id = employees.id
             elif employees:
                 item.problem = Problem(
-                    "ambiguous_match", kind="identity", cause=item.external_id, name=item.values.get("name"),
-                    count=len(employees), key="e-mail", candidates=employees.ids,
+                    "ambiguous_match",
+                    kind="identity",
+                    cause=item.external_id,
+                    name=item.values.get("name"),
+                    count=len(employees),
+                    key="e-mail",
+                    candidates=employees.ids,
                 )
             else:
                 item.skip = "no_match"

@@ -20,13 +20,17 @@ class HubCredential(models.Model):
     envelope = fields.Char(readonly=True, groups="base.group_system", copy=False)
     previous_envelope = fields.Char(readonly=True, groups="base.group_system", copy=False)
     previous_until = fields.Datetime(
-        readonly=True, copy=False, help="Until then signatures made with the former secret are accepted."
+        readonly=True,
+        copy=False,
+        help="Until then signatures made with the former secret are accepted.",
     )
     is_set = fields.Boolean(compute="_compute_is_set", string="Stored")
     changed_at = fields.Datetime(readonly=True, copy=False)
     expires_at = fields.Datetime()
 
-    _name_unique = models.Constraint("UNIQUE(system_id, name)", "This system already has that secret.")
+    _name_unique = models.Constraint(
+        "UNIQUE(system_id, name)", "This system already has that secret."
+    )
 
     @api.model
     def _selection_name(self):
@@ -60,7 +64,9 @@ class HubCredential(models.Model):
         try:
             keys = envelope.parse_keys(text)
         except envelope.NoKey as error:
-            raise UserError(self.env._("The encryption keys in Odoo's configuration cannot be read: %s", error)) from error
+            raise UserError(
+                self.env._("The encryption keys in Odoo's configuration cannot be read: %s", error)
+            ) from error
         if not keys:
             raise UserError(
                 self.env._(
@@ -113,7 +119,11 @@ class HubCredential(models.Model):
             if not credential.envelope:
                 continue
             sealed = [credential.envelope]
-            if credential.previous_envelope and credential.previous_until and credential.previous_until > now:
+            if (
+                credential.previous_envelope
+                and credential.previous_until
+                and credential.previous_until > now
+            ):
                 sealed.append(credential.previous_envelope)
             try:
                 result[credential.name] = [

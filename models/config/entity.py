@@ -4,7 +4,16 @@ from odoo.exceptions import ValidationError
 from ...core.schema import TYPES
 
 # What a message may never write, whatever an admin binds (security: escalation by mapping).
-DENIED_PREFIXES = ("ir.", "hub.", "base.", "auth", "res.users", "res.groups", "mail.template", "mail.alias")
+DENIED_PREFIXES = (
+    "ir.",
+    "hub.",
+    "base.",
+    "auth",
+    "res.users",
+    "res.groups",
+    "mail.template",
+    "mail.alias",
+)
 
 
 class HubEntity(models.Model):
@@ -16,7 +25,9 @@ class HubEntity(models.Model):
     code = fields.Char(required=True, help="Technical word used by mappings and connectors.")
     # The order in which records of one batch are applied: a customer before its contacts.
     sequence = fields.Integer(default=10, required=True)
-    handler = fields.Char(help="Model that writes this entity into Odoo. Empty: part of another entity.")
+    handler = fields.Char(
+        help="Model that writes this entity into Odoo. Empty: part of another entity."
+    )
     model_id = fields.Many2one("ir.model", ondelete="cascade", help="Odoo model of its records.")
     model_name = fields.Char(related="model_id.model", store=True, string="Odoo Model")
     on_missing = fields.Selection(
@@ -37,7 +48,9 @@ class HubEntity(models.Model):
         string="Company",
     )
     missing_code = fields.Char(
-        default="reference_missing", required=True, help="Sentence shown when a record of this entity is unknown."
+        default="reference_missing",
+        required=True,
+        help="Sentence shown when a record of this entity is unknown.",
     )
     field_ids = fields.One2many("hub.entity.field", "entity_id", string="Fields")
     active = fields.Boolean(default=True)
@@ -50,7 +63,10 @@ class HubEntity(models.Model):
             model = entity.model_id.model or ""
             if model.startswith(DENIED_PREFIXES):
                 raise ValidationError(
-                    self.env._("Messages may not write %(model)s: it governs access or the system itself.", model=model)
+                    self.env._(
+                        "Messages may not write %(model)s: it governs access or the system itself.",
+                        model=model,
+                    )
                 )
             if entity.handler and not entity.handler.startswith("hub.handler"):
                 raise ValidationError(self.env._("%(name)s is no handler.", name=entity.handler))
@@ -63,13 +79,20 @@ class HubEntityField(models.Model):
 
     entity_id = fields.Many2one("hub.entity", required=True, ondelete="cascade", index=True)
     sequence = fields.Integer(default=10)
-    name = fields.Char(required=True, string="Field", help="Technical word, for example unit_price.")
+    name = fields.Char(
+        required=True, string="Field", help="Technical word, for example unit_price."
+    )
     label = fields.Char(required=True, translate=True)
     kind = fields.Char(
-        required=True, default="text", string="Type", help="text, money, date, ref:customer, term:service_item …"
+        required=True,
+        default="text",
+        string="Type",
+        help="text, money, date, ref:customer, term:service_item …",
     )
     required = fields.Boolean()
-    direction = fields.Selection([("in", "Inbound"), ("out", "Outbound"), ("both", "Both")], default="in", required=True)
+    direction = fields.Selection(
+        [("in", "Inbound"), ("out", "Outbound"), ("both", "Both")], default="in", required=True
+    )
     data_class = fields.Selection(
         [
             ("public", "Public"),
@@ -81,15 +104,21 @@ class HubEntityField(models.Model):
         default="internal",
         required=True,
     )
-    odoo_field = fields.Char(help="The Odoo field it becomes, for the reader; the handler writes it.")
+    odoo_field = fields.Char(
+        help="The Odoo field it becomes, for the reader; the handler writes it."
+    )
 
-    _name_unique = models.Constraint("UNIQUE(entity_id, name)", "Each field of an entity has its own name.")
+    _name_unique = models.Constraint(
+        "UNIQUE(entity_id, name)", "Each field of an entity has its own name."
+    )
 
     @api.constrains("kind")
     def _check_kind(self):
         for field in self:
             if field.kind.partition(":")[0] not in TYPES:
-                raise ValidationError(self.env._("%(kind)s is not a canonical type.", kind=field.kind))
+                raise ValidationError(
+                    self.env._("%(kind)s is not a canonical type.", kind=field.kind)
+                )
 
     @api.depends("label", "name")
     def _compute_display_name(self):

@@ -28,7 +28,9 @@ class HubEpoch(models.AbstractModel):
         """
         parameters = self.env["ir.config_parameter"].sudo()  # flags of this database, no secret
         if parameters.get_param("database.is_neutralized"):
-            raise UserError(self.env._("This is a neutralized copy of a database: nothing is read or sent."))
+            raise UserError(
+                self.env._("This is a neutralized copy of a database: nothing is read or sent.")
+            )
         known, current = parameters.get_param(PARAMETER), self._current()
         if not known and confirm:
             parameters.set_param(PARAMETER, current)

@@ -15,7 +15,9 @@ class HubMapping(models.Model):
     system_id = fields.Many2one("hub.system", ondelete="cascade", index=True)
     product = fields.Char(help="Product of a preset, for example hubspot.")
     entity_id = fields.Many2one("hub.entity", required=True, ondelete="restrict")
-    direction = fields.Selection([("in", "Inbound"), ("out", "Outbound")], default="in", required=True)
+    direction = fields.Selection(
+        [("in", "Inbound"), ("out", "Outbound")], default="in", required=True
+    )
     line_ids = fields.One2many("hub.mapping.line", "mapping_id", copy=True, string="Lines")
     revision = fields.Integer(default=1, readonly=True, copy=False, help="Grows with each change.")
 
@@ -35,7 +37,9 @@ class HubMapping(models.Model):
     def _check_scope(self):
         for mapping in self:
             if bool(mapping.system_id) == bool(mapping.product):
-                raise ValidationError(self.env._("A mapping belongs to one system, or to a product as a preset."))
+                raise ValidationError(
+                    self.env._("A mapping belongs to one system, or to a product as a preset.")
+                )
 
     def write(self, vals):
         if "line_ids" in vals or "entity_id" in vals:
@@ -77,19 +81,34 @@ class HubMappingLine(models.Model):
     sequence = fields.Integer(default=10)
     entity_id = fields.Many2one(related="mapping_id.entity_id")
     field_id = fields.Many2one(
-        "hub.entity.field", required=True, ondelete="restrict", domain="[('entity_id', '=', entity_id)]", string="Canonical Field"
+        "hub.entity.field",
+        required=True,
+        ondelete="restrict",
+        domain="[('entity_id', '=', entity_id)]",
+        string="Canonical Field",
     )
-    path = fields.Char(string="External Path", help="JMESPath into the payload, for example properties.amount.")
-    transform = fields.Selection([(name, name.replace("_", " ")) for name in TRANSFORMS] + [("epoch_ms", "epoch ms")], default="none", required=True)
+    path = fields.Char(
+        string="External Path", help="JMESPath into the payload, for example properties.amount."
+    )
+    transform = fields.Selection(
+        [(name, name.replace("_", " ")) for name in TRANSFORMS] + [("epoch_ms", "epoch ms")],
+        default="none",
+        required=True,
+    )
     argument = fields.Char()
 
-    _field_unique = models.Constraint("UNIQUE(mapping_id, field_id)", "This field is already mapped.")
+    _field_unique = models.Constraint(
+        "UNIQUE(mapping_id, field_id)", "This field is already mapped."
+    )
 
     @api.constrains("path", "argument", "transform")
     def _check_path(self):
         for line in self:
             try:
-                for path in (line.path, line.argument if line.transform in ("minor_units", "pair") else ""):
+                for path in (
+                    line.path,
+                    line.argument if line.transform in ("minor_units", "pair") else "",
+                ):
                     if path:
                         compile_path(path)
             except Problem as problem:

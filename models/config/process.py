@@ -19,11 +19,16 @@ class HubProcess(models.Model):
     name = fields.Char(required=True, translate=True)
     sequence = fields.Integer(default=10)
     kind = fields.Selection(KINDS, required=True)
-    company_id = fields.Many2one("res.company", help="Empty: the process serves every company of its systems.")
+    company_id = fields.Many2one(
+        "res.company", help="Empty: the process serves every company of its systems."
+    )
     active = fields.Boolean(default=True)
     paused = fields.Boolean(tracking=True, help="Messages of a paused process are kept and wait.")
     owner_id = fields.Many2one(
-        "res.users", string="Owner", tracking=True, help="Gets one activity and one e-mail for new causes of failure."
+        "res.users",
+        string="Owner",
+        tracking=True,
+        help="Gets one activity and one e-mail for new causes of failure.",
     )
     impact = fields.Selection(
         [("high", "High: money or customers wait"), ("normal", "Normal"), ("low", "Low")],

@@ -20,10 +20,15 @@ class HubSystem(models.Model):
     name = fields.Char(required=True, tracking=True)
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
-    uuid = fields.Char(default=lambda self: str(uuid.uuid4()), readonly=True, copy=False, required=True)
+    uuid = fields.Char(
+        default=lambda self: str(uuid.uuid4()), readonly=True, copy=False, required=True
+    )
     product = fields.Selection(selection="_selection_product", required=True)
     environment = fields.Selection(
-        [("production", "Production"), ("sandbox", "Sandbox")], default="production", required=True, tracking=True
+        [("production", "Production"), ("sandbox", "Sandbox")],
+        default="production",
+        required=True,
+        tracking=True,
     )
     state = fields.Selection(
         [("draft", "Not connected"), ("connected", "Connected"), ("error", "Sign-in failed")],
@@ -32,33 +37,60 @@ class HubSystem(models.Model):
         copy=False,
         tracking=True,
     )
-    paused = fields.Boolean(tracking=True, copy=False, help="Nothing is read or sent; what arrives is kept.")
-    base_url = fields.Char(string="Address", required=True, compute="_compute_base_url", store=True, readonly=False, tracking=True)
-    account_ref = fields.Char(
-        string="Account", tracking=True, help="The product's own account, portal or organisation number. Events of another account are refused."
+    paused = fields.Boolean(
+        tracking=True, copy=False, help="Nothing is read or sent; what arrives is kept."
     )
-    contact_email = fields.Char(help="Named in requests to products that ask for a contact (Harvest).")
+    base_url = fields.Char(
+        string="Address",
+        required=True,
+        compute="_compute_base_url",
+        store=True,
+        readonly=False,
+        tracking=True,
+    )
+    account_ref = fields.Char(
+        string="Account",
+        tracking=True,
+        help="The product's own account, portal or organisation number. Events of another account are refused.",
+    )
+    contact_email = fields.Char(
+        help="Named in requests to products that ask for a contact (Harvest)."
+    )
     start_date = fields.Date(help="Changes before this day are not read.")
     client_id = fields.Char(string="OAuth Client ID")
     company_ids = fields.Many2many(
-        "res.company", string="Companies", required=True, default=lambda self: self.env.company,
+        "res.company",
+        string="Companies",
+        required=True,
+        default=lambda self: self.env.company,
         help="With several, a mapped “selling_company” decides for each record; if it cannot, a person is asked.",
     )
     user_id = fields.Many2one(
-        "res.users", string="Technical User", required=True, tracking=True,
+        "res.users",
+        string="Technical User",
+        required=True,
+        tracking=True,
         default=lambda self: self.env.ref("lead_to_cash_hub.user_hub", raise_if_not_found=False),
         help="Messages are applied with this user's rights, in the record's company. It needs no more than that.",
     )
-    owner_id = fields.Many2one("res.users", string="Owner", default=lambda self: self.env.user, tracking=True)
+    owner_id = fields.Many2one(
+        "res.users", string="Owner", default=lambda self: self.env.user, tracking=True
+    )
     journal_id = fields.Many2one(
-        "account.journal", string="Payment Journal", domain="[('type', 'in', ('bank', 'cash'))]",
+        "account.journal",
+        string="Payment Journal",
+        domain="[('type', 'in', ('bank', 'cash'))]",
         help="Where payments of this system are booked.",
     )
-    fee_account_id = fields.Many2one("account.account", string="Fee Account", help="Expense account for the provider's fees.")
+    fee_account_id = fields.Many2one(
+        "account.account", string="Fee Account", help="Expense account for the provider's fees."
+    )
     credential_ids = fields.One2many("hub.credential", "system_id", string="Credentials")
     stream_ids = fields.One2many("hub.stream", "system_id", string="Streams")
     mapping_ids = fields.One2many("hub.mapping", "system_id", string="Mappings")
-    webhook_token = fields.Char(default=lambda self: secrets.token_urlsafe(24), readonly=True, copy=False, required=True)
+    webhook_token = fields.Char(
+        default=lambda self: secrets.token_urlsafe(24), readonly=True, copy=False, required=True
+    )
     is_copy = fields.Boolean(compute="_compute_is_copy")
     webhook_url = fields.Char(compute="_compute_webhook_url", string="Webhook Address")
     checked_at = fields.Datetime(readonly=True, copy=False, string="Last Test")
@@ -99,23 +131,37 @@ class HubSystem(models.Model):
     @api.model
     def _public_url(self):
         """The address that products call, from the configuration and never from a request's headers."""
-        parameters = self.env["ir.config_parameter"].sudo()  # an address, no secret; readable by all
-        url = parameters.get_param("lead_to_cash_hub.public_url") or parameters.get_param("web.base.url")
+        parameters = self.env[
+            "ir.config_parameter"
+        ].sudo()  # an address, no secret; readable by all
+        url = parameters.get_param("lead_to_cash_hub.public_url") or parameters.get_param(
+            "web.base.url"
+        )
         return (url or "").rstrip("/")
 
     @api.constrains("base_url")
     def _check_base_url(self):
         for system in self:
             parts = urlsplit(system.base_url or "")
-            if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query:
+            if (
+                parts.scheme not in ("https", "http")
+                or not parts.hostname
+                or parts.username
+                or parts.query
+            ):
                 raise ValidationError(
-                    self.env._("“%(url)s” is not an address of an API (https://host/…).", url=system.base_url)
+                    self.env._(
+                        "“%(url)s” is not an address of an API (https://host/…).",
+                        url=system.base_url,
+                    )
                 )
 
     @api.constrains("user_id")
     def _check_technical_user(self):
         for system in self:
-            if system.user_id.id == api.SUPERUSER_ID or system.user_id.has_group("base.group_system"):
+            if system.user_id.id == api.SUPERUSER_ID or system.user_id.has_group(
+                "base.group_system"
+            ):
                 raise ValidationError(
                     self.env._(
                         "%(user)s has the Settings right. Messages are applied with the technical user's rights, "
@@ -148,9 +194,15 @@ class HubSystem(models.Model):
     def write(self, vals):
         moved = self.browse()
         if "base_url" in vals:
-            moved = self.filtered(lambda system: system._origin_of(vals["base_url"]) not in system._origins())
+            moved = self.filtered(
+                lambda system: system._origin_of(vals["base_url"]) not in system._origins()
+            )
             if moved and not self.env.user.has_group("base.group_system") and not self.env.su:
-                raise UserError(self.env._("A new address has to be approved: ask a user with the Settings right."))
+                raise UserError(
+                    self.env._(
+                        "A new address has to be approved: ask a user with the Settings right."
+                    )
+                )
         result = super().write(vals)
         if moved:
             # Secrets were stored for the former address; they must never travel to another one.
@@ -171,10 +223,14 @@ class HubSystem(models.Model):
     def _load_presets(self):
         """Copy the product's shipped mappings and streams to a new system."""
         for system in self:
-            presets = self.env["hub.mapping"].search([("product", "=", system.product), ("system_id", "=", False)])
+            presets = self.env["hub.mapping"].search(
+                [("product", "=", system.product), ("system_id", "=", False)]
+            )
             for preset in presets:
                 preset.copy({"system_id": system.id, "product": False})
-            streams = self.env["hub.stream"].search([("product", "=", system.product), ("system_id", "=", False)])
+            streams = self.env["hub.stream"].search(
+                [("product", "=", system.product), ("system_id", "=", False)]
+            )
             for stream in streams:
                 stream.copy({"system_id": system.id, "product": False, "active": True})
 
@@ -220,7 +276,9 @@ class HubSystem(models.Model):
     def _connector_with(self, secrets_by_name):
         self.ensure_one()
         http = self.env["hub.http"]
-        return self._connector_class()(http._session(self), self.base_url, self._settings(), secrets_by_name, http._clock)
+        return self._connector_class()(
+            http._session(self), self.base_url, self._settings(), secrets_by_name, http._clock
+        )
 
     def action_test_connection(self):
         """Ask the product, item by item, what works; show it in the form."""
@@ -233,7 +291,9 @@ class HubSystem(models.Model):
                 ]
             except ConnectorError as error:
                 # Only the class of the fault is shown: never what the other side answered.
-                items = [{"ok": False, "code": f"error_{error.kind}", "params": {"status": error.status}}]
+                items = [
+                    {"ok": False, "code": f"error_{error.kind}", "params": {"status": error.status}}
+                ]
             ok = bool(items) and all(item["ok"] for item in items)
             system.write(
                 {
@@ -265,5 +325,13 @@ class HubSystem(models.Model):
     def _audit(self, action, values):
         self.ensure_one()
         self.env["hub.audit"]._append(
-            [{"action": action, "system_id": self.id, "res_model": self._name, "res_id": self.id, "values": values}]
+            [
+                {
+                    "action": action,
+                    "system_id": self.id,
+                    "res_model": self._name,
+                    "res_id": self.id,
+                    "values": values,
+                }
+            ]
         )

@@ -41,7 +41,11 @@ class HubToken(models.Model):
         access = credentials.search([("system_id", "=", system.id), ("name", "=", "access_token")])
         now = fields.Datetime.now()
         # Renewed at half of its life, so that a slow provider never leaves us without one.
-        if secrets.get("access_token") and access.expires_at and now < access.expires_at - self._early(access):
+        if (
+            secrets.get("access_token")
+            and access.expires_at
+            and now < access.expires_at - self._early(access)
+        ):
             return secrets
         me = uuid.uuid4().hex
         if not self._lease(system, me):
@@ -79,7 +83,10 @@ class HubToken(models.Model):
 
     def _release(self, system, me):
         with short_cursor(self.env) as cr:
-            cr.execute("UPDATE hub_token SET lease_until = NULL WHERE system_id = %s AND owner = %s", [system.id, me])
+            cr.execute(
+                "UPDATE hub_token SET lease_until = NULL WHERE system_id = %s AND owner = %s",
+                [system.id, me],
+            )
 
     def _keep(self, system, me, answer):
         """Store a rotated token, on new connections until it sticks: the old one is spent."""
@@ -89,14 +96,19 @@ class HubToken(models.Model):
                     # The engine keeps the token for every later call, whoever made this one.
                     env = api.Environment(cr, api.SUPERUSER_ID, {})
                     credentials = env["hub.credential"].search([("system_id", "=", system.id)])
-                    access = credentials.filtered(lambda c: c.name == "access_token") or credentials.create(
-                        {"system_id": system.id, "name": "access_token"}
-                    )
+                    access = credentials.filtered(
+                        lambda c: c.name == "access_token"
+                    ) or credentials.create({"system_id": system.id, "name": "access_token"})
                     access._store(answer.access)
                     access.expires_at = answer.expires_at.replace(tzinfo=None)
                     if answer.refresh:
-                        credentials.filtered(lambda c: c.name == "refresh_token")._store(answer.refresh, keep_previous=True)
-                    cr.execute("UPDATE hub_token SET lease_until = NULL WHERE system_id = %s AND owner = %s", [system.id, me])
+                        credentials.filtered(lambda c: c.name == "refresh_token")._store(
+                            answer.refresh, keep_previous=True
+                        )
+                    cr.execute(
+                        "UPDATE hub_token SET lease_until = NULL WHERE system_id = %s AND owner = %s",
+                        [system.id, me],
+                    )
                 return
             except Exception:
                 if attempt == STORE_TRIES - 1:

@@ -10,7 +10,9 @@ class HubVocabulary(models.Model):
     name = fields.Char(required=True, translate=True)
     code = fields.Char(required=True)
     model_id = fields.Many2one(
-        "ir.model", ondelete="cascade", help="Set when a term stands for an Odoo record, for example a service item."
+        "ir.model",
+        ondelete="cascade",
+        help="Set when a term stands for an Odoo record, for example a service item.",
     )
     model_name = fields.Char(related="model_id.model", store=True, string="Odoo Model")
     term_ids = fields.One2many("hub.vocabulary.term", "vocabulary_id", string="Terms")
@@ -35,7 +37,9 @@ class HubVocabularyTerm(models.Model):
     res_model = fields.Char(compute="_compute_res_model", store=True, precompute=True)
     word_ids = fields.One2many("hub.vocabulary.word", "term_id", string="Words")
 
-    _code_unique = models.Constraint("UNIQUE(vocabulary_id, code)", "Each term of a vocabulary has its own code.")
+    _code_unique = models.Constraint(
+        "UNIQUE(vocabulary_id, code)", "Each term of a vocabulary has its own code."
+    )
 
     @api.depends("vocabulary_id.model_name")
     def _compute_res_model(self):
@@ -45,7 +49,9 @@ class HubVocabularyTerm(models.Model):
     @api.depends("name", "code")
     def _compute_display_name(self):
         for term in self:
-            term.display_name = f"{term.name} [{term.code}]" if term.name != term.code else term.name
+            term.display_name = (
+                f"{term.name} [{term.code}]" if term.name != term.code else term.name
+            )
 
 
 class HubVocabularyWord(models.Model):
@@ -56,7 +62,9 @@ class HubVocabularyWord(models.Model):
     term_id = fields.Many2one("hub.vocabulary.term", required=True, ondelete="cascade", index=True)
     vocabulary_id = fields.Many2one(related="term_id.vocabulary_id", store=True, index=True)
     system_id = fields.Many2one("hub.system", ondelete="cascade", index=True)
-    product = fields.Char(help="Preset of a product: used by each of its systems that has no own word.")
+    product = fields.Char(
+        help="Preset of a product: used by each of its systems that has no own word."
+    )
     word = fields.Char(required=True)
     # Sources change case and blanks freely; a word is one word all the same.
     word_key = fields.Char(compute="_compute_word_key", store=True, precompute=True, index=True)
@@ -79,7 +87,9 @@ class HubVocabularyWord(models.Model):
     def _check_scope(self):
         for word in self:
             if bool(word.system_id) == bool(word.product):
-                raise ValidationError(self.env._("A word belongs to one system, or to a product as a preset."))
+                raise ValidationError(
+                    self.env._("A word belongs to one system, or to a product as a preset.")
+                )
 
     @api.model
     def _words_of(self, system):

@@ -6,6 +6,7 @@ from . import (
     compose,
     deliver,
     engine,
+    exception,
     fetch,
     handler,
     http,

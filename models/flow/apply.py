@@ -5,9 +5,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 import psycopg2.errors
-
 from odoo import api, models
-from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ...core import retry
@@ -97,7 +95,13 @@ class HubApply(models.AbstractModel):
         """An error that no single message explains: smaller batches until one stands alone."""
         place = traceback.extract_tb(error.__traceback__)[-1]
         # Class and place only: the text of an error can hold personal data.
-        _logger.error("Applying %s messages failed: %s at %s:%s", len(message_ids), type(error).__name__, place.filename, place.lineno)
+        _logger.error(
+            "Applying %s messages failed: %s at %s:%s",
+            len(message_ids),
+            type(error).__name__,
+            place.filename,
+            place.lineno,
+        )
         with short_cursor(self.env) as cr:
             cr.execute(
                 """
@@ -106,7 +110,12 @@ class HubApply(models.AbstractModel):
                        params = %s, next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + interval '2 seconds'
                  WHERE id = ANY(%s) AND state = 'pending' RETURNING id, crashes
                 """,
-                [json.dumps({"type": type(error).__name__, "place": f"{place.name}:{place.lineno}"}), message_ids],
+                [
+                    json.dumps(
+                        {"type": type(error).__name__, "place": f"{place.name}:{place.lineno}"}
+                    ),
+                    message_ids,
+                ],
             )
             dead = [message for message, crashes in cr.fetchall() if crashes >= 3]
             self._give_up(cr, dead, code="bug")
@@ -121,14 +130,20 @@ class HubApply(models.AbstractModel):
         )
         rows = cr.dictfetchall()
         self.env["hub.exception"]._open(
-            cr, [self._exception_row(row, Problem(code, kind="bug", **(row["params"] or {}))) for row in rows]
+            cr,
+            [
+                self._exception_row(row, Problem(code, kind="bug", **(row["params"] or {})))
+                for row in rows
+            ],
         )
 
     def _exception_row(self, row, problem, **more):
         params = json.dumps(problem.params, default=str)
         return {
             "message_id": row["id"],
-            "fingerprint": fingerprint(row["system_id"], row["entity_id"], problem.code, problem.cause),
+            "fingerprint": fingerprint(
+                row["system_id"], row["entity_id"], problem.code, problem.cause
+            ),
             "code": problem.code,
             "kind": problem.kind,
             "params": params,
@@ -148,7 +163,10 @@ class HubApply(models.AbstractModel):
 
     def _apply_rows(self, cr, rows, effects):
         rows = self._newest_only(cr, rows, effects)
-        cr.execute("SELECT id, user_id FROM hub_system WHERE id = ANY(%s)", [[row["system_id"] for row in rows]])
+        cr.execute(
+            "SELECT id, user_id FROM hub_system WHERE id = ANY(%s)",
+            [[row["system_id"] for row in rows]],
+        )
         users = dict(cr.fetchall())
         groups = defaultdict(list)
         for row in rows:
@@ -175,14 +193,19 @@ class HubApply(models.AbstractModel):
                 kept.append(row)
             else:
                 former = newest.get(row["order_key"])
-                if former is None or (row["version"] or "", row["id"]) >= (former["version"] or "", former["id"]):
+                if former is None or (row["version"] or "", row["id"]) >= (
+                    former["version"] or "",
+                    former["id"],
+                ):
                     if former:
                         skipped.append(former)
                     newest[row["order_key"]] = row
                 else:
                     skipped.append(row)
         for row in blocked:
-            effects.states.append(_state(row, "waiting", "waits_for_earlier", wait_key=row["order_key"], seconds=60))
+            effects.states.append(
+                _state(row, "waiting", "waits_for_earlier", wait_key=row["order_key"], seconds=60)
+            )
             effects.parked.append((row["id"], row["order_key"]))
         for row in skipped:
             effects.states.append(_state(row, "skipped", "superseded"))
@@ -201,13 +224,27 @@ class HubApply(models.AbstractModel):
             wait = batch.waits.get(item.message_id)
             if item.problem is None and wait is not None:
                 if now - row["received_at"] > WAIT_LIMIT:
-                    item.problem = Problem("reference_missing", kind="reference", cause=f"{wait.entity}:{wait.external_id}",
-                                           entity=batch.entity_name(wait.entity), id=wait.external_id)
+                    item.problem = Problem(
+                        "reference_missing",
+                        kind="reference",
+                        cause=f"{wait.entity}:{wait.external_id}",
+                        entity=batch.entity_name(wait.entity),
+                        id=wait.external_id,
+                    )
                 else:
                     effects.states.append(
-                        _state(row, "waiting", "waits_for",
-                               params={"entity": batch.entity_name(wait.entity), "id": wait.external_id},
-                               wait_key=wait.key, seconds=60, amount=batch.money(item))
+                        _state(
+                            row,
+                            "waiting",
+                            "waits_for",
+                            params={
+                                "entity": batch.entity_name(wait.entity),
+                                "id": wait.external_id,
+                            },
+                            wait_key=wait.key,
+                            seconds=60,
+                            amount=batch.money(item),
+                        )
                     )
                     effects.parked.append((row["id"], wait.key))
                     effects.dirty = True
@@ -215,30 +252,55 @@ class HubApply(models.AbstractModel):
             if item.kind != "event":
                 superseded.append(row)
             if item.problem is not None:
-                decision = retry.decide(item.problem.kind, row["attempts"] + 1, now, policy=retry.Policy(budget=budget))
+                decision = retry.decide(
+                    item.problem.kind, row["attempts"] + 1, now, policy=retry.Policy(budget=budget)
+                )
                 if decision.retry_at:
                     effects.states.append(
-                        _state(row, "pending", item.problem.code, params=item.problem.params,
-                               seconds=(decision.retry_at - now).total_seconds())
+                        _state(
+                            row,
+                            "pending",
+                            item.problem.code,
+                            params=item.problem.params,
+                            seconds=(decision.retry_at - now).total_seconds(),
+                        )
                     )
                     continue
                 amounts = batch.money(item)
                 effects.states.append(
-                    _state(row, "dead" if decision.dead else "failed", item.problem.code, params=item.problem.params,
-                           company_id=item.company_id, amount=amounts)
+                    _state(
+                        row,
+                        "dead" if decision.dead else "failed",
+                        item.problem.code,
+                        params=item.problem.params,
+                        company_id=item.company_id,
+                        amount=amounts,
+                    )
                 )
                 exceptions.append(
                     self._exception_row(
-                        row, item.problem, company_id=item.company_id, process_id=batch.process_id, owner_id=batch.owner_id,
+                        row,
+                        item.problem,
+                        company_id=item.company_id,
+                        process_id=batch.process_id,
+                        owner_id=batch.owner_id,
                         params=json.dumps(plain(item.problem.params), default=str),
-                        issue_params=json.dumps(plain(item.problem.params), default=str), **amounts,
+                        issue_params=json.dumps(plain(item.problem.params), default=str),
+                        **amounts,
                     )
                 )
                 effects.dirty = True
                 continue
             state, reason = ("skipped", item.skip) if item.skip else ("done", "applied")
             effects.states.append(
-                _state(row, state, reason, res_model=batch.model if item.res_id else None, res_id=item.res_id, company_id=item.company_id)
+                _state(
+                    row,
+                    state,
+                    reason,
+                    res_model=batch.model if item.res_id else None,
+                    res_id=item.res_id,
+                    company_id=item.company_id,
+                )
             )
             effects.finished.append(row["id"])
             effects.wake.add(row["order_key"])
@@ -246,8 +308,15 @@ class HubApply(models.AbstractModel):
                 links.append(batch.link_row(row, item))
             if not item.skip:
                 audits.append(
-                    {"action": "apply", "system_id": item.system_id, "message_id": item.message_id, "company_id": item.company_id,
-                     "res_model": batch.model, "res_id": item.res_id, "values": batch.audit_values(item)}
+                    {
+                        "action": "apply",
+                        "system_id": item.system_id,
+                        "message_id": item.message_id,
+                        "company_id": item.company_id,
+                        "res_model": batch.model,
+                        "res_id": item.res_id,
+                        "values": batch.audit_values(item),
+                    }
                 )
         self._store_states(cr, effects)
         env["hub.link"]._store(cr, links)
@@ -313,7 +382,10 @@ class HubApply(models.AbstractModel):
                             OR m.id = ANY(%(parked)s)
                                AND EXISTS (SELECT 1 FROM hub_link l WHERE l.order_key = m.wait_key AND m.reason = 'waits_for'))
                     """,
-                    {"wake": list(effects.wake), "parked": [message for message, _key in effects.parked]},
+                    {
+                        "wake": list(effects.wake),
+                        "parked": [message for message, _key in effects.parked],
+                    },
                 )
         if effects.dirty or effects.wake:
             self.env["hub.issue"]._refresh()
@@ -334,10 +406,32 @@ class Effects:
         self.count = 0
 
 
-def _state(row, state, reason, *, params=None, wait_key=None, seconds=0.0, res_model=None, res_id=None, company_id=None, amount=None):
+def _state(
+    row,
+    state,
+    reason,
+    *,
+    params=None,
+    wait_key=None,
+    seconds=0.0,
+    res_model=None,
+    res_id=None,
+    company_id=None,
+    amount=None,
+):
     """One row of the state update."""
     tried = 0 if state == "waiting" else 1
     return (
-        row["id"], state, reason, json.dumps(plain(params), default=str) if params else None, wait_key, seconds, tried,
-        res_model, res_id, company_id, (amount or {}).get("amount"), (amount or {}).get("amount_company"),
+        row["id"],
+        state,
+        reason,
+        json.dumps(plain(params), default=str) if params else None,
+        wait_key,
+        seconds,
+        tried,
+        res_model,
+        res_id,
+        company_id,
+        (amount or {}).get("amount"),
+        (amount or {}).get("amount_company"),
     )

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import psycopg2
-
 from odoo import fields
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
@@ -49,7 +48,9 @@ class ApplyBatch:
         self.waits: dict[int, Wait] = {}
         self.plain: dict[int, dict] = {}
         self._missing: dict[tuple, int] = {}  # (entity code, external id) -> lane of who asks
-        stream = env["hub.stream"].browse(next((row["stream_id"] for row in rows if row["stream_id"]), ()))
+        stream = env["hub.stream"].browse(
+            next((row["stream_id"] for row in rows if row["stream_id"]), ())
+        )
         self.retry_budget = stream.retry_budget or 12
         self.process_id = stream.process_id.id
         self.owner_id = self.system.owner_id.id
@@ -64,11 +65,19 @@ class ApplyBatch:
         links = self.env["hub.link"]._load(
             self.env.cr, [(self.system.id, self.entity.id, row["external_id"]) for row in self.rows]
         )
-        mapping = self.env["hub.mapping"].search([("system_id", "=", self.system.id), ("direction", "=", "in")])
+        mapping = self.env["hub.mapping"].search(
+            [("system_id", "=", self.system.id), ("direction", "=", "in")]
+        )
         self.revision = mapping.filtered(lambda m: m.entity_id == self.entity).revision
-        lines = {m.entity_id.code: by_mapping for m in mapping for by_mapping in [mapping._lines()[m.id]]}
+        lines = {
+            m.entity_id.code: by_mapping for m in mapping for by_mapping in [mapping._lines()[m.id]]
+        }
         for row in self.rows:
-            self.items.append(self._decode(row, links.get((self.system.id, self.entity.id, row["external_id"])), lines))
+            self.items.append(
+                self._decode(
+                    row, links.get((self.system.id, self.entity.id, row["external_id"])), lines
+                )
+            )
         self._resolve_words()
         self._resolve_references()
         self._decide_companies()
@@ -84,15 +93,25 @@ class ApplyBatch:
     def _handler(self, company_id):
         companies = [company_id] if company_id else []
         companies += [c for c in self.system.company_ids.ids if c != company_id]
-        return self.env(context=dict(self.env.context, allowed_company_ids=companies))[self.entity.handler]
+        return self.env(context=dict(self.env.context, allowed_company_ids=companies))[
+            self.entity.handler
+        ]
 
     def _decode(self, row, link, lines):
         item = Item(
-            message_id=row["id"], system_id=self.system.id, entity=self.entity.code, external_id=row["external_id"],
-            kind=row["kind"], action=row["action"] or "change", version=row["version"], changed_at=row["changed_at"],
+            message_id=row["id"],
+            system_id=self.system.id,
+            entity=self.entity.code,
+            external_id=row["external_id"],
+            kind=row["kind"],
+            action=row["action"] or "change",
+            version=row["version"],
+            changed_at=row["changed_at"],
         )
         if link:
-            item.link = Link(link["id"], link["res_model"], link["res_id"], link["base"], link["version"])
+            item.link = Link(
+                link["id"], link["res_model"], link["res_id"], link["base"], link["version"]
+            )
             item.res_id = link["res_id"]
             item.company_id = link["company_id"]
         if item.action in ("delete", "merge"):
@@ -141,8 +160,12 @@ class ApplyBatch:
                 if found is None:
                     if item.problem is None:
                         item.problem = Problem(
-                            "unknown_term", kind="reference", cause=f"{value.vocabulary}:{key_of(value.text)}", word=value.text,
-                            vocabulary=names.get(value.vocabulary, value.vocabulary), vocabulary_code=value.vocabulary,
+                            "unknown_term",
+                            kind="reference",
+                            cause=f"{value.vocabulary}:{key_of(value.text)}",
+                            word=value.text,
+                            vocabulary=names.get(value.vocabulary, value.vocabulary),
+                            vocabulary_code=value.vocabulary,
                         )
                     return None
                 _term_id, code, res_model, res_id = found
@@ -188,13 +211,23 @@ class ApplyBatch:
             return None
         if entity.on_missing == "ask":
             item.problem = Problem(
-                entity.missing_code, kind="reference", cause=f"{ref.entity}:{ref.external_id}", id=ref.external_id,
-                name=item.values.get(f"{ref.entity}_name") or "", entity=entity.name, entity_code=entity.code, system=self.system.name,
+                entity.missing_code,
+                kind="reference",
+                cause=f"{ref.entity}:{ref.external_id}",
+                id=ref.external_id,
+                name=item.values.get(f"{ref.entity}_name") or "",
+                entity=entity.name,
+                entity_code=entity.code,
+                system=self.system.name,
             )
             return None
         lane = next(row["lane"] for row in self.rows if row["id"] == item.message_id)
-        self.waits[item.message_id] = Wait(ref.entity, ref.external_id, order_key(self.system.id, ref.entity, ref.external_id))
-        self._missing[ref.entity, ref.external_id] = min(lane, self._missing.get((ref.entity, ref.external_id), lane))
+        self.waits[item.message_id] = Wait(
+            ref.entity, ref.external_id, order_key(self.system.id, ref.entity, ref.external_id)
+        )
+        self._missing[ref.entity, ref.external_id] = min(
+            lane, self._missing.get((ref.entity, ref.external_id), lane)
+        )
         return None
 
     def _decide_companies(self):
@@ -209,9 +242,13 @@ class ApplyBatch:
             if mode == "shared":
                 item.company_id = None
             elif mode == "follow":
-                item.company_id = projects.get(item.values.get("project")) or (served.id if len(served) == 1 else None)
+                item.company_id = projects.get(item.values.get("project")) or (
+                    served.id if len(served) == 1 else None
+                )
             elif mode == "journal":
-                item.company_id = self.system.journal_id.company_id.id or (served.id if len(served) == 1 else None)
+                item.company_id = self.system.journal_id.company_id.id or (
+                    served.id if len(served) == 1 else None
+                )
             elif item.company_id is None:
                 term = item.values.get("selling_company")
                 item.company_id = term.res_id if term else served.id if len(served) == 1 else None
@@ -219,7 +256,9 @@ class ApplyBatch:
                 if not item.company_id:
                     item.problem = Problem("company_unknown", kind="reference")
                 elif item.company_id not in served.ids:
-                    item.problem = Problem("company_not_served", kind="permission", system=self.system.name)
+                    item.problem = Problem(
+                        "company_not_served", kind="permission", system=self.system.name
+                    )
 
     # -- writing -------------------------------------------------------------------------------------
 
@@ -236,7 +275,9 @@ class ApplyBatch:
             if item.decision.get("link") and not item.link:
                 item.res_id = item.decision["link"]
         handler._hub_check(items)
-        unmatched = [i for i in items if i.open and i.res_id is None and not i.decision.get("create")]
+        unmatched = [
+            i for i in items if i.open and i.res_id is None and not i.decision.get("create")
+        ]
         if unmatched:
             handler._hub_match(unmatched)
         writable = [item for item in items if item.open]
@@ -274,7 +315,12 @@ class ApplyBatch:
         if isinstance(error, AccessError):
             return Problem("permission", kind="permission", message=str(error.args[0])[:300])
         if isinstance(error, (UserError, MissingError)):
-            return Problem("odoo_rule", kind="rule", cause=str(error.args[0])[:60], message=str(error.args[0])[:300])
+            return Problem(
+                "odoo_rule",
+                kind="rule",
+                cause=str(error.args[0])[:60],
+                message=str(error.args[0])[:300],
+            )
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{place.name}:{place.lineno}"
         # Class and place only: a database error's text shows the row.
@@ -285,14 +331,25 @@ class ApplyBatch:
 
     def link_row(self, row, item):
         base = self.plain.get(item.message_id)
-        stamp = {"system": self.system.id, "message": row["id"], "at": fields.Datetime.to_string(datetime.utcnow())}
+        stamp = {
+            "system": self.system.id,
+            "message": row["id"],
+            "at": fields.Datetime.to_string(datetime.utcnow()),
+        }
         return {
-            "system_id": self.system.id, "entity_id": self.entity.id, "entity": self.entity.code,
-            "external_id": item.external_id, "company_id": item.company_id, "res_model": self.model, "res_id": item.res_id,
+            "system_id": self.system.id,
+            "entity_id": self.entity.id,
+            "entity": self.entity.code,
+            "external_id": item.external_id,
+            "company_id": item.company_id,
+            "res_model": self.model,
+            "res_id": item.res_id,
             "base": json.dumps(base) if base is not None else None,
             "version": item.version,
             "payload_digest": self._seal(row),
-            "provenance": json.dumps({name: stamp for name in item.changed} if not item.skip else {}),
+            "provenance": json.dumps(
+                dict.fromkeys(item.changed, stamp) if not item.skip else {}
+            ),
         }
 
     def audit_values(self, item):
@@ -305,17 +362,35 @@ class ApplyBatch:
 
     def money(self, item):
         """What a failed or waiting item is worth, in its own and in its company's currency."""
-        empty = {"amount": None, "currency_id": None, "amount_company": None, "company_currency_id": None}
+        empty = {
+            "amount": None,
+            "currency_id": None,
+            "amount_company": None,
+            "company_currency_id": None,
+        }
         worth = item.at_risk or _guess_worth(item.values)
-        company = self.env["res.company"].browse(item.company_id) if item.company_id else self.system.company_ids[:1]
+        company = (
+            self.env["res.company"].browse(item.company_id)
+            if item.company_id
+            else self.system.company_ids[:1]
+        )
         if worth is None or not company:
             return empty
-        currency = self.env["res.currency"].search([("name", "=", worth.currency)], limit=1) if worth.currency else company.currency_id
+        currency = (
+            self.env["res.currency"].search([("name", "=", worth.currency)], limit=1)
+            if worth.currency
+            else company.currency_id
+        )
         if not currency:
             return empty
-        in_company = currency._convert(float(worth.amount), company.currency_id, company, fields.Date.today())
+        in_company = currency._convert(
+            float(worth.amount), company.currency_id, company, fields.Date.today()
+        )
         return {
-            "amount": worth.amount, "currency_id": currency.id, "amount_company": in_company, "company_currency_id": company.currency_id.id,
+            "amount": worth.amount,
+            "currency_id": currency.id,
+            "amount_company": in_company,
+            "company_currency_id": company.currency_id.id,
         }
 
     def request_missing(self, cr):
@@ -323,7 +398,12 @@ class ApplyBatch:
         if not self._missing:
             return
         entries = [
-            (self.entities[code].id, external_id, order_key(self.system.id, code, external_id), lane)
+            (
+                self.entities[code].id,
+                external_id,
+                order_key(self.system.id, code, external_id),
+                lane,
+            )
             for (code, external_id), lane in sorted(self._missing.items())
         ]
         cr.execute(

@@ -19,7 +19,9 @@ class HubAudit(models.Model):
     user_id = fields.Many2one("res.users", readonly=True, ondelete="restrict")
     action = fields.Char(readonly=True)
     system_id = fields.Many2one("hub.system", readonly=True, ondelete="restrict")
-    message_id = fields.Many2one("hub.message", readonly=True, ondelete="set null", index="btree_not_null")
+    message_id = fields.Many2one(
+        "hub.message", readonly=True, ondelete="set null", index="btree_not_null"
+    )
     company_id = fields.Many2one("res.company", readonly=True)
     res_model = fields.Char(readonly=True)
     res_id = fields.Many2oneReference(model_field="res_model", readonly=True, string="Record")
@@ -89,7 +91,8 @@ class HubAudit(models.Model):
         )
         ids = [row[0] for row in cr.fetchall()]
         cr.execute(
-            "INSERT INTO hub_audit_value (audit_id, body) SELECT * FROM unnest(%s::int[], %s::jsonb[])", [ids, texts]
+            "INSERT INTO hub_audit_value (audit_id, body) SELECT * FROM unnest(%s::int[], %s::jsonb[])",
+            [ids, texts],
         )
 
 
@@ -100,7 +103,9 @@ class HubAuditValue(models.Model):
     _description = "Audit Value"
     _log_access = False
 
-    audit_id = fields.Many2one("hub.audit", required=True, readonly=True, ondelete="cascade", index=True)
+    audit_id = fields.Many2one(
+        "hub.audit", required=True, readonly=True, ondelete="cascade", index=True
+    )
     body = fields.Json(readonly=True)
 
     def write(self, vals):

@@ -43,7 +43,8 @@ class HubClaim(models.AbstractModel):
         :return: ids of the messages that are given up, or None if no run was left behind.
         """
         cr.execute(
-            "DELETE FROM hub_run WHERE lane = %s AND parts && %s::smallint[] RETURNING message_ids", [lane, parts]
+            "DELETE FROM hub_run WHERE lane = %s AND parts && %s::smallint[] RETURNING message_ids",
+            [lane, parts],
         )
         found = [message for row in cr.fetchall() for message in row[0]]
         if not found:

@@ -30,7 +30,8 @@ class HubCompose(models.AbstractModel):
             try:
                 cr.execute(
                     "SELECT id, model, res_id FROM hub_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
-                    [BATCH], log_exceptions=False,
+                    [BATCH],
+                    log_exceptions=False,
                 )
                 marks = cr.fetchall()
                 if not marks:
@@ -39,7 +40,9 @@ class HubCompose(models.AbstractModel):
                 for _id, model, res_id in marks:
                     changed[model].add(res_id)
                 self._compose(cr, changed)
-                cr.execute("DELETE FROM hub_outbox WHERE id = ANY(%s)", [[mark[0] for mark in marks]])
+                cr.execute(
+                    "DELETE FROM hub_outbox WHERE id = ANY(%s)", [[mark[0] for mark in marks]]
+                )
                 cr.hub_commit()
             except CONCURRENCY:
                 cr.rollback()
@@ -66,7 +69,9 @@ class HubCompose(models.AbstractModel):
         handler = env[entity.handler]
         roots = set()
         for model, ids in changed.items():
-            roots.update(ids if model == entity.model_name else handler._hub_roots(model, sorted(ids)))
+            roots.update(
+                ids if model == entity.model_name else handler._hub_roots(model, sorted(ids))
+            )
         if not roots:
             return 0
         env.cr.execute(
@@ -78,9 +83,17 @@ class HubCompose(models.AbstractModel):
         if not stream.create_missing:
             roots &= set(links)
         records = env[entity.model_name].browse(sorted(roots)).exists()
-        records = records.filtered(lambda r: "company_id" not in r or not r.company_id or r.company_id in system.company_ids)
+        records = records.filtered(
+            lambda r: (
+                "company_id" not in r or not r.company_id or r.company_id in system.company_ids
+            )
+        )
         mapping = env["hub.mapping"].search(
-            [("system_id", "=", system.id), ("entity_id", "=", entity.id), ("direction", "=", "out")]
+            [
+                ("system_id", "=", system.id),
+                ("entity_id", "=", entity.id),
+                ("direction", "=", "out"),
+            ]
         )
         if not records or not mapping:
             return 0
@@ -101,7 +114,8 @@ class HubCompose(models.AbstractModel):
                     "body": strict_json.dumps(content),
                     "content": content,
                     "company_id": env[entity.model_name].browse(res_id).company_id.id or None
-                    if "company_id" in env[entity.model_name]._fields else None,
+                    if "company_id" in env[entity.model_name]._fields
+                    else None,
                 }
             )
         self._store(env, stream, rows)
@@ -132,7 +146,9 @@ class HubCompose(models.AbstractModel):
             [[row["key"] for row in rows]],
         )
         env["hub.exception"]._close(env.cr, [row[0] for row in env.cr.fetchall()], "superseded")
-        database = env["ir.config_parameter"].sudo().get_param("database.uuid")  # names this database; no secret
+        database = (
+            env["ir.config_parameter"].sudo().get_param("database.uuid")
+        )  # names this database; no secret
         # The same value sent again later is another delivery; a repeat of this one keeps its stored key.
         moment = time.time_ns()
         env.cr.execute(
@@ -151,7 +167,10 @@ class HubCompose(models.AbstractModel):
               FROM u
             """,
             {
-                "system": stream.system_id.id, "stream": stream.id, "entity": stream.entity_id.id, "lane": int(stream.lane),
+                "system": stream.system_id.id,
+                "stream": stream.id,
+                "entity": stream.entity_id.id,
+                "lane": int(stream.lane),
                 "model": stream.entity_id.model_name,
                 "external": [row["external_id"] for row in rows],
                 "res": [row["res_id"] for row in rows],
@@ -160,7 +179,13 @@ class HubCompose(models.AbstractModel):
                 "digest": [digest(row["body"].decode()) for row in rows],
                 "company": [row["company_id"] for row in rows],
                 "idem": [
-                    idempotency_key(database, stream.id, str(row["res_id"]), f"{digest(row['content'])}:{moment}") for row in rows
+                    idempotency_key(
+                        database,
+                        stream.id,
+                        str(row["res_id"]),
+                        f"{digest(row['content'])}:{moment}",
+                    )
+                    for row in rows
                 ],
             },
         )
@@ -168,5 +193,6 @@ class HubCompose(models.AbstractModel):
     def _mark_all(self, model, ids):
         """Mark records whose outbound values change with time alone (overdue amounts)."""
         self.env.cr.execute(
-            "INSERT INTO hub_outbox (model, res_id) SELECT %s, id FROM unnest(%s::int[]) id", [model, list(ids)]
+            "INSERT INTO hub_outbox (model, res_id) SELECT %s, id FROM unnest(%s::int[]) id",
+            [model, list(ids)],
         )

@@ -91,13 +91,24 @@ class HubDeliver(models.AbstractModel):
 
         :return: number of messages sent.
         """
-        rows = self._lease(lambda system_id: self.env["hub.system"].browse(system_id)._connector_class().batch_write)
+        rows = self._lease(
+            lambda system_id: (
+                self.env["hub.system"].browse(system_id)._connector_class().batch_write
+            )
+        )
         if not rows:
             return 0
         system = self.env["hub.system"].browse(rows[0]["system_id"])
         entity = self.env["hub.entity"].browse(rows[0]["entity_id"])
         writes = [
-            Write(row["idempotency_key"], entity.code, row["action"], row["external_id"], strict_json.loads(bytes(row["body"])), row["attempts"])
+            Write(
+                row["idempotency_key"],
+                entity.code,
+                row["action"],
+                row["external_id"],
+                strict_json.loads(bytes(row["body"])),
+                row["attempts"],
+            )
             for row in rows
         ]
         try:
@@ -105,7 +116,10 @@ class HubDeliver(models.AbstractModel):
         except ConnectorError as error:
             outcomes = [Outcome(write.key, False, error=error) for write in writes]
         except UserError:
-            outcomes = [Outcome(write.key, False, error=ConnectorError("sign_in", "no_secret")) for write in writes]
+            outcomes = [
+                Outcome(write.key, False, error=ConnectorError("sign_in", "no_secret"))
+                for write in writes
+            ]
         self._answer(system, entity, rows, {outcome.key: outcome for outcome in outcomes})
         return len(rows)
 
@@ -113,7 +127,9 @@ class HubDeliver(models.AbstractModel):
         """Store what became of each write. Hub rows only: business fields follow as messages."""
         done, faults = [], []
         for row in rows:
-            outcome = outcomes.get(row["idempotency_key"]) or Outcome(row["idempotency_key"], False, error=ConnectorError("unknown", "no_outcome"))
+            outcome = outcomes.get(row["idempotency_key"]) or Outcome(
+                row["idempotency_key"], False, error=ConnectorError("unknown", "no_outcome")
+            )
             (done if outcome.ok else faults).append((row, outcome))
         with short_cursor(self.env) as cr:
             confirmed = self._confirm(cr, system, entity, done)
@@ -144,19 +160,39 @@ class HubDeliver(models.AbstractModel):
             external_id = outcome.external_id or row["external_id"]
             common = {"system_id": system.id, "company_id": row["company_id"]}
             links.append(
-                common | {"entity_id": entity.id, "entity": entity.code, "external_id": external_id, "res_model": row["res_model"], "res_id": row["res_id"]}
+                common
+                | {
+                    "entity_id": entity.id,
+                    "entity": entity.code,
+                    "external_id": external_id,
+                    "res_model": row["res_model"],
+                    "res_id": row["res_id"],
+                }
             )
             sent.append((system.id, entity.id, external_id, bytes(row["body"]).decode()))
             for name, other_id in outcome.links.items():
                 code, _sep, key = name.partition(":")
                 if code in entities and key.isdigit():
                     links.append(
-                        common | {"entity_id": entities[code].id, "entity": code, "external_id": other_id,
-                                  "res_model": entities[code].model_name, "res_id": int(key)}
+                        common
+                        | {
+                            "entity_id": entities[code].id,
+                            "entity": code,
+                            "external_id": other_id,
+                            "res_model": entities[code].model_name,
+                            "res_id": int(key),
+                        }
                     )
             audits.append(
-                {"action": "deliver", "system_id": system.id, "message_id": row["id"], "company_id": row["company_id"],
-                 "res_model": row["res_model"], "res_id": row["res_id"], "values": plain(strict_json.loads(bytes(row["body"])))}
+                {
+                    "action": "deliver",
+                    "system_id": system.id,
+                    "message_id": row["id"],
+                    "company_id": row["company_id"],
+                    "res_model": row["res_model"],
+                    "res_id": row["res_id"],
+                    "values": plain(strict_json.loads(bytes(row["body"]))),
+                }
             )
         self.env["hub.link"]._store(cr, links)
         woken.update(order_key(system.id, link["entity"], link["external_id"]) for link in links)
@@ -180,11 +216,21 @@ class HubDeliver(models.AbstractModel):
         now = datetime.utcnow()
         stream = self.env["hub.stream"].browse(row["stream_id"] or ())
         code = f"error_{error.kind}"
-        params = dict(error.params) | {"status": error.status, "code": error.code, "system": system.name}
+        params = dict(error.params) | {
+            "status": error.status,
+            "code": error.code,
+            "system": system.name,
+        }
         if error.kind == "sign_in":
             decision = retry.Decision(datetime.utcfromtimestamp(now.timestamp() + 60))
         else:
-            decision = retry.decide(error.kind, row["attempts"], now, policy=retry.Policy(budget=stream.retry_budget or 12), retry_after=error.retry_after)
+            decision = retry.decide(
+                error.kind,
+                row["attempts"],
+                now,
+                policy=retry.Policy(budget=stream.retry_budget or 12),
+                retry_after=error.retry_after,
+            )
         if decision.retry_at:
             seconds = max(0.05, (decision.retry_at - now).total_seconds())
             cr.execute(
@@ -192,19 +238,39 @@ class HubDeliver(models.AbstractModel):
                           attempts = attempts - %s,
                           next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
                     WHERE id = %s AND state = 'sending' AND attempt_token = %s""",
-                [code, json.dumps(params, default=str), int(error.kind in ("sign_in", "rate")), seconds, row["id"], row["token"]],
+                [
+                    code,
+                    json.dumps(params, default=str),
+                    int(error.kind in ("sign_in", "rate")),
+                    seconds,
+                    row["id"],
+                    row["token"],
+                ],
             )
         else:
             cr.execute(
                 """UPDATE hub_message SET state = %s, reason = %s, params = %s, done_at = clock_timestamp() AT TIME ZONE 'UTC'
                     WHERE id = %s AND state = 'sending' AND attempt_token = %s""",
-                ["dead" if decision.dead else "failed", code, json.dumps(params, default=str), row["id"], row["token"]],
+                [
+                    "dead" if decision.dead else "failed",
+                    code,
+                    json.dumps(params, default=str),
+                    row["id"],
+                    row["token"],
+                ],
             )
             if cr.rowcount:
                 problem = Problem(code, kind=error.kind, cause=error.code, **params)
                 self.env["hub.exception"]._open(
                     cr,
-                    [self.env["hub.apply"]._exception_row(row, problem, process_id=stream.process_id.id or None, owner_id=system.owner_id.id)],
+                    [
+                        self.env["hub.apply"]._exception_row(
+                            row,
+                            problem,
+                            process_id=stream.process_id.id or None,
+                            owner_id=system.owner_id.id,
+                        )
+                    ],
                 )
         cr.execute(
             """INSERT INTO hub_attempt (message_id, stage, at, outcome, params)

@@ -78,7 +78,11 @@ class HubEngine(models.AbstractModel):
             if done:
                 return done
             if lane == 0:
-                done = env["hub.fetch"]._slice() or env["hub.compose"]._slice() or env["hub.deliver"]._slice()
+                done = (
+                    env["hub.fetch"]._slice()
+                    or env["hub.compose"]._slice()
+                    or env["hub.deliver"]._slice()
+                )
                 if done:
                     return done
         return env["hub.poll"]._slice()
@@ -108,9 +112,11 @@ class HubEngine(models.AbstractModel):
         self.env["hub.alert"]._send()
 
     def _paused(self):
-        """"Pause the hub" makes drainers return at once, so that modules can be installed."""
+        """ "Pause the hub" makes drainers return at once, so that modules can be installed."""
         with short_cursor(self.env) as cr:
-            cr.execute("SELECT value FROM ir_config_parameter WHERE key = 'lead_to_cash_hub.paused'")
+            cr.execute(
+                "SELECT value FROM ir_config_parameter WHERE key = 'lead_to_cash_hub.paused'"
+            )
             row = cr.fetchone()
         return bool(row and row[0] in ("1", "True", "true"))
 
@@ -130,7 +136,9 @@ class HubEngine(models.AbstractModel):
         in 200 ms a process, because each opens a connection.
         """
         with short_cursor(self.env) as cr:
-            cr.execute("SELECT 1 FROM hub_drainer WHERE alive_until > clock_timestamp() AT TIME ZONE 'UTC' LIMIT 1")
+            cr.execute(
+                "SELECT 1 FROM hub_drainer WHERE alive_until > clock_timestamp() AT TIME ZONE 'UTC' LIMIT 1"
+            )
             if cr.fetchone():
                 return
             key = (cr.dbname, os.getpid())

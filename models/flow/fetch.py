@@ -88,8 +88,15 @@ class HubFetch(models.AbstractModel):
                 continue
             action = "merge" if record.merged_into else "delete" if record.deleted else "change"
             payloads.append(
-                (newest["id"], record.version, record.changed_at.replace(tzinfo=None) if record.changed_at else None,
-                 record.payload, digest(record.payload.decode("utf-8", "replace")), action, record.merged_into)
+                (
+                    newest["id"],
+                    record.version,
+                    record.changed_at.replace(tzinfo=None) if record.changed_at else None,
+                    record.payload,
+                    digest(record.payload.decode("utf-8", "replace")),
+                    action,
+                    record.merged_into,
+                )
             )
         with short_cursor(self.env) as cr:
             if payloads:
@@ -117,8 +124,19 @@ class HubFetch(models.AbstractModel):
                     [superseded],
                 )
             for row in missing:
-                self._fail(cr, system, row, Problem("not_found_at_source", kind="reference", cause=row["external_id"],
-                                                    entity=entity.name, id=row["external_id"], system=system.name))
+                self._fail(
+                    cr,
+                    system,
+                    row,
+                    Problem(
+                        "not_found_at_source",
+                        kind="reference",
+                        cause=row["external_id"],
+                        entity=entity.name,
+                        id=row["external_id"],
+                        system=system.name,
+                    ),
+                )
         if missing:
             self.env["hub.issue"]._refresh()
 
@@ -132,21 +150,43 @@ class HubFetch(models.AbstractModel):
                 if kind in ("sign_in", "permission", "schema"):
                     wait = 60.0
                 else:
-                    decision = retry.decide(kind, max(attempts, 1), now, retry_after=getattr(error, "retry_after", None))
+                    decision = retry.decide(
+                        kind, max(attempts, 1), now, retry_after=getattr(error, "retry_after", None)
+                    )
                     if decision.retry_at is None:
-                        self._fail(cr, system, row, Problem(f"error_{kind}", kind=kind, cause=getattr(error, "code", ""),
-                                                            code=getattr(error, "code", ""), status=getattr(error, "status", None)))
+                        self._fail(
+                            cr,
+                            system,
+                            row,
+                            Problem(
+                                f"error_{kind}",
+                                kind=kind,
+                                cause=getattr(error, "code", ""),
+                                code=getattr(error, "code", ""),
+                                status=getattr(error, "status", None),
+                            ),
+                        )
                         continue
                     wait = (decision.retry_at - now).total_seconds()
                 cr.execute(
                     """UPDATE hub_message SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second',
                               attempts = %s, reason = %s, params = %s WHERE id = %s AND state = 'received'""",
-                    [wait, attempts, f"error_{kind}", json.dumps({"status": getattr(error, "status", None)}), row["id"]],
+                    [
+                        wait,
+                        attempts,
+                        f"error_{kind}",
+                        json.dumps({"status": getattr(error, "status", None)}),
+                        row["id"],
+                    ],
                 )
             cr.execute(
                 """INSERT INTO hub_attempt (message_id, stage, at, outcome, params)
                    SELECT id, 'fetch', clock_timestamp() AT TIME ZONE 'UTC', %s, %s FROM unnest(%s::int[]) id""",
-                [f"error_{kind}", json.dumps({"status": getattr(error, "status", None)}), [row["id"] for row in rows]],
+                [
+                    f"error_{kind}",
+                    json.dumps({"status": getattr(error, "status", None)}),
+                    [row["id"] for row in rows],
+                ],
             )
         self.env["hub.outage"]._report(system, kind)
 
@@ -159,5 +199,12 @@ class HubFetch(models.AbstractModel):
         stream = self.env["hub.stream"].browse(row["stream_id"] or ())
         self.env["hub.exception"]._open(
             cr,
-            [self.env["hub.apply"]._exception_row(row, problem, process_id=stream.process_id.id or None, owner_id=system.owner_id.id)],
+            [
+                self.env["hub.apply"]._exception_row(
+                    row,
+                    problem,
+                    process_id=stream.process_id.id or None,
+                    owner_id=system.owner_id.id,
+                )
+            ],
         )

@@ -47,26 +47,45 @@ class HubHandler(models.AbstractModel):
         entity = self.env["hub.entity"].search([("code", "=", items[0].entity)])
         survivors = self.env["hub.link"]._load(
             self.env.cr,
-            [(item.system_id, entity.id, item.values["merged_into"]) for item in items if item.values.get("merged_into")],
+            [
+                (item.system_id, entity.id, item.values["merged_into"])
+                for item in items
+                if item.values.get("merged_into")
+            ],
         )
         system = self.env["hub.system"].browse(items[0].system_id)
         follow = []
         for item in items:
             other = item.values.get("merged_into")
             if not other:
-                item.problem = Problem("deleted_at_source", kind="conflict", cause=item.external_id, system=system.name)
+                item.problem = Problem(
+                    "deleted_at_source", kind="conflict", cause=item.external_id, system=system.name
+                )
                 continue
             survivor = survivors.get((item.system_id, entity.id, other))
             if survivor is None:
                 follow.append(
-                    {"system_id": item.system_id, "entity_id": entity.id, "entity": entity.code, "external_id": other,
-                     "company_id": item.company_id, "res_model": item.link.res_model, "res_id": item.link.res_id}
+                    {
+                        "system_id": item.system_id,
+                        "entity_id": entity.id,
+                        "entity": entity.code,
+                        "external_id": other,
+                        "company_id": item.company_id,
+                        "res_model": item.link.res_model,
+                        "res_id": item.link.res_id,
+                    }
                 )
                 item.skip = "merge_followed"
             elif survivor["res_id"] == item.link.res_id:
                 item.skip = "merge_followed"
             else:
-                item.problem = Problem("merged_at_source", kind="conflict", cause=item.external_id, system=system.name, other=other)
+                item.problem = Problem(
+                    "merged_at_source",
+                    kind="conflict",
+                    cause=item.external_id,
+                    system=system.name,
+                    other=other,
+                )
         self.env["hub.link"]._store(self.env.cr, follow)
 
     @api.model

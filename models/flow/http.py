@@ -42,7 +42,23 @@ class HubHttp(models.AbstractModel):
                 time.sleep(wait)
 
         def on_call(report):
-            _logger.debug("%s %s %s %.3fs %s", report.method, report.path, report.status, report.seconds, report.error_kind)
+            _logger.debug(
+                "%s %s %s %.3fs %s",
+                report.method,
+                report.path,
+                report.status,
+                report.seconds,
+                report.error_kind,
+            )
 
-        agent = f"Lead-to-Cash Hub ({system.contact_email})" if system.contact_email else "Lead-to-Cash Hub"
-        return Session(user_agent=agent, local_hosts=self._local_hosts(), before_call=before_call, on_call=on_call)
+        agent = (
+            f"Lead-to-Cash Hub ({system.contact_email})"
+            if system.contact_email
+            else "Lead-to-Cash Hub"
+        )
+        return Session(
+            user_agent=agent,
+            local_hosts=self._local_hosts(),
+            before_call=before_call,
+            on_call=on_call,
+        )

@@ -1,7 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ...core.keys import order_key
 from .cursors import short_cursor
 
 # Which fixes the form offers, by code; each is a button. All may be replayed or skipped with a reason.
@@ -32,7 +31,9 @@ class HubIssue(models.Model):
     process_id = fields.Many2one("hub.process", readonly=True, ondelete="set null")
     impact = fields.Selection(related="process_id.impact", store=True)
     company_id = fields.Many2one("res.company", readonly=True)
-    state = fields.Selection([("open", "Open"), ("resolved", "Resolved")], default="open", readonly=True, required=True)
+    state = fields.Selection(
+        [("open", "Open"), ("resolved", "Resolved")], default="open", readonly=True, required=True
+    )
     owner_id = fields.Many2one("res.users", string="Owner", tracking=True)
     opened_at = fields.Datetime(readonly=True, string="Since")
     resolved_at = fields.Datetime(readonly=True)
@@ -89,18 +90,33 @@ class HubIssue(models.Model):
         """
         self.ensure_one()
         self.env["hub.message"]._require_resolver()
-        vocabulary = self.env["hub.vocabulary"].search([("code", "=", self.params.get("vocabulary_code"))])
+        vocabulary = self.env["hub.vocabulary"].search(
+            [("code", "=", self.params.get("vocabulary_code"))]
+        )
         if self.code != "unknown_term" or term.vocabulary_id != vocabulary:
             raise UserError(self.env._("Choose a term of the vocabulary %s.", vocabulary.name))
         # A resolver may teach a word (that is the fix), without the right to edit vocabularies.
-        word = self.env["hub.vocabulary.word"].sudo().create(
-            {"term_id": term.id, "system_id": self.system_id.id, "word": self.params["word"]}
+        word = (
+            self.env["hub.vocabulary.word"]
+            .sudo()
+            .create(
+                {"term_id": term.id, "system_id": self.system_id.id, "word": self.params["word"]}
+            )
         )
         self.env["hub.audit"]._append(
-            [{"action": "map", "system_id": self.system_id.id, "res_model": word._name, "res_id": word.id,
-              "values": {"word": word.word, "term": term.code}}]
+            [
+                {
+                    "action": "map",
+                    "system_id": self.system_id.id,
+                    "res_model": word._name,
+                    "res_id": word.id,
+                    "values": {"word": word.word, "term": term.code},
+                }
+            ]
         )
-        self._messages()._replay(self.env._("“%(word)s” was mapped to %(term)s", word=word.word, term=term.display_name))
+        self._messages()._replay(
+            self.env._("“%(word)s” was mapped to %(term)s", word=word.word, term=term.display_name)
+        )
 
     def _fix_link(self, record):
         """This is the Odoo record: link it, and let what waited go on."""
@@ -111,22 +127,37 @@ class HubIssue(models.Model):
             # The missing one is what the message points to: link that.
             entity = self.env["hub.entity"].search([("code", "=", self.params["entity_code"])])
             if record._name != entity.model_name:
-                raise UserError(self.env._("Choose one of these: %s.", self.env[entity.model_name]._description))
+                raise UserError(
+                    self.env._("Choose one of these: %s.", self.env[entity.model_name]._description)
+                )
             self.env["hub.link"]._store(
                 self.env.cr,
-                [{
-                    "system_id": self.system_id.id, "entity_id": entity.id, "entity": entity.code,
-                    "external_id": self.params["id"], "company_id": self.company_id.id or None,
-                    "res_model": record._name, "res_id": record.id,
-                }],
+                [
+                    {
+                        "system_id": self.system_id.id,
+                        "entity_id": entity.id,
+                        "entity": entity.code,
+                        "external_id": self.params["id"],
+                        "company_id": self.company_id.id or None,
+                        "res_model": record._name,
+                        "res_id": record.id,
+                    }
+                ],
             )
             messages = self._messages()
         else:
             messages = self._messages()
             messages._decide({"link": record.id})
         self.env["hub.audit"]._append(
-            [{"action": "decide", "system_id": self.system_id.id, "res_model": record._name, "res_id": record.id,
-              "values": {"issue": self.code, "decision": "link"}}]
+            [
+                {
+                    "action": "decide",
+                    "system_id": self.system_id.id,
+                    "res_model": record._name,
+                    "res_id": record.id,
+                    "values": {"issue": self.code, "decision": "link"},
+                }
+            ]
         )
         messages._replay(self.env._("Linked to %s", record.display_name))
 
@@ -201,162 +232,4 @@ class HubIssue(models.Model):
                    AND (i.exception_count, i.waiting_count, i.at_risk, i.state) IS DISTINCT FROM
                        (t.n, t.waiting, t.own + t.behind, CASE WHEN t.n = 0 THEN 'resolved' ELSE 'open' END)
                 """
-            )
-
-
-class HubException(models.Model):
-    """One message that needs a person."""
-
-    _name = "hub.exception"
-    _description = "Exception"
-    _log_access = False
-    _order = "state, amount_company desc nulls last, id desc"
-
-    issue_id = fields.Many2one("hub.issue", required=True, readonly=True, ondelete="cascade", index=True)
-    message_id = fields.Many2one("hub.message", required=True, readonly=True, ondelete="cascade", index=True)
-    system_id = fields.Many2one(related="message_id.system_id", store=True)
-    entity_id = fields.Many2one(related="message_id.entity_id")
-    external_id = fields.Char(related="message_id.external_id")
-    company_id = fields.Many2one("res.company", readonly=True)
-    code = fields.Char(readonly=True)
-    params = fields.Json(readonly=True)
-    sentence = fields.Char(compute="_compute_sentence", string="What Happened")
-    advice = fields.Char(compute="_compute_sentence", string="What to Do")
-    amount = fields.Monetary(currency_field="currency_id", readonly=True, string="Money at Risk")
-    currency_id = fields.Many2one("res.currency", readonly=True)
-    amount_company = fields.Monetary(currency_field="company_currency_id", readonly=True, string="In Company Currency")
-    company_currency_id = fields.Many2one("res.currency", readonly=True)
-    state = fields.Selection([("open", "Open"), ("resolved", "Resolved")], default="open", readonly=True, required=True)
-    resolution = fields.Char(readonly=True)
-    resolution_text = fields.Char(compute="_compute_sentence", string="How It Ended")
-    opened_at = fields.Datetime(readonly=True, string="Since")
-    resolved_at = fields.Datetime(readonly=True)
-    can_map = fields.Boolean(related="issue_id.can_map")
-    can_link = fields.Boolean(related="issue_id.can_link")
-    can_create = fields.Boolean(related="issue_id.can_create")
-
-    _open_unique = models.UniqueIndex("(message_id) WHERE state = 'open'")
-
-    def init(self):
-        self.env.cr.execute(
-            "ALTER TABLE hub_exception ALTER COLUMN opened_at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC')"
-        )
-
-    @api.depends("code", "params", "resolution")
-    @api.depends_context("lang")
-    def _compute_sentence(self):
-        sentences = self.env["hub.sentence"]
-        endings = {
-            "applied": self.env._("It went through."),
-            "superseded": self.env._("Fixed at the source: a newer version arrived."),
-            "by_person": self.env._("Skipped by a person."),
-        }
-        for exception in self:
-            params = (exception.params or {}) | {"system": exception.system_id.name}
-            exception.sentence = sentences._sentence(exception.code, params)
-            exception.advice = sentences._advice(exception.code, params)
-            exception.resolution_text = endings.get(exception.resolution) or (
-                sentences._sentence(exception.resolution, {}) if exception.resolution else False
-            )
-
-    @api.depends("sentence")
-    def _compute_display_name(self):
-        for exception in self:
-            exception.display_name = exception.sentence or exception.code
-
-    def action_map(self):
-        return self.issue_id.action_map()
-
-    def action_link(self):
-        return self.issue_id.action_link()
-
-    def action_create_record(self):
-        return self.issue_id.action_create_record()
-
-    def action_skip(self):
-        return self.issue_id.action_skip()
-
-    def action_replay(self):
-        return self.message_id.action_replay()
-
-    def action_open_issue(self):
-        self.ensure_one()
-        return {"type": "ir.actions.act_window", "res_model": "hub.issue", "res_id": self.issue_id.id, "views": [[False, "form"]]}
-
-    def action_open_message(self):
-        self.ensure_one()
-        return {"type": "ir.actions.act_window", "res_model": "hub.message", "res_id": self.message_id.id, "views": [[False, "form"]]}
-
-    # -- the engine's own --------------------------------------------------------------------------
-
-    def _open(self, cr, rows):
-        """Open one exception a failed message, under the issue of its root cause.
-
-        :param rows: dicts with message_id, fingerprint, code, kind, params (JSON text), issue_params,
-            system_id, entity_id, process_id, company_id, owner_id, amount, currency_id, amount_company,
-            company_currency_id. Two statements whatever their number; no total is updated here.
-        """
-        if not rows:
-            return
-        issues = {row["fingerprint"]: row for row in rows}
-        ordered = [issues[key] for key in sorted(issues)]  # one order everywhere: no deadlock
-        cr.execute(
-            """
-            INSERT INTO hub_issue (fingerprint, code, kind, params, system_id, entity_id, process_id, company_id,
-                                   owner_id, impact, state, opened_at, exception_count, waiting_count, at_risk,
-                                   create_date, write_date)
-            SELECT u.f, u.c, u.k, u.p, u.s, u.e, u.pr, u.co, coalesce(p.owner_id, u.o), p.impact, 'open', now() AT TIME ZONE 'UTC',
-                   0, 0, 0, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
-              FROM unnest(%s::varchar[], %s::varchar[], %s::varchar[], %s::jsonb[], %s::int[], %s::int[], %s::int[],
-                          %s::int[], %s::int[]) u(f, c, k, p, s, e, pr, co, o)
-              LEFT JOIN hub_process p ON p.id = u.pr
-            ON CONFLICT (fingerprint) WHERE state = 'open' DO NOTHING
-            """,
-            [
-                [row["fingerprint"] for row in ordered],
-                [row["code"] for row in ordered],
-                [row["kind"] for row in ordered],
-                [row["issue_params"] for row in ordered],
-                [row["system_id"] for row in ordered],
-                [row["entity_id"] for row in ordered],
-                [row["process_id"] for row in ordered],
-                [row["company_id"] for row in ordered],
-                [row["owner_id"] for row in ordered],
-            ],
-            log_exceptions=False,  # another worker opened the same one: the batch starts again
-        )
-        cr.execute(
-            """
-            INSERT INTO hub_exception (issue_id, message_id, system_id, company_id, code, params, amount, currency_id,
-                                       amount_company, company_currency_id, state)
-            SELECT i.id, u.m, u.s, u.co, u.c, u.p, u.a, u.cu, u.ac, u.cc, 'open'
-              FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[], %s::varchar[], %s::jsonb[], %s::numeric[],
-                          %s::int[], %s::numeric[], %s::int[]) u(f, m, s, co, c, p, a, cu, ac, cc)
-              JOIN hub_issue i ON i.fingerprint = u.f AND i.state = 'open'
-            ON CONFLICT (message_id) WHERE state = 'open' DO UPDATE
-               SET issue_id = EXCLUDED.issue_id, code = EXCLUDED.code, params = EXCLUDED.params,
-                   amount = EXCLUDED.amount, amount_company = EXCLUDED.amount_company
-            """,
-            [
-                [row["fingerprint"] for row in rows],
-                [row["message_id"] for row in rows],
-                [row["system_id"] for row in rows],
-                [row["company_id"] for row in rows],
-                [row["code"] for row in rows],
-                [row["params"] for row in rows],
-                [row["amount"] for row in rows],
-                [row["currency_id"] for row in rows],
-                [row["amount_company"] for row in rows],
-                [row["company_currency_id"] for row in rows],
-            ],
-        )
-
-    def _close(self, cr, message_ids, resolution):
-        """Close what these messages had open."""
-        if message_ids:
-            cr.execute(
-                """UPDATE hub_exception SET state = 'resolved', resolution = %s,
-                          resolved_at = clock_timestamp() AT TIME ZONE 'UTC'
-                    WHERE message_id = ANY(%s) AND state = 'open'""",
-                [resolution, list(message_ids)],
             )

@@ -15,7 +15,9 @@ class HubRecord(models.Model):
     res_id = fields.Many2oneReference(model_field="res_model", required=True, readonly=True)
     entity_id = fields.Many2one("hub.entity", readonly=True, ondelete="cascade")
     company_id = fields.Many2one("res.company", readonly=True)
-    provenance = fields.Json(readonly=True, help="Field → system, message and time of its last value.")
+    provenance = fields.Json(
+        readonly=True, help="Field → system, message and time of its last value."
+    )
     link_ids = fields.One2many("hub.link", "record_id")
 
     _record_unique = models.UniqueIndex("(res_model, res_id)")
@@ -30,16 +32,26 @@ class HubLink(models.Model):
     _order = "id desc"
     _rec_name = "external_id"
 
-    system_id = fields.Many2one("hub.system", required=True, readonly=True, ondelete="restrict", index=True)
+    system_id = fields.Many2one(
+        "hub.system", required=True, readonly=True, ondelete="restrict", index=True
+    )
     entity_id = fields.Many2one("hub.entity", required=True, readonly=True, ondelete="restrict")
     record_id = fields.Many2one("hub.record", readonly=True, ondelete="cascade", index=True)
     company_id = fields.Many2one("res.company", readonly=True)
     external_id = fields.Char(required=True, readonly=True)
     res_model = fields.Char(required=True, readonly=True)
-    res_id = fields.Many2oneReference(model_field="res_model", required=True, readonly=True, string="Odoo Record")
+    res_id = fields.Many2oneReference(
+        model_field="res_model", required=True, readonly=True, string="Odoo Record"
+    )
     record_name = fields.Char(compute="_compute_record_name")
-    base = fields.Json(readonly=True, groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor")
-    sent = fields.Json(readonly=True, groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor")
+    base = fields.Json(
+        readonly=True,
+        groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
+    )
+    sent = fields.Json(
+        readonly=True,
+        groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
+    )
     version = fields.Char(readonly=True)
     linked_at = fields.Datetime(readonly=True)
     synced_at = fields.Datetime(readonly=True)
@@ -65,17 +77,28 @@ class HubLink(models.Model):
         for model, links in self.grouped("res_model").items():
             if model not in self.env:
                 continue
-            records = self.env[model].browse(links.mapped("res_id")).exists()._filtered_access("read")
+            records = (
+                self.env[model].browse(links.mapped("res_id")).exists()._filtered_access("read")
+            )
             names = {record.id: record.display_name for record in records}
             for link in links:
                 link.record_name = names.get(link.res_id)
 
     def write(self, vals):
-        raise UserError(self.env._("Links are not edited: link or unlink the record from its exception or form."))
+        raise UserError(
+            self.env._(
+                "Links are not edited: link or unlink the record from its exception or form."
+            )
+        )
 
     def action_open_record(self):
         self.ensure_one()
-        return {"type": "ir.actions.act_window", "res_model": self.res_model, "res_id": self.res_id, "views": [[False, "form"]]}
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [[False, "form"]],
+        }
 
     # -- the engine's own ------------------------------------------------------------------------
 
@@ -116,10 +139,18 @@ class HubLink(models.Model):
             SELECT * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[])
             ON CONFLICT (res_model, res_id) DO NOTHING
             """,
-            [*keys, [row["entity_id"] for row in records.values()], [row["company_id"] for row in records.values()]],
+            [
+                *keys,
+                [row["entity_id"] for row in records.values()],
+                [row["company_id"] for row in records.values()],
+            ],
             log_exceptions=False,
         )
-        stamped = {key: row["provenance"] for key, row in records.items() if row.get("provenance") not in (None, "{}")}
+        stamped = {
+            key: row["provenance"]
+            for key, row in records.items()
+            if row.get("provenance") not in (None, "{}")
+        }
         if stamped:
             cr.execute(
                 """
@@ -136,7 +167,9 @@ class HubLink(models.Model):
             keys,
         )
         record_ids = {row[:2]: row[2] for row in cr.fetchall()}
-        rows = list({(row["system_id"], row["entity_id"], row["external_id"]): row for row in rows}.values())
+        rows = list(
+            {(row["system_id"], row["entity_id"], row["external_id"]): row for row in rows}.values()
+        )
         cr.execute(
             """
             INSERT INTO hub_link AS l (system_id, entity_id, record_id, company_id, external_id, res_model, res_id,

@@ -28,12 +28,16 @@ class HubMessage(models.Model):
     _rec_name = "external_id"
 
     system_id = fields.Many2one("hub.system", readonly=True, ondelete="restrict", index=True)
-    stream_id = fields.Many2one("hub.stream", readonly=True, ondelete="set null", index="btree_not_null")
+    stream_id = fields.Many2one(
+        "hub.stream", readonly=True, ondelete="set null", index="btree_not_null"
+    )
     entity_id = fields.Many2one("hub.entity", readonly=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", readonly=True)
     direction = fields.Selection([("in", "In"), ("out", "Out")], required=True, readonly=True)
     kind = fields.Selection(
-        [("notice", "Notice"), ("snapshot", "Record"), ("event", "Event")], required=True, readonly=True
+        [("notice", "Notice"), ("snapshot", "Record"), ("event", "Event")],
+        required=True,
+        readonly=True,
     )
     action = fields.Char(readonly=True)
     external_id = fields.Char(readonly=True, index=True)
@@ -41,7 +45,9 @@ class HubMessage(models.Model):
     res_model = fields.Char(readonly=True)
     res_id = fields.Many2oneReference(model_field="res_model", readonly=True, string="Odoo Record")
     state = fields.Selection(STATES, required=True, readonly=True)
-    reason = fields.Char(readonly=True, help="Why it was skipped, waits or failed, as a machine word.")
+    reason = fields.Char(
+        readonly=True, help="Why it was skipped, waits or failed, as a machine word."
+    )
     params = fields.Json(readonly=True)
     explanation = fields.Char(compute="_compute_explanation")
     version = fields.Char(readonly=True)
@@ -51,10 +57,17 @@ class HubMessage(models.Model):
     next_attempt_at = fields.Datetime(readonly=True)
     attempts = fields.Integer(readonly=True, string="Tries")
     crashes = fields.Integer(readonly=True)
-    amount = fields.Float(readonly=True, digits=(16, 4), help="Money that this message is about, in its currency.")
+    amount = fields.Float(
+        readonly=True, digits=(16, 4), help="Money that this message is about, in its currency."
+    )
     amount_company = fields.Float(readonly=True, digits=(16, 4))
     decision = fields.Json(readonly=True, help="What a person decided about this message.")
-    payload_id = fields.Many2one("hub.payload", readonly=True, ondelete="set null", groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor")
+    payload_id = fields.Many2one(
+        "hub.payload",
+        readonly=True,
+        ondelete="set null",
+        groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
+    )
     exception_ids = fields.One2many("hub.exception", "message_id", string="Exceptions")
     attempt_ids = fields.One2many("hub.attempt", "message_id", string="Attempts")
 
@@ -95,25 +108,35 @@ class HubMessage(models.Model):
         sentences = self.env["hub.sentence"]
         for message in self:
             message.explanation = (
-                sentences._sentence(message.reason, message.params or {}) if message.reason else False
+                sentences._sentence(message.reason, message.params or {})
+                if message.reason
+                else False
             )
 
     @api.depends("entity_id", "external_id")
     def _compute_display_name(self):
         for message in self:
-            message.display_name = f"{message.entity_id.name or ''} {message.external_id or ''}".strip()
+            message.display_name = (
+                f"{message.entity_id.name or ''} {message.external_id or ''}".strip()
+            )
 
     def write(self, vals):
         raise UserError(self.env._("Messages are not edited. Decide on their exception instead."))
 
     def unlink(self):
-        raise UserError(self.env._("Messages are kept as long as the retention says; they are not deleted by hand."))
+        raise UserError(
+            self.env._(
+                "Messages are kept as long as the retention says; they are not deleted by hand."
+            )
+        )
 
     # -- what a person may do ----------------------------------------------------------------------
 
     def _require_resolver(self):
         if not self.env.user.has_group("lead_to_cash_hub.group_hub_resolver"):
-            raise AccessError(self.env._("Ask a user with the right “Resolver” of the Lead-to-Cash Hub."))
+            raise AccessError(
+                self.env._("Ask a user with the right “Resolver” of the Lead-to-Cash Hub.")
+            )
         self.check_access("read")
 
     def action_replay(self):
@@ -129,7 +152,12 @@ class HubMessage(models.Model):
         """
         self.env["hub.audit"]._append(
             [
-                {"action": "replay", "message_id": message.id, "system_id": message.system_id.id, "values": {"why": why}}
+                {
+                    "action": "replay",
+                    "message_id": message.id,
+                    "system_id": message.system_id.id,
+                    "values": {"why": why},
+                }
                 for message in self
             ]
         )
@@ -160,7 +188,12 @@ class HubMessage(models.Model):
         """Leave these for good; their exceptions are closed with the reason."""
         self.env["hub.audit"]._append(
             [
-                {"action": "skip", "message_id": message.id, "system_id": message.system_id.id, "values": {"why": why}}
+                {
+                    "action": "skip",
+                    "message_id": message.id,
+                    "system_id": message.system_id.id,
+                    "values": {"why": why},
+                }
                 for message in self
             ]
         )
@@ -182,4 +215,9 @@ class HubMessage(models.Model):
         self.ensure_one()
         if not self.res_id or self.res_model not in self.env:
             raise UserError(self.env._("There is no Odoo record yet."))
-        return {"type": "ir.actions.act_window", "res_model": self.res_model, "res_id": self.res_id, "views": [[False, "form"]]}
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [[False, "form"]],
+        }

@@ -42,7 +42,10 @@ class HubOutage(models.AbstractModel):
     def _sign_in_lost(self, system):
         """One issue for the whole system; what waits keeps its tries until a person reconnects."""
         with short_cursor(self.env) as cr:
-            cr.execute("UPDATE hub_system SET state = 'error' WHERE id = %s AND state = 'connected'", [system.id])
+            cr.execute(
+                "UPDATE hub_system SET state = 'error' WHERE id = %s AND state = 'connected'",
+                [system.id],
+            )
             cr.execute(
                 """
                 INSERT INTO hub_issue (fingerprint, code, kind, params, system_id, owner_id, impact, state, opened_at,

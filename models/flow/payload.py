@@ -29,7 +29,8 @@ class HubPayload(models.Model):
         forbidden = [
             payload
             for payload, model, ids in self.env.cr.fetchall()
-            if model in self.env and len(self.env[model].browse(ids).exists()._filtered_access("read")) < len(set(ids))
+            if model in self.env
+            and len(self.env[model].browse(ids).exists()._filtered_access("read")) < len(set(ids))
         ]
         if forbidden:
             return self.browse(forbidden), lambda: AccessError(
@@ -48,4 +49,6 @@ class HubPayload(models.Model):
         raise UserError(self.env._("A payload is evidence: it is not changed."))
 
     def unlink(self):
-        raise UserError(self.env._("A payload is evidence: it is removed only by the retention rule."))
+        raise UserError(
+            self.env._("A payload is evidence: it is removed only by the retention rule.")
+        )

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import logging
 from datetime import UTC, datetime
@@ -69,11 +70,17 @@ class HubPoll(models.AbstractModel):
             return True
         incoming = [
             Incoming(
-                record.entity, record.external_id,
-                f"{record.entity}:{record.external_id}:{record.version}".encode(),
+                record.entity,
+                record.external_id,
+                # Versions have whole seconds in some products, and associations change without one.
+                f"{record.entity}:{record.external_id}:{record.version}:{hashlib.sha256(record.payload).hexdigest()}".encode(),
                 "event" if record.deleted or record.merged_into else "snapshot",
                 "merge" if record.merged_into else "delete" if record.deleted else "change",
-                record.changed_at, record.version, record.payload, None, record.merged_into,
+                record.changed_at,
+                record.version,
+                record.payload,
+                None,
+                record.merged_into,
             )
             for record in page.records
         ]
@@ -115,7 +122,9 @@ class HubPoll(models.AbstractModel):
         kind = getattr(error, "kind", "sign_in")
         decision = retry.decide(
             kind if kind in ("rate", "connection", "product_down") else "connection",
-            min(failures + 1, 8), datetime.utcnow(), retry_after=getattr(error, "retry_after", None),
+            min(failures + 1, 8),
+            datetime.utcnow(),
+            retry_after=getattr(error, "retry_after", None),
         )
         seconds = max(1.0, (decision.retry_at - datetime.utcnow()).total_seconds())
         with short_cursor(self.env) as cr:

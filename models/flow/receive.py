@@ -43,14 +43,25 @@ class HubReceive(models.AbstractModel):
         for one in incoming:
             key = event_key(system_id, account, one.provider_key)
             rows[key] = (
-                key, one.entity, str(one.external_id), order_key(system_id, one.entity, one.external_id), one.kind, one.action,
-                one.changed_at.replace(tzinfo=None) if one.changed_at else None, one.version, one.payload,
-                digest(one.payload.decode("utf-8", "replace")), one.reason, one.merged_into,
+                key,
+                one.entity,
+                str(one.external_id),
+                order_key(system_id, one.entity, one.external_id),
+                one.kind,
+                one.action,
+                one.changed_at.replace(tzinfo=None) if one.changed_at else None,
+                one.version,
+                one.payload,
+                digest(one.payload.decode("utf-8", "replace")),
+                one.reason,
+                one.merged_into,
             )
         if not rows:
             return 0
         # Keys in one order everywhere: two deliveries with the same events cannot deadlock.
-        columns = [list(column) for column in zip(*(rows[key] for key in sorted(rows)), strict=True)]
+        columns = [
+            list(column) for column in zip(*(rows[key] for key in sorted(rows)), strict=True)
+        ]
         cr.execute(
             """
             WITH u AS (
@@ -81,9 +92,20 @@ class HubReceive(models.AbstractModel):
               LEFT JOIN hub_stream s ON s.system_id = %(system)s AND s.entity_id = e.id AND s.direction = 'in' AND s.active
             """,
             {
-                "system": system_id, "lane": lane, "key": columns[0], "entity": columns[1], "external": columns[2],
-                "order": columns[3], "kind": columns[4], "action": columns[5], "changed": columns[6], "version": columns[7],
-                "payload": columns[8], "digest": columns[9], "reason": columns[10], "merged": columns[11],
+                "system": system_id,
+                "lane": lane,
+                "key": columns[0],
+                "entity": columns[1],
+                "external": columns[2],
+                "order": columns[3],
+                "kind": columns[4],
+                "action": columns[5],
+                "changed": columns[6],
+                "version": columns[7],
+                "payload": columns[8],
+                "digest": columns[9],
+                "reason": columns[10],
+                "merged": columns[11],
             },
             # A conflict would otherwise write the whole payload into the log.
             log_exceptions=False,
@@ -93,7 +115,18 @@ class HubReceive(models.AbstractModel):
     def _receive(self, system_id, account, notices):
         """Store the notices of one webhook, in a transaction of its own, and wake a drainer."""
         incoming = [
-            Incoming(n.entity, n.external_id, n.event_key, n.kind, n.action, n.changed_at, n.version, n.payload, n.reason or None, n.merged_into)
+            Incoming(
+                n.entity,
+                n.external_id,
+                n.event_key,
+                n.kind,
+                n.action,
+                n.changed_at,
+                n.version,
+                n.payload,
+                n.reason or None,
+                n.merged_into,
+            )
             for n in notices
         ]
         with short_cursor(self.env) as cr:
@@ -108,6 +141,8 @@ class HubReceive(models.AbstractModel):
         :return: ``hub.system`` record (superuser: a door has no user; only its own fields are read), or
             an empty recordset.
         """
-        self.env.cr.execute(SQL("SELECT id FROM hub_system WHERE webhook_token = %s AND active", token))
+        self.env.cr.execute(
+            SQL("SELECT id FROM hub_system WHERE webhook_token = %s AND active", token)
+        )
         found = self.env.cr.fetchone()
         return self.env["hub.system"].sudo().browse(found[0] if found else ())

@@ -18,17 +18,26 @@ class HubStream(models.Model):
     product = fields.Char(help="Product of a preset; empty on a system's own stream.")
     company_ids = fields.Many2many(related="system_id.company_ids")
     entity_id = fields.Many2one("hub.entity", required=True, ondelete="restrict")
-    direction = fields.Selection([("in", "Inbound"), ("out", "Outbound")], required=True, default="in")
+    direction = fields.Selection(
+        [("in", "Inbound"), ("out", "Outbound")], required=True, default="in"
+    )
     process_id = fields.Many2one("hub.process", required=True, ondelete="restrict", index=True)
-    lane = fields.Selection([(str(number), label) for number, label in LANES], default="1", required=True)
+    lane = fields.Selection(
+        [(str(number), label) for number, label in LANES], default="1", required=True
+    )
     active = fields.Boolean(default=True)
     paused = fields.Boolean(tracking=True, copy=False)
-    poll = fields.Boolean(default=True, help="Ask the product for changes at an interval, beside its webhooks.")
+    poll = fields.Boolean(
+        default=True, help="Ask the product for changes at an interval, beside its webhooks."
+    )
     interval = fields.Integer(default=300, help="Seconds between two polls.")
     sweep_days = fields.Integer(
-        default=60, help="Each night so many days are listed completely, to find what was deleted at the source. 0: never."
+        default=60,
+        help="Each night so many days are listed completely, to find what was deleted at the source. 0: never.",
     )
-    create_missing = fields.Boolean(help="Outbound: also create records that the product does not have yet.")
+    create_missing = fields.Boolean(
+        help="Outbound: also create records that the product does not have yet."
+    )
     retry_budget = fields.Integer(default=12, help="Tries before a person is asked.")
 
     cursor_ids = fields.One2many("hub.cursor", "stream_id")
@@ -36,9 +45,18 @@ class HubStream(models.Model):
     last_error = fields.Char(compute="_compute_sync_state")
     waiting_count = fields.Integer(compute="_compute_sync_state", string="In the Queue")
     attention_count = fields.Integer(compute="_compute_sync_state", string="Need a Person")
-    lag = fields.Integer(compute="_compute_sync_state", string="Lag (s)", help="Age of the oldest message that is not finished, those that wait included.")
+    lag = fields.Integer(
+        compute="_compute_sync_state",
+        string="Lag (s)",
+        help="Age of the oldest message that is not finished, those that wait included.",
+    )
     health = fields.Selection(
-        [("ok", "In step"), ("late", "Behind"), ("attention", "Needs a person"), ("paused", "Paused")],
+        [
+            ("ok", "In step"),
+            ("late", "Behind"),
+            ("attention", "Needs a person"),
+            ("paused", "Paused"),
+        ],
         compute="_compute_sync_state",
     )
 
@@ -57,28 +75,44 @@ class HubStream(models.Model):
     def _check_numbers(self):
         for stream in self:
             if stream.interval < 5 or stream.retry_budget < 1:
-                raise ValidationError(self.env._("A poll interval is at least 5 seconds, a retry budget at least 1."))
+                raise ValidationError(
+                    self.env._("A poll interval is at least 5 seconds, a retry budget at least 1.")
+                )
 
     @api.constrains("system_id", "product")
     def _check_scope(self):
         for stream in self:
             if bool(stream.system_id) == bool(stream.product):
-                raise ValidationError(self.env._("A stream belongs to one system, or to a product as a preset."))
+                raise ValidationError(
+                    self.env._("A stream belongs to one system, or to a product as a preset.")
+                )
 
     @api.constrains("direction", "entity_id", "active", "system_id")
     def _check_mapping(self):
         """What is required but not mapped is refused when the stream is switched on."""
         for stream in self.filtered(lambda s: s.system_id and s.active and s.direction == "in"):
             mapping = self.env["hub.mapping"].search(
-                [("system_id", "=", stream.system_id.id), ("entity_id", "=", stream.entity_id.id), ("direction", "=", "in")]
+                [
+                    ("system_id", "=", stream.system_id.id),
+                    ("entity_id", "=", stream.entity_id.id),
+                    ("direction", "=", "in"),
+                ]
             )
             if not mapping:
-                raise ValidationError(self.env._("%s has no mapping yet: add one before the stream is switched on.", stream.name))
+                raise ValidationError(
+                    self.env._(
+                        "%s has no mapping yet: add one before the stream is switched on.",
+                        stream.name,
+                    )
+                )
             missing = mapping._missing_required()
             if missing:
                 raise ValidationError(
-                    self.env._("%(stream)s cannot be switched on: %(fields)s must be mapped.",
-                               stream=stream.name, fields=", ".join(missing.mapped("label")))
+                    self.env._(
+                        "%(stream)s cannot be switched on: %(fields)s must be mapped.",
+                        stream=stream.name,
+                        fields=", ".join(missing.mapped("label")),
+                    )
                 )
 
     @api.model_create_multi

@@ -19,7 +19,12 @@ class HubSweep(models.AbstractModel):
     def _run(self):
         """Sweep every stream whose product can list a period completely. Called by a nightly cron."""
         streams = self.env["hub.stream"].search(
-            [("direction", "=", "in"), ("system_id.state", "=", "connected"), ("paused", "=", False), ("sweep_days", ">", 0)]
+            [
+                ("direction", "=", "in"),
+                ("system_id.state", "=", "connected"),
+                ("paused", "=", False),
+                ("sweep_days", ">", 0),
+            ]
         )
         for stream in streams:
             connector_class = stream.system_id._connector_class()
@@ -40,7 +45,8 @@ class HubSweep(models.AbstractModel):
         except (ConnectorError, UserError) as error:
             with short_cursor(self.env) as cr:
                 cr.execute(
-                    "UPDATE hub_cursor SET last_error = %s WHERE stream_id = %s", [getattr(error, "kind", "sign_in"), stream.id]
+                    "UPDATE hub_cursor SET last_error = %s WHERE stream_id = %s",
+                    [getattr(error, "kind", "sign_in"), stream.id],
                 )
             return 0
         with short_cursor(self.env) as cr:
@@ -51,13 +57,27 @@ class HubSweep(models.AbstractModel):
                 """,
                 [system.id, entity.id, since, until],
             )
-            gone = [(external_id, version) for external_id, version in cr.fetchall() if external_id not in listed]
+            gone = [
+                (external_id, version)
+                for external_id, version in cr.fetchall()
+                if external_id not in listed
+            ]
             now = datetime.now(UTC)
             self.env["hub.receive"]._store(
-                cr, system.id, system.account_ref or "",
+                cr,
+                system.id,
+                system.account_ref or "",
                 [
-                    Incoming(entity.code, external_id, f"swept:{entity.code}:{external_id}:{version}".encode(), "event", "delete",
-                             now, None, json.dumps({"id": external_id, "deleted": True}).encode())
+                    Incoming(
+                        entity.code,
+                        external_id,
+                        f"swept:{entity.code}:{external_id}:{version}".encode(),
+                        "event",
+                        "delete",
+                        now,
+                        None,
+                        json.dumps({"id": external_id, "deleted": True}).encode(),
+                    )
                     for external_id, version in gone
                 ],
             )

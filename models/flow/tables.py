@@ -232,5 +232,6 @@ class HubCircuit(models.Model):
     def _reset(self, system_id):
         with short_cursor(self.env) as cr:
             cr.execute(
-                "UPDATE hub_circuit SET state = 'closed', failures = 0 WHERE system_id = %s AND failures > 0", [system_id]
+                "UPDATE hub_circuit SET state = 'closed', failures = 0 WHERE system_id = %s AND failures > 0",
+                [system_id],
             )

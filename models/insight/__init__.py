@@ -1,1 +1,1 @@
-from . import alert, screens, operations, snapshot
+from . import alert, operations, screens, snapshot

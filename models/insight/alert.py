@@ -36,7 +36,9 @@ class HubAlert(models.AbstractModel):
             )
             ids = [row[0] for row in cr.fetchall()]
             if ids:
-                env = api.Environment(cr, api.SUPERUSER_ID, {})  # mails and activities go out as OdooBot
+                env = api.Environment(
+                    cr, api.SUPERUSER_ID, {}
+                )  # mails and activities go out as OdooBot
                 for owner, issues in env["hub.issue"].browse(ids).grouped("owner_id").items():
                     self._tell(env, owner, issues.with_context(lang=owner.lang))
         return len(ids)
@@ -45,9 +47,15 @@ class HubAlert(models.AbstractModel):
         """One activity on the weightiest issue, and one e-mail that lists all of them."""
         issues = issues.sorted(lambda issue: -issue.at_risk)
         sentences = [issue.sentence for issue in issues]
-        summary = env._("%(count)s new causes of failure", count=len(issues)) if len(issues) > 1 else sentences[0]
+        summary = (
+            env._("%(count)s new causes of failure", count=len(issues))
+            if len(issues) > 1
+            else sentences[0]
+        )
         issues[0].activity_schedule(
-            "mail.mail_activity_data_todo", user_id=owner.id, summary=summary[:200],
+            "mail.mail_activity_data_todo",
+            user_id=owner.id,
+            summary=summary[:200],
             note=env["ir.qweb"]._render("lead_to_cash_hub.alert_body", {"issues": issues}),
         )
         if owner.email:
@@ -56,7 +64,8 @@ class HubAlert(models.AbstractModel):
                     "subject": f"Lead-to-Cash Hub: {summary}"[:250],
                     "email_to": owner.email_formatted,
                     "body_html": env["ir.qweb"]._render(
-                        "lead_to_cash_hub.alert_body", {"issues": issues, "base": env["hub.system"]._public_url()}
+                        "lead_to_cash_hub.alert_body",
+                        {"issues": issues, "base": env["hub.system"]._public_url()},
                     ),
                     "auto_delete": True,
                 }

@@ -163,6 +163,18 @@ class HubMessage(models.Model):
             message.payload_text = text[:SHOWN_CHARACTERS]
 
 
+class HubProcess(models.Model):
+    _inherit = "hub.process"
+
+    # The presets of products belong to no process that runs.
+    stream_ids = fields.One2many(domain=[("system_id", "!=", False)])
+
+
+class HubVocabularyWord(models.Model):
+    _inherit = "hub.vocabulary.word"
+    _rec_name = "word"
+
+
 class HubIssue(models.Model):
     _inherit = "hub.issue"
 
@@ -188,9 +200,7 @@ class HubException(models.Model):
     owner_id = fields.Many2one(related="issue_id.owner_id", string="Owner")
     process_id = fields.Many2one(related="issue_id.process_id")
     impact = fields.Selection(related="issue_id.impact")
-    exception_count = fields.Integer(
-        related="issue_id.exception_count", string="Share This Cause"
-    )
+    exception_count = fields.Integer(related="issue_id.exception_count", string="Share This Cause")
     record_name = fields.Char(related="message_id.record_name", related_sudo=False)
     attempt_ids = fields.One2many(related="message_id.attempt_ids", string="Attempts")
     payload_text = fields.Text(
@@ -253,6 +263,11 @@ class HubAudit(models.Model):
     @api.depends("res_model", "res_id")
     def _compute_record_name(self):
         fill_names(self)
+
+    @api.depends("sentence")
+    def _compute_display_name(self):
+        for row in self:
+            row.display_name = row.sentence
 
     @api.depends("value_ids.body")
     def _compute_values_text(self):

@@ -10,7 +10,9 @@ class HubSnapshot(models.Model):
     _order = "date desc, id"
 
     date = fields.Date(required=True, readonly=True, index=True)
-    kind = fields.Selection([("pipeline", "Pipeline"), ("backlog", "Backlog")], required=True, readonly=True)
+    kind = fields.Selection(
+        [("pipeline", "Pipeline"), ("backlog", "Backlog")], required=True, readonly=True
+    )
     company_id = fields.Many2one("res.company", readonly=True, ondelete="cascade")
     currency_id = fields.Many2one("res.currency", readonly=True)
     lead_id = fields.Many2one("crm.lead", readonly=True, ondelete="set null")
@@ -49,9 +51,15 @@ class HubSnapshot(models.Model):
         self.create(
             [
                 {
-                    "date": today, "kind": "backlog", "company_id": contract.company_id.id, "currency_id": contract.currency_id.id,
-                    "contract_id": contract.id, "lead_id": contract.lead_id.id, "stage": contract.state,
-                    "amount": contract.contracted_amount, "invoiced": contract.invoiced_amount,
+                    "date": today,
+                    "kind": "backlog",
+                    "company_id": contract.company_id.id,
+                    "currency_id": contract.currency_id.id,
+                    "contract_id": contract.id,
+                    "lead_id": contract.lead_id.id,
+                    "stage": contract.state,
+                    "amount": contract.contracted_amount,
+                    "invoiced": contract.invoiced_amount,
                     "remaining": contract.contracted_amount - contract.invoiced_amount,
                 }
                 for contract in contracts
