@@ -48,6 +48,12 @@ class HubEpoch(models.AbstractModel):
         return bool(known and known != self._current())
 
     @api.model
+    def _held(self):
+        """Whether nothing may be read or sent from this database."""
+        parameters = self.env["ir.config_parameter"].sudo()  # a flag, no secret
+        return bool(parameters.get_param("database.is_neutralized")) or self._is_copy()
+
+    @api.model
     def _confirm(self):
         """A person says that this database is the live one from now on."""
         if not self.env.user.has_group("lead_to_cash_hub.group_hub_manager"):

@@ -282,6 +282,7 @@ class HubSystem(models.Model):
 
     def action_test_connection(self):
         """Ask the product, item by item, what works; show it in the form."""
+        self.check_access("write")
         for system in self:
             system.env["hub.epoch"]._require(confirm=True)
             try:

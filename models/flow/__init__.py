@@ -7,6 +7,7 @@ from . import (
     deliver,
     engine,
     exception,
+    fault,
     fetch,
     handler,
     http,

@@ -198,6 +198,8 @@ class HubApply(models.AbstractModel):
                     former["id"],
                 ):
                     if former:
+                        # What a person decided about the record holds for its newer version too.
+                        row["decision"] = row["decision"] or former["decision"]
                         skipped.append(former)
                     newest[row["order_key"]] = row
                 else:
@@ -210,7 +212,6 @@ class HubApply(models.AbstractModel):
         for row in skipped:
             effects.states.append(_state(row, "skipped", "superseded"))
         self._store_states(cr, effects)
-        # Decisions of a person stay with the record when a newer version takes the old one's place.
         return sorted([*kept, *newest.values()], key=lambda row: row["id"])
 
     # -- results -------------------------------------------------------------------------------------
@@ -223,7 +224,8 @@ class HubApply(models.AbstractModel):
         for row, item in zip(batch.rows, batch.items, strict=True):
             wait = batch.waits.get(item.message_id)
             if item.problem is None and wait is not None:
-                if now - row["received_at"] > WAIT_LIMIT:
+                since = _waiting_since(row) or now
+                if now - since > WAIT_LIMIT:
                     item.problem = Problem(
                         "reference_missing",
                         kind="reference",
@@ -240,6 +242,7 @@ class HubApply(models.AbstractModel):
                             params={
                                 "entity": batch.entity_name(wait.entity),
                                 "id": wait.external_id,
+                                "since": since.isoformat(),
                             },
                             wait_key=wait.key,
                             seconds=60,
@@ -389,6 +392,12 @@ class HubApply(models.AbstractModel):
                 )
         if effects.dirty or effects.wake:
             self.env["hub.issue"]._refresh()
+
+
+def _waiting_since(row):
+    """When this message began to wait, if it has waited before; a replay begins anew."""
+    text = (row["params"] or {}).get("since") if row["reason"] == "waits_for" else None
+    return datetime.fromisoformat(text) if text else None
 
 
 class Effects:

@@ -347,9 +347,7 @@ class ApplyBatch:
             "base": json.dumps(base) if base is not None else None,
             "version": item.version,
             "payload_digest": self._seal(row),
-            "provenance": json.dumps(
-                dict.fromkeys(item.changed, stamp) if not item.skip else {}
-            ),
+            "provenance": json.dumps(dict.fromkeys(item.changed, stamp) if not item.skip else {}),
         }
 
     def audit_values(self, item):

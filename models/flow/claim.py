@@ -8,7 +8,7 @@ CRASHES_UNTIL_DEAD = 3
 
 _COLUMNS = (
     "id, system_id, stream_id, entity_id, external_id, order_key, kind, action, version, changed_at, "
-    "payload_id, attempts, crashes, decision, merged_into, received_at, lane, reason"
+    "payload_id, attempts, crashes, decision, merged_into, lane, reason, params"
 )
 
 

@@ -1,20 +1,15 @@
-import json
-import logging
 import uuid
-from datetime import datetime
 
 from odoo import models
 from odoo.exceptions import UserError
 
 from ...connectors.base import Outcome, Write
 from ...connectors.errors import ConnectorError
-from ...core import retry, strict_json
+from ...core import strict_json
 from ...core.keys import order_key
 from ...core.merge import plain
-from ...core.problem import Problem
 from .cursors import short_cursor
-
-_logger = logging.getLogger(__name__)
+from .fault import Fault
 
 LEASE = 120
 
@@ -59,8 +54,13 @@ class HubDeliver(models.AbstractModel):
             cr.execute(
                 """
                 WITH due AS (
-                    SELECT m.id FROM hub_message m
-                     WHERE m.direction = 'out' AND m.state IN ('pending', 'sending') AND m.system_id = %s AND m.entity_id = %s
+                    SELECT m.id, (SELECT l.external_id FROM hub_link l
+                                   WHERE l.system_id = m.system_id AND l.entity_id = m.entity_id
+                                     AND l.res_model = m.res_model AND l.res_id = m.res_id
+                                   ORDER BY l.id DESC LIMIT 1) AS known
+                      FROM hub_message m
+                     WHERE m.direction = 'out' AND m.state IN ('pending', 'sending')
+                       AND m.system_id = %s AND m.entity_id = %s
                        AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
                        AND NOT EXISTS (SELECT 1 FROM hub_message e WHERE e.order_key = m.order_key AND e.direction = 'out'
                                           AND e.id <> m.id AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
@@ -68,6 +68,8 @@ class HubDeliver(models.AbstractModel):
                 )
                 UPDATE hub_message m
                    SET state = 'sending', attempt_token = %s, attempts = m.attempts + 1,
+                       external_id = coalesce(m.external_id, due.known),
+                       action = CASE WHEN due.known IS NULL THEN m.action ELSE 'update' END,
                        next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
                   FROM due, hub_payload q WHERE m.id = due.id AND q.id = m.payload_id
                 RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.action, m.res_model, m.res_id, m.company_id,
@@ -133,13 +135,15 @@ class HubDeliver(models.AbstractModel):
             (done if outcome.ok else faults).append((row, outcome))
         with short_cursor(self.env) as cr:
             confirmed = self._confirm(cr, system, entity, done)
-            kinds = {self._fault(cr, system, row, outcome) for row, outcome in faults}
-        for kind in kinds:
-            self.env["hub.outage"]._report(system, kind)
+            asked = self.env["hub.fault"]._settle(
+                cr, system, "deliver", [Fault(row, outcome.error) for row, outcome in faults]
+            )
+        for error in {outcome.error.kind: outcome.error for _row, outcome in faults}.values():
+            self.env["hub.outage"]._report(system, error)
         if confirmed:
             self.env["hub.circuit"]._reset(system.id)
             self.env["hub.apply"]._after(_Woken(confirmed))
-        elif faults:
+        elif asked:
             self.env["hub.issue"]._refresh()
 
     def _confirm(self, cr, system, entity, done):
@@ -206,78 +210,6 @@ class HubDeliver(models.AbstractModel):
         self.env["hub.audit"]._append(audits, cr)
         self.env["hub.exception"]._close(cr, mine, "sent")
         return woken
-
-    def _fault(self, cr, system, row, outcome):
-        """Decide about one failed write.
-
-        :return: the class of its error.
-        """
-        error = outcome.error
-        now = datetime.utcnow()
-        stream = self.env["hub.stream"].browse(row["stream_id"] or ())
-        code = f"error_{error.kind}"
-        params = dict(error.params) | {
-            "status": error.status,
-            "code": error.code,
-            "system": system.name,
-        }
-        if error.kind == "sign_in":
-            decision = retry.Decision(datetime.utcfromtimestamp(now.timestamp() + 60))
-        else:
-            decision = retry.decide(
-                error.kind,
-                row["attempts"],
-                now,
-                policy=retry.Policy(budget=stream.retry_budget or 12),
-                retry_after=error.retry_after,
-            )
-        if decision.retry_at:
-            seconds = max(0.05, (decision.retry_at - now).total_seconds())
-            cr.execute(
-                """UPDATE hub_message SET state = 'pending', reason = %s, params = %s,
-                          attempts = attempts - %s,
-                          next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
-                    WHERE id = %s AND state = 'sending' AND attempt_token = %s""",
-                [
-                    code,
-                    json.dumps(params, default=str),
-                    int(error.kind in ("sign_in", "rate")),
-                    seconds,
-                    row["id"],
-                    row["token"],
-                ],
-            )
-        else:
-            cr.execute(
-                """UPDATE hub_message SET state = %s, reason = %s, params = %s, done_at = clock_timestamp() AT TIME ZONE 'UTC'
-                    WHERE id = %s AND state = 'sending' AND attempt_token = %s""",
-                [
-                    "dead" if decision.dead else "failed",
-                    code,
-                    json.dumps(params, default=str),
-                    row["id"],
-                    row["token"],
-                ],
-            )
-            if cr.rowcount:
-                problem = Problem(code, kind=error.kind, cause=error.code, **params)
-                self.env["hub.exception"]._open(
-                    cr,
-                    [
-                        self.env["hub.apply"]._exception_row(
-                            row,
-                            problem,
-                            process_id=stream.process_id.id or None,
-                            owner_id=system.owner_id.id,
-                        )
-                    ],
-                )
-        cr.execute(
-            """INSERT INTO hub_attempt (message_id, stage, at, outcome, params)
-               VALUES (%s, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', %s, %s)""",
-            [row["id"], code, json.dumps(params, default=str)],
-        )
-        return error.kind
 
 
 class _Woken:

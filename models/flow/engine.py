@@ -32,6 +32,7 @@ class HubEngine(models.AbstractModel):
         started = time.monotonic()
         last_work = started
         last_sign = last_chores = 0.0
+        online = not self.env["hub.epoch"]._held()
         while True:
             now = time.monotonic()
             if now - last_sign > 1:
@@ -46,7 +47,7 @@ class HubEngine(models.AbstractModel):
                 if now - last_chores > 15:
                     self._chores()
                     last_chores = now
-                worked = self._once()
+                worked = self._once(online)
             except Exception as error:
                 # Class only; a broken slice must not stop the others or switch the cron off.
                 _logger.exception("A slice of the drainer failed: %s", type(error).__name__)
@@ -57,47 +58,69 @@ class HubEngine(models.AbstractModel):
                 last_work = time.monotonic()
             if time.monotonic() - started > RUN_SECONDS:
                 break
-            if time.monotonic() - last_work > LINGER and not self._has_work():
+            if time.monotonic() - last_work > LINGER and not self._has_work(online):
                 break
             if not worked:
                 time.sleep(0.1)
         self._sign(name, 0)
         # Between the last look and the sign-off a door may have trusted us: look once more. Work that is
         # due soon keeps a drainer awake too, because a trigger in the future wakes nobody.
-        if not self._paused() and self._has_work():
+        if not self._paused() and self._has_work(online):
             self.env["ir.cron"].browse(self.env.context.get("cron_id") or ())._trigger()
 
-    def _once(self):
+    def _once(self, online=True):
         """One slice of the most urgent work.
 
+        :param online: whether products may be called (not from a copied database).
         :return: truthy if there was something to do.
         """
         env = self.env
+        calls = ("hub.fetch", "hub.compose", "hub.deliver") if online else ("hub.compose",)
         for lane in (0, 1, 2):
             done = env["hub.apply"]._slice(lane, SLICE[lane])
             if done:
                 return done
             if lane == 0:
-                done = (
-                    env["hub.fetch"]._slice()
-                    or env["hub.compose"]._slice()
-                    or env["hub.deliver"]._slice()
-                )
+                done = next(filter(None, (env[model]._slice() for model in calls)), 0)
                 if done:
                     return done
-        return env["hub.poll"]._slice()
+        return env["hub.poll"]._slice() if online else 0
 
-    def _has_work(self):
-        """Whether anything is due now or within the time that a drainer stays awake."""
+    def _has_work(self, online=True):
+        """Whether anything is due now or within the time that a drainer stays awake.
+
+        What waits for a person (a paused or signed-out system) is no work: it must not keep
+        drainers turning.
+        """
         self.env.cr.execute(
             """
+            WITH soon AS (SELECT clock_timestamp() AT TIME ZONE 'UTC' + interval '5 seconds' AS at),
+            reachable AS (
+                SELECT y.id FROM hub_system y LEFT JOIN hub_circuit k ON k.system_id = y.id
+                 WHERE %s AND y.active AND y.state = 'connected' AND NOT coalesce(y.paused, FALSE)
+                   AND NOT coalesce(k.state = 'open' AND k.retry_at > (SELECT at FROM soon), FALSE)
+            )
             SELECT EXISTS (SELECT 1 FROM hub_outbox)
-                OR EXISTS (SELECT 1 FROM hub_message WHERE state IN ('received', 'pending', 'sending')
-                              AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC' + interval '5 seconds')
-                OR EXISTS (SELECT 1 FROM hub_cursor c JOIN hub_stream s ON s.id = c.stream_id JOIN hub_system y ON y.id = s.system_id
-                            WHERE s.active AND s.poll AND s.direction = 'in' AND y.active AND y.state = 'connected' AND NOT coalesce(y.paused, FALSE)
-                              AND c.next_poll_at <= clock_timestamp() AT TIME ZONE 'UTC' + interval '5 seconds')
-            """
+                OR EXISTS (
+                    SELECT 1 FROM hub_message WHERE state = 'pending' AND direction = 'in'
+                       AND next_attempt_at <= (SELECT at FROM soon))
+                OR EXISTS (
+                    SELECT 1 FROM hub_message m JOIN reachable y ON y.id = m.system_id
+                      LEFT JOIN hub_stream s ON s.id = m.stream_id
+                      LEFT JOIN hub_process p ON p.id = s.process_id
+                     WHERE m.state IN ('received', 'pending', 'sending')
+                       AND NOT coalesce(s.paused OR p.paused, FALSE)
+                       AND m.next_attempt_at <= (SELECT at FROM soon))
+                OR EXISTS (
+                    SELECT 1 FROM hub_cursor c JOIN hub_stream s ON s.id = c.stream_id
+                      JOIN reachable y ON y.id = s.system_id
+                      LEFT JOIN hub_process p ON p.id = s.process_id
+                     WHERE s.active AND s.poll AND s.direction = 'in' AND p.active
+                       AND NOT coalesce(s.paused OR p.paused, FALSE)
+                       AND c.next_poll_at <= (SELECT at FROM soon)
+                       AND coalesce(c.lease_until, '-infinity') <= (SELECT at FROM soon))
+            """,
+            [online],
         )
         return self.env.cr.fetchone()[0]
 

@@ -1,15 +1,14 @@
 import json
 from collections import defaultdict
-from datetime import datetime
 
 from odoo import models
 from odoo.exceptions import UserError
 
 from ...connectors.errors import ConnectorError
-from ...core import retry
 from ...core.keys import digest
 from ...core.problem import Problem
 from .cursors import short_cursor
+from .fault import Fault
 
 LEASE = 120
 MAX_IDS = 100
@@ -70,7 +69,7 @@ class HubFetch(models.AbstractModel):
         try:
             records = system._connector().fetch(entity.code, sorted(by_id))
         except (ConnectorError, UserError) as error:
-            self._failed(system, entity, rows, error)
+            self._failed(system, rows, error)
             return len(rows)
         self._store(system, entity, by_id, records)
         self.env["hub.circuit"]._reset(system.id)
@@ -123,88 +122,55 @@ class HubFetch(models.AbstractModel):
                         WHERE id = ANY(%s) AND state = 'received'""",
                     [superseded],
                 )
-            for row in missing:
-                self._fail(
-                    cr,
-                    system,
-                    row,
-                    Problem(
-                        "not_found_at_source",
-                        kind="reference",
-                        cause=row["external_id"],
-                        entity=entity.name,
-                        id=row["external_id"],
-                        system=system.name,
-                    ),
-                )
+            self._not_found(cr, system, entity, missing)
         if missing:
             self.env["hub.issue"]._refresh()
 
-    def _failed(self, system, entity, rows, error):
-        kind = getattr(error, "kind", "sign_in")
-        now = datetime.utcnow()
+    def _failed(self, system, rows, error):
+        """The whole call failed: each notice is tried again, or goes to a person."""
+        if not isinstance(error, ConnectorError):
+            error = ConnectorError("sign_in", "no_secret")
         with short_cursor(self.env) as cr:
-            for row in rows:
-                # A fault of the system is not the message's: it keeps its tries.
-                attempts = row["attempts"] + (kind not in ("sign_in", "permission", "connection"))
-                if kind in ("sign_in", "permission", "schema"):
-                    wait = 60.0
-                else:
-                    decision = retry.decide(
-                        kind, max(attempts, 1), now, retry_after=getattr(error, "retry_after", None)
-                    )
-                    if decision.retry_at is None:
-                        self._fail(
-                            cr,
-                            system,
-                            row,
-                            Problem(
-                                f"error_{kind}",
-                                kind=kind,
-                                cause=getattr(error, "code", ""),
-                                code=getattr(error, "code", ""),
-                                status=getattr(error, "status", None),
-                            ),
-                        )
-                        continue
-                    wait = (decision.retry_at - now).total_seconds()
-                cr.execute(
-                    """UPDATE hub_message SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second',
-                              attempts = %s, reason = %s, params = %s WHERE id = %s AND state = 'received'""",
-                    [
-                        wait,
-                        attempts,
-                        f"error_{kind}",
-                        json.dumps({"status": getattr(error, "status", None)}),
-                        row["id"],
-                    ],
-                )
-            cr.execute(
-                """INSERT INTO hub_attempt (message_id, stage, at, outcome, params)
-                   SELECT id, 'fetch', clock_timestamp() AT TIME ZONE 'UTC', %s, %s FROM unnest(%s::int[]) id""",
-                [
-                    f"error_{kind}",
-                    json.dumps({"status": getattr(error, "status", None)}),
-                    [row["id"] for row in rows],
-                ],
+            asked = self.env["hub.fault"]._settle(
+                cr, system, "fetch", [Fault(row, error) for row in rows]
             )
-        self.env["hub.outage"]._report(system, kind)
+        self.env["hub.outage"]._report(system, error)
+        if asked:
+            self.env["hub.issue"]._refresh()
 
-    def _fail(self, cr, system, row, problem):
+    def _not_found(self, cr, system, entity, rows):
+        """Notices of records that the source does not have go to a person."""
+        if not rows:
+            return
+        problems = {
+            row["id"]: Problem(
+                "not_found_at_source",
+                kind="reference",
+                cause=row["external_id"],
+                entity=entity.name,
+                id=row["external_id"],
+                system=system.name,
+            )
+            for row in rows
+        }
         cr.execute(
-            """UPDATE hub_message SET state = 'failed', reason = %s, params = %s, done_at = clock_timestamp() AT TIME ZONE 'UTC'
-                WHERE id = %s AND state = 'received'""",
-            [problem.code, json.dumps(problem.params), row["id"]],
+            """UPDATE hub_message m SET state = 'failed', reason = 'not_found_at_source',
+                      params = u.params, done_at = clock_timestamp() AT TIME ZONE 'UTC'
+                 FROM unnest(%s::int[], %s::jsonb[]) u(id, params)
+                WHERE m.id = u.id AND m.state = 'received'""",
+            [list(problems), [json.dumps(problem.params) for problem in problems.values()]],
         )
-        stream = self.env["hub.stream"].browse(row["stream_id"] or ())
+        streams = self.env["hub.stream"].browse({row["stream_id"] for row in rows} - {None})
+        processes = {stream.id: stream.process_id.id for stream in streams}
         self.env["hub.exception"]._open(
             cr,
             [
                 self.env["hub.apply"]._exception_row(
                     row,
-                    problem,
-                    process_id=stream.process_id.id or None,
-                    owner_id=system.owner_id.id,
+                    problems[row["id"]],
+                    process_id=processes.get(row["stream_id"]),
+                    owner_id=system.owner_id.id or None,
                 )
+                for row in rows
             ],
         )

@@ -10,12 +10,16 @@ class HubOutage(models.AbstractModel):
     _name = "hub.outage"
     _description = "System Faults"
 
-    def _report(self, system, kind):
+    def _report(self, system, error):
         """A call failed for a reason that lies with the system.
 
         Sign-in and permission faults stop the system until a person mends it; the messages that
         wait keep their tries.
         """
+        kind = getattr(error, "kind", "sign_in")
+        if kind == "rate" and error.retry_after:
+            # All workers wait, not only the one that was told.
+            self.env["hub.pace"]._block(system.id, "default", error.retry_after)
         if kind in ("connection", "product_down", "unknown"):
             self.env["hub.circuit"]._failed(system.id)
         if kind == "sign_in" and not self._expire_token(system):

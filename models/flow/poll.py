@@ -134,4 +134,4 @@ class HubPoll(models.AbstractModel):
                     WHERE stream_id = %s""",
                 [kind, seconds, stream.id],
             )
-        self.env["hub.outage"]._report(stream.system_id, kind)
+        self.env["hub.outage"]._report(stream.system_id, error)

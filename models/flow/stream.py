@@ -180,6 +180,7 @@ class HubStream(models.Model):
 
     def action_poll_now(self):
         """Ask the product for changes with the next drainer."""
+        self.check_access("write")
         self.env["hub.cursor"]._poll_now(self)
         self.env["hub.engine"]._wake_after_commit()
         return True
