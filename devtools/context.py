@@ -101,6 +101,7 @@ class Context:
         `kill_master(sig)`, `wait_until_ready()`
     :param steps: :class:`Recorder`: `with context.steps.step("text", expected) as step: step.seen = ...`
     :param killer: kills at checkpoints, None without `--kill`
+    :param screens: :class:`devtools.screens.Screens`, None without `--screens`
     :param links: what a person may look at in the end: text and address
     """
 
@@ -110,6 +111,7 @@ class Context:
     running: Running
     steps: Recorder
     killer: object = None
+    screens: object = None
     login: str = "admin"
     password: str = "admin"
     root: object = paths.ROOT
@@ -129,6 +131,11 @@ class Context:
     def link(self, text, path):
         """Name a page of Odoo to look at in the end; `path` begins with a slash."""
         self.links.append((text, f"{self.odoo_url}{path}"))
+
+    def screen(self, name, path):
+        """Take a picture of a page, when pictures are wanted."""
+        if self.screens:
+            self.screens.take(name, path)
 
     def eventually(self, check, timeout=60, pause=0.2):
         """Call `check` until it returns something true, and return that.

@@ -10,6 +10,7 @@ from . import paths, sandboxes
 from .context import Context, Recorder
 from .killer import Killer
 from .running import odoo_on_clone
+from .screens import Screens
 from .session import free_port
 from .steps import say, step
 
@@ -37,6 +38,9 @@ def demo(session, arguments):
                 )
             )
         context = Context(running.url, running.database, urls, running, Recorder(RESULT))
+        if options.screens:
+            context.screens = Screens(running.url)
+            stack.callback(context.screens.close)
         tell(story, context, options.kill)
         if not options.once:
             say(f"Odoo runs at {running.url} (sign in as admin, password admin); Ctrl-C ends it.")
@@ -85,5 +89,8 @@ def _options(arguments):
     parser.add_argument("--keep-db", action="store_true", help="leave the database behind")
     parser.add_argument(
         "--kill", type=int, default=0, metavar="N", help="kill Odoo's processes N times"
+    )
+    parser.add_argument(
+        "--screens", action="store_true", help="take pictures of the pages into .odoo/screens"
     )
     return parser.parse_args(arguments)

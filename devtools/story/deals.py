@@ -355,7 +355,9 @@ def _unknown_code(world):
             issues[0]["exception_count"],
             issues[0]["at_risk"],
         ]
-        world.ids["sentence"] = issues[0]["sentence"]
+        issue = f"/odoo/hub.issue/{issues[0]['id']}"
+        context.screen("issue_before", issue)
+        context.screen("issues", "/odoo/action-lead_to_cash_hub.hub_issue_action")
     context.checkpoint()
     with step(
         "  the fix in the form: ADV-2 is Consulting; both deals go through", [True, 2, 0]
@@ -363,6 +365,7 @@ def _unknown_code(world):
         term = world.read("hub.vocabulary.term", [("code", "=", "CONS")], ["id"])[0]["id"]
         fixed = fix(world, "unknown_term", "map", term_id=term)
         world.quiet()
+        context.screen("issue_after", issue)
         s.seen = [
             fixed,
             world.count("project.project", [("partner_id.name", "=", "Umbra Biotech")]),

@@ -239,6 +239,7 @@ def _invoice(world):
             world.call("account.move", "action_hub_approve", [world.ids["invoice"]], user="ben")
             return None
 
+        context.screen("invoice_to_approve", f"/odoo/account.move/{world.ids['invoice']}")
         context.eventually(approved, timeout=120)
         move = world.read(
             "account.move",

@@ -1,0 +1,42 @@
+"""Pictures of the pages that the story passes, for the README and for whoever wants to look."""
+
+from . import browser, paths
+
+FOLDER = paths.STATE / "screens"
+
+
+class Screens:
+    """Takes pictures of Odoo's pages as the administrator sees them.
+
+    :param url: address of Odoo
+    """
+
+    def __init__(self, url, login="admin", password="admin"):
+        from playwright.sync_api import sync_playwright  # only where pictures are wanted
+
+        self.url = url
+        FOLDER.mkdir(exist_ok=True)
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(
+            executable_path=str(browser.ensure()), args=["--no-sandbox", "--disable-gpu"]
+        )
+        self.page = self._browser.new_page(viewport={"width": 1400, "height": 900})
+        self.page.goto(f"{url}/web/login")
+        self.page.fill("input[name=login]", login)
+        self.page.fill("input[name=password]", password)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_selector(".o_web_client .o_main_navbar", timeout=90_000)
+
+    def take(
+        self, name, path, ready=".o_action_manager .o_view_controller, .o_action_manager .o_action"
+    ):
+        """Open a page and save its picture as `<name>.png`."""
+        self.page.goto(f"{self.url}{path}")
+        self.page.wait_for_selector(ready, timeout=90_000)
+        self.page.wait_for_load_state("networkidle")
+        self.page.screenshot(path=str(FOLDER / f"{name}.png"))
+
+    def close(self):
+        """End the browser."""
+        self._browser.close()
+        self._playwright.stop()
