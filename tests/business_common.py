@@ -45,36 +45,60 @@ class BusinessCase(AccountTestInvoicingCommon):
     @classmethod
     def _make_products(cls):
         service = {
-            "type": "service", "company_id": False, "uom_id": cls.hour.id,
+            "type": "service",
+            "company_id": False,
+            "uom_id": cls.hour.id,
             "taxes_id": [Command.set(cls.tax.ids)],
         }
         cls.consulting, cls.architecture = cls.env["product.product"].create(
             [
-                {**service, "name": name, "default_code": code, "list_price": 1.0,
-                 "invoice_policy": "delivery", "service_type": "timesheet"}
+                {
+                    **service,
+                    "name": name,
+                    "default_code": code,
+                    "list_price": 1.0,
+                    "invoice_policy": "delivery",
+                    "service_type": "timesheet",
+                }
                 for name, code in (("Consulting", "CON"), ("Architecture", "ARC"))
             ]
         )
         cls.milestone_service = cls.env["product.product"].create(
-            {**service, "name": "Milestone", "default_code": "MIL", "uom_id": cls.unit.id,
-             "invoice_policy": "delivery", "service_type": "milestones"}
+            {
+                **service,
+                "name": "Milestone",
+                "default_code": "MIL",
+                "uom_id": cls.unit.id,
+                "invoice_policy": "delivery",
+                "service_type": "milestones",
+            }
         )
         cls.travel = cls.env["product.product"].create(
-            {**service, "name": "Travel", "default_code": "TRV", "uom_id": cls.unit.id,
-             "can_be_expensed": True, "expense_policy": "cost"}
+            {
+                **service,
+                "name": "Travel",
+                "default_code": "TRV",
+                "uom_id": cls.unit.id,
+                "can_be_expensed": True,
+                "expense_policy": "cost",
+            }
         )
 
     @classmethod
     def _make_user(cls, login, *groups):
-        return cls.env["res.users"].with_context(no_reset_password=True).create(
-            {
-                "name": login.title(),
-                "login": login,
-                "email": f"{login}@firm.example",
-                "company_id": cls.company.id,
-                "company_ids": [Command.set(cls.company.ids)],
-                "group_ids": [Command.set([cls.env.ref(group).id for group in groups])],
-            }
+        return (
+            cls.env["res.users"]
+            .with_context(no_reset_password=True)
+            .create(
+                {
+                    "name": login.title(),
+                    "login": login,
+                    "email": f"{login}@firm.example",
+                    "company_id": cls.company.id,
+                    "company_ids": [Command.set(cls.company.ids)],
+                    "group_ids": [Command.set([cls.env.ref(group).id for group in groups])],
+                }
+            )
         )
 
     @classmethod
@@ -95,11 +119,19 @@ class BusinessCase(AccountTestInvoicingCommon):
         )
         cls.consultant, cls.architect = cls.env["hr.employee"].create(
             [
-                {"name": "Cora Consultant", "company_id": cls.company.id,
-                 "user_id": cls.consultant_user.id, "work_email": "cora@firm.example",
-                 "hourly_cost": 60.0},
-                {"name": "Arno Architect", "company_id": cls.company.id,
-                 "work_email": "arno@firm.example", "hourly_cost": 80.0},
+                {
+                    "name": "Cora Consultant",
+                    "company_id": cls.company.id,
+                    "user_id": cls.consultant_user.id,
+                    "work_email": "cora@firm.example",
+                    "hourly_cost": 60.0,
+                },
+                {
+                    "name": "Arno Architect",
+                    "company_id": cls.company.id,
+                    "work_email": "arno@firm.example",
+                    "hourly_cost": 80.0,
+                },
             ]
         )
 
@@ -146,8 +178,12 @@ class BusinessCase(AccountTestInvoicingCommon):
     def _make_customer(cls, name):
         return cls.env["res.partner"].create(
             {
-                "name": name, "is_company": True, "street": "1 Main St", "city": "Springfield",
-                "country_id": cls.env.ref("base.us").id, "email": "billing@acme.example",
+                "name": name,
+                "is_company": True,
+                "street": "1 Main St",
+                "city": "Springfield",
+                "country_id": cls.env.ref("base.us").id,
+                "email": "billing@acme.example",
                 "property_account_receivable_id": cls.company_data["default_account_receivable"].id,
             }
         )
@@ -199,7 +235,9 @@ class BusinessCase(AccountTestInvoicingCommon):
     def assertProblem(self, item, code):
         """Applying ``item`` inside leaves this problem and no trace in Odoo."""
         yield
-        self.assertTrue(item.problem, f"expected the problem {code}, but {item.skip or 'it passed'}")
+        self.assertTrue(
+            item.problem, f"expected the problem {code}, but {item.skip or 'it passed'}"
+        )
         self.assertEqual(item.problem.code, code)
 
     # --- a deal -----------------------------------------------------------------------------------
@@ -258,6 +296,16 @@ class BusinessCase(AccountTestInvoicingCommon):
             self.assertFalse(item.problem, item.problem)
         return self.env["account.analytic.line"].browse([item.res_id for item in items])
 
+    def _change(self, entry, changed=None, **values):
+        """Apply a change of a known entry."""
+        contract = entry.project_id.hub_contract_id
+        base = self._time(contract, entry.unit_amount, day=entry.date)
+        item = self._item(
+            "time_entry", {**base, **values}, record=entry, changed=changed or list(values)
+        )
+        self._apply(item)
+        return item
+
     def _bill(self, contract=None, start=JUNE[0], end=JUNE[1], user=None):
         """Draft invoices of a billing run."""
         run = self.env["hub.billing.run"].with_user(user or self.resolver)
@@ -283,8 +331,14 @@ class BusinessCase(AccountTestInvoicingCommon):
         amount = Decimal(str(amount if amount is not None else paid.amount_total))
         fee = Decimal(fee)
         return {
-            "amount": amount, "currency": paid.currency_id.name, "fee": fee,
-            "net": amount - fee, "settlement_currency": paid.currency_id.name,
-            "date": datetime(2025, 7, 15, 12, tzinfo=timezone.utc), "status": Term("succeeded"),
-            "invoice_number": paid.name, "reference": f"ch_{paid.id}", **values,
+            "amount": amount,
+            "currency": paid.currency_id.name,
+            "fee": fee,
+            "net": amount - fee,
+            "settlement_currency": paid.currency_id.name,
+            "date": datetime(2025, 7, 15, 12, tzinfo=timezone.utc),
+            "status": Term("succeeded"),
+            "invoice_number": paid.name,
+            "reference": f"ch_{paid.id}",
+            **values,
         }

@@ -41,8 +41,11 @@ class TestBusinessApproval(BusinessCase):
             self.invoice.action_post()  # not even the superuser
 
     def test_approval_cannot_be_written_around(self):
-        for values in ({"hub_approval": "approved"}, {"hub_approval": "none"},
-                       {"hub_contract_id": False}):
+        for values in (
+            {"hub_approval": "approved"},
+            {"hub_approval": "none"},
+            {"hub_contract_id": False},
+        ):
             for user in (self.technical, self.accountant):
                 with self.assertRaises(AccessError):
                     self.invoice.with_user(user).write(values)
@@ -52,9 +55,17 @@ class TestBusinessApproval(BusinessCase):
             self.invoice.with_user(self.approver).action_post()
 
     def test_new_document_of_a_contract_always_waits(self):
-        move = self.env["account.move"].with_user(self.accountant).create(
-            {"move_type": "out_invoice", "partner_id": self.customer.id,
-             "hub_contract_id": self.contract.id, "hub_approval": "approved"}
+        move = (
+            self.env["account.move"]
+            .with_user(self.accountant)
+            .create(
+                {
+                    "move_type": "out_invoice",
+                    "partner_id": self.customer.id,
+                    "hub_contract_id": self.contract.id,
+                    "hub_approval": "approved",
+                }
+            )
         )
         self.assertEqual(move.hub_approval, "to_approve")
 
@@ -175,16 +186,20 @@ class TestBusinessApproval(BusinessCase):
             [self.env.ref("base.EUR").id, broken.sale_order_id.id],
         )
         self.env.invalidate_all()
-        moves, failures = self.env["hub.billing.run"].with_user(self.resolver)._run(
-            self.company, None, date(2025, 6, 30), broken | healthy
+        moves, failures = (
+            self.env["hub.billing.run"]
+            .with_user(self.resolver)
+            ._run(self.company, None, date(2025, 6, 30), broken | healthy)
         )
         self.assertEqual(moves.hub_contract_id, healthy)
         self.assertEqual(failures[0]["contract"], broken.display_name)
 
     def test_wizard_shows_what_it_made(self):
         self._book(self.contract, "1")
-        run = self.env["hub.billing.run"].with_user(self.resolver).create(
-            {"date_to": date(2025, 6, 30), "company_id": self.company.id}
+        run = (
+            self.env["hub.billing.run"]
+            .with_user(self.resolver)
+            .create({"date_to": date(2025, 6, 30), "company_id": self.company.id})
         )
         self.assertEqual(run.action_run()["res_id"], run.id)  # may not read invoices
         self.assertEqual(run.move_count, 1)

@@ -14,8 +14,11 @@ class TestBusinessCompany(BusinessCase):
         super().setUpClass()
         cls.other = cls.env["res.company"].create({"name": "Entity DE"})
         cls.foreigner = cls._make_user(
-            "foreigner", "base.group_user", "lead_to_cash_hub.group_hub_resolver",
-            "lead_to_cash_hub.group_hub_billing_approver", "lead_to_cash_hub.group_hub_manager",
+            "foreigner",
+            "base.group_user",
+            "lead_to_cash_hub.group_hub_resolver",
+            "lead_to_cash_hub.group_hub_billing_approver",
+            "lead_to_cash_hub.group_hub_manager",
         )
         cls.foreigner.write(
             {"company_ids": [Command.set(cls.other.ids)], "company_id": cls.other.id}
@@ -24,11 +27,8 @@ class TestBusinessCompany(BusinessCase):
     def test_other_company_sees_nothing(self):
         contract = self._start_deal()
         invoice = self._invoice(contract, "8")
-        for record in (contract, contract.line_ids, invoice.hub_billing_ids,
-                       invoice.hub_check_ids):
-            seen = record.with_user(self.foreigner).with_context(
-                allowed_company_ids=self.other.ids
-            )
+        for record in (contract, contract.line_ids, invoice.hub_billing_ids, invoice.hub_check_ids):
+            seen = record.with_user(self.foreigner).with_context(allowed_company_ids=self.other.ids)
             self.assertFalse(seen.search([("id", "in", record.ids)]))
             with self.assertRaises(AccessError):
                 seen.read(["company_id"])
@@ -36,8 +36,10 @@ class TestBusinessCompany(BusinessCase):
     def test_other_company_neither_bills_nor_approves(self):
         contract = self._start_deal()
         self._book(contract, "8")
-        run = self.env["hub.billing.run"].with_user(self.foreigner).with_context(
-            allowed_company_ids=self.other.ids
+        run = (
+            self.env["hub.billing.run"]
+            .with_user(self.foreigner)
+            .with_context(allowed_company_ids=self.other.ids)
         )
         with self.assertRaises(AccessError):
             run._run(self.company, None, "2025-06-30", contract.with_env(run.env))

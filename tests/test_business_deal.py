@@ -138,13 +138,17 @@ class TestBusinessDeal(BusinessCase):
     # --- all or nothing ---------------------------------------------------------------------------
 
     def _refused(self, code, **values):
-        before = [self.env[model].search_count([]) for model in
-                  ("crm.lead", "sale.order", "project.project", "hub.contract")]
+        before = [
+            self.env[model].search_count([])
+            for model in ("crm.lead", "sale.order", "project.project", "hub.contract")
+        ]
         item = self._item("opportunity", {**self._deal(), **values})
         with self.assertProblem(item, code):
             self._apply(item)
-        after = [self.env[model].search_count([]) for model in
-                 ("crm.lead", "sale.order", "project.project", "hub.contract")]
+        after = [
+            self.env[model].search_count([])
+            for model in ("crm.lead", "sale.order", "project.project", "hub.contract")
+        ]
         self.assertEqual(before, after)
         self.assertEqual(item.at_risk.amount, item.values["amount"] or 0)
         sentence = self.env["hub.sentence"]._sentence(code, item.problem.params)
@@ -180,17 +184,16 @@ class TestBusinessDeal(BusinessCase):
     def _after_start(self, code, changed, **values):
         contract = self._start_deal()
         self._book(contract, "8")
-        item = self._item("opportunity", {**self._deal(), **values}, record=contract.lead_id,
-                          changed=changed)
+        item = self._item(
+            "opportunity", {**self._deal(), **values}, record=contract.lead_id, changed=changed
+        )
         with self.assertProblem(item, code):
             self._apply(item)
         self.assertEqual(item.problem.kind, "conflict")
         self.assertEqual(item.problem.params["hours"], "8.00")
         self.assertEqual(contract.state, "active")
         self.assertEqual(contract.lead_id.won_status, "won")
-        self.assertIn(
-            "8.00 h", self.env["hub.sentence"]._sentence(code, item.problem.params)
-        )
+        self.assertIn("8.00 h", self.env["hub.sentence"]._sentence(code, item.problem.params))
 
     def test_reopened(self):
         self._after_start("deal_reopened", ["stage"], stage=Term("open"))
@@ -207,8 +210,12 @@ class TestBusinessDeal(BusinessCase):
 
     def test_purchase_order_number_follows(self):
         contract = self._start_deal()
-        item = self._item("opportunity", self._deal(po_number="PO-7"), record=contract.lead_id,
-                          changed=["po_number"])
+        item = self._item(
+            "opportunity",
+            self._deal(po_number="PO-7"),
+            record=contract.lead_id,
+            changed=["po_number"],
+        )
         self._apply(item)
         self.assertEqual(contract.po_number, "PO-7")
         self.assertEqual(contract.sale_order_id.client_order_ref, "PO-7")
@@ -233,8 +240,10 @@ class TestBusinessDeal(BusinessCase):
         euro.active = True
         self.env["res.currency.rate"].search([]).unlink()
         self.env["res.currency.rate"].create(
-            [{"currency_id": euro.id, "name": day, "rate": 0.8, "company_id": self.company.id}
-             for day in ("2025-05-28", date.today())]
+            [
+                {"currency_id": euro.id, "name": day, "rate": 0.8, "company_id": self.company.id}
+                for day in ("2025-05-28", date.today())
+            ]
         )
         contract = self._start_deal(currency="EUR")
         self.assertEqual(contract.sale_order_id.currency_id, euro)
@@ -248,8 +257,12 @@ class TestBusinessDeal(BusinessCase):
         euro.active = True
         self.env["res.currency.rate"].search([]).unlink()
         self.env["res.currency.rate"].create(
-            {"currency_id": euro.id, "name": "2025-05-01", "rate": 0.8,
-             "company_id": self.company.id}
+            {
+                "currency_id": euro.id,
+                "name": "2025-05-01",
+                "rate": 0.8,
+                "company_id": self.company.id,
+            }
         )
         self._refused("no_exchange_rate", currency="EUR")
 

@@ -21,9 +21,15 @@ class TestBusinessExpense(BusinessCase):
         return self._item(
             "expense",
             {
-                "project": self.contract.project_id.id, "employee": self.consultant.id,
-                "date": date(2025, 6, 12), "amount": Decimal(amount), "currency": "USD",
-                "note": "Train", "approval": Term("approved"), "billable": True, **values,
+                "project": self.contract.project_id.id,
+                "employee": self.consultant.id,
+                "date": date(2025, 6, 12),
+                "amount": Decimal(amount),
+                "currency": "USD",
+                "note": "Train",
+                "approval": Term("approved"),
+                "billable": True,
+                **values,
             },
             record=record,
             changed=changed,
@@ -69,8 +75,9 @@ class TestBusinessExpense(BusinessCase):
         self._approve(self._bill(self.contract))
         item = self._apply(self._expense("400.00", record=entry, changed=["amount"]))
         self.assertEqual(item.problem.code, "changed_after_billing")
-        self.assertIn("400.00", self.env["hub.sentence"]._sentence(
-            item.problem.code, item.problem.params))
+        self.assertIn(
+            "400.00", self.env["hub.sentence"]._sentence(item.problem.code, item.problem.params)
+        )
 
     def test_not_billable_is_a_cost_only(self):
         entry = self._entry(self._apply(self._expense(billable=False)))
@@ -82,8 +89,9 @@ class TestBusinessExpense(BusinessCase):
         project = self.env["project.project"].create({"name": "Plain"})
         item = self._apply(self._expense(project=project.id))
         self.assertEqual(item.problem.code, "no_valid_contract")
-        self.assertIn("412.37", self.env["hub.sentence"]._sentence(
-            item.problem.code, item.problem.params))
+        self.assertIn(
+            "412.37", self.env["hub.sentence"]._sentence(item.problem.code, item.problem.params)
+        )
 
     def test_foreign_expense_without_rate(self):
         self.env.ref("base.EUR").active = True

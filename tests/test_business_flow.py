@@ -33,5 +33,6 @@ class TestBusinessFlow(BusinessCase):
         self.assertEqual(contract.invoiced_amount, invoice.amount_total)
         self.assertEqual(contract.paid_amount, invoice.amount_total)
         values = self._handler("opportunity")._hub_compose(contract.lead_id, None)
-        self.assertEqual(values[contract.lead_id.id]["paid_amount"],
-                         Decimal(str(invoice.amount_total)))
+        self.assertEqual(
+            values[contract.lead_id.id]["paid_amount"], Decimal(str(invoice.amount_total))
+        )

@@ -53,7 +53,7 @@ class TestBusinessPayment(BusinessCase):
         )
         self.assertEqual(payment.state, "paid")
         self.assertEqual(self._balance(self.journal.default_account_id), 1398.31)
-        fees = payment.move_id.line_ids.filtered(lambda l: l.account_id == self.fee_account)
+        fees = payment.move_id.line_ids.filtered(lambda row: row.account_id == self.fee_account)
         self.assertEqual(fees.debit, 42.07)
 
     def test_same_payment_again_is_not_booked_again(self):
@@ -71,11 +71,18 @@ class TestBusinessPayment(BusinessCase):
         )
         provider = self.env["payment.provider"].create({"name": "Card", "state": "test"})
         self.env["payment.transaction"].create(
-            {"provider_id": provider.id, "provider_reference": "ch_own", "reference": "own",
-             "payment_method_id": self.env["payment.method"].create(
-                 {"name": "Card", "code": "hub_card"}).id,
-             "amount": 10, "currency_id": self.company.currency_id.id,
-             "partner_id": self.customer.id, "payment_id": own.id}
+            {
+                "provider_id": provider.id,
+                "provider_reference": "ch_own",
+                "reference": "own",
+                "payment_method_id": self.env["payment.method"]
+                .create({"name": "Card", "code": "hub_card"})
+                .id,
+                "amount": 10,
+                "currency_id": self.company.currency_id.id,
+                "partner_id": self.customer.id,
+                "payment_id": own.id,
+            }
         )
         item = self._apply(self._item("payment", self._pay(self.invoice, reference="ch_own")))
         self.assertEqual(item.res_id, own.id)
@@ -167,13 +174,18 @@ class TestBusinessPayment(BusinessCase):
         euro.active = True
         self.env["res.currency.rate"].search([]).unlink()
         self.env["res.currency.rate"].create(
-            [{"currency_id": euro.id, "name": day, "rate": 0.8, "company_id": self.company.id}
-             for day in ("2025-05-28", date.today())]
+            [
+                {"currency_id": euro.id, "name": day, "rate": 0.8, "company_id": self.company.id}
+                for day in ("2025-05-28", date.today())
+            ]
         )
         contract = self._start_deal(currency="EUR")
         invoice = self._invoice(contract, "8")
         values = self._pay(
-            invoice, settlement_currency="USD", fee="43.21", net=Decimal("1705.55"),
+            invoice,
+            settlement_currency="USD",
+            fee="43.21",
+            net=Decimal("1705.55"),
         )
         item = self._apply(self._item("payment", {**values, "net": Decimal("1705.55")}))
         self.assertFalse(item.problem, item.problem and item.problem.params)
@@ -192,9 +204,14 @@ class TestBusinessPayment(BusinessCase):
         return self._item(
             "refund",
             {
-                "payment": payment.id, "amount": Decimal(amount), "currency": "USD",
-                "date": datetime(2025, 8, 1, 9, tzinfo=timezone.utc), "status": Term("succeeded"),
-                "reason": "late delivery", "reference": f"re_{amount}", **values,
+                "payment": payment.id,
+                "amount": Decimal(amount),
+                "currency": "USD",
+                "date": datetime(2025, 8, 1, 9, tzinfo=timezone.utc),
+                "status": Term("succeeded"),
+                "reason": "late delivery",
+                "reference": f"re_{amount}",
+                **values,
             },
         )
 
@@ -226,9 +243,7 @@ class TestBusinessPayment(BusinessCase):
         for cents in (1, 2, 3, 7, 10, 13, 99, 333):
             amount = str(Decimal(cents) / 100)
             item = self._apply(self._refund(payment, amount))
-            note = self.env["account.move"].search(
-                [("hub_refund_payment_id", "=", item.res_id)]
-            )
+            note = self.env["account.move"].search([("hub_refund_payment_id", "=", item.res_id)])
             self.assertEqual(note.amount_total, float(amount))
             note.unlink()
 
@@ -247,8 +262,12 @@ class TestBusinessPayment(BusinessCase):
 
     def test_refund_of_a_payment_without_invoice(self):
         payment = self.env["account.payment"].create(
-            {"amount": 10, "partner_id": self.customer.id, "journal_id": self.journal.id,
-             "payment_type": "inbound"}
+            {
+                "amount": 10,
+                "partner_id": self.customer.id,
+                "journal_id": self.journal.id,
+                "payment_type": "inbound",
+            }
         )
         item = self._apply(self._refund(payment, "5.00"))
         self.assertEqual(item.problem.code, "refund_without_invoice")

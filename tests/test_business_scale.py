@@ -64,8 +64,9 @@ class TestBusinessScale(BusinessCase):
             self._approve(invoice)
 
         def prepare(count):
-            return [self._item("payment", self._pay(invoices.pop(), fee="1.00"))
-                    for _ in range(count)]
+            return [
+                self._item("payment", self._pay(invoices.pop(), fee="1.00")) for _ in range(count)
+            ]
 
         self.assertLess(self._per_record(prepare, 8), 90)
 

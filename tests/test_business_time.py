@@ -4,8 +4,6 @@ from decimal import Decimal
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
-from odoo.tools import mute_logger
-from psycopg2 import IntegrityError
 
 from ..core.problem import Term
 from .business_common import JUNE, BusinessCase
@@ -21,14 +19,6 @@ class TestBusinessTime(BusinessCase):
         super().setUp()
         self.contract = self._start_deal()
 
-    def _change(self, entry, changed=None, **values):
-        """Apply a change of a known entry."""
-        base = self._time(self.contract, entry.unit_amount, day=entry.date)
-        item = self._item("time_entry", {**base, **values}, record=entry,
-                          changed=changed or list(values))
-        self._apply(item)
-        return item
-
     # --- exactness --------------------------------------------------------------------------------
 
     def test_forty_times_twenty_minutes(self):
@@ -41,9 +31,7 @@ class TestBusinessTime(BusinessCase):
             "SELECT SUM(quantity), SUM(amount), COUNT(*) FROM hub_billing WHERE move_id = %s",
             [invoice.id],
         )
-        self.assertEqual(
-            self.env.cr.fetchone(), (13.333333, 2000.0, 40)
-        )
+        self.assertEqual(self.env.cr.fetchone(), (13.333333, 2000.0, 40))
 
     def test_hundredths_of_hours_are_kept_as_sent(self):
         entry = self._book(self.contract, "0.33")
@@ -90,10 +78,19 @@ class TestBusinessTime(BusinessCase):
 
     def test_only_approvers_approve(self):
         self.company.hub_timesheet_approval = True
-        mine = self.env["account.analytic.line"].with_user(self.consultant_user).create(
-            {"project_id": self.contract.project_id.id, "name": "work", "unit_amount": 2,
-             "employee_id": self.consultant.id, "hub_approval": "approved",
-             "task_id": self.contract.project_id.task_ids[0].id}
+        mine = (
+            self.env["account.analytic.line"]
+            .with_user(self.consultant_user)
+            .create(
+                {
+                    "project_id": self.contract.project_id.id,
+                    "name": "work",
+                    "unit_amount": 2,
+                    "employee_id": self.consultant.id,
+                    "hub_approval": "approved",
+                    "task_id": self.contract.project_id.task_ids[0].id,
+                }
+            )
         )
         self.assertEqual(mine.hub_approval, "draft")
         with self.assertRaises(AccessError):
@@ -106,183 +103,21 @@ class TestBusinessTime(BusinessCase):
         self.assertEqual(mine.hub_approval, "draft")
 
     def test_without_approval_nothing_is_lost(self):
-        mine = self.env["account.analytic.line"].with_user(self.consultant_user).create(
-            {"project_id": self.contract.project_id.id, "name": "work", "unit_amount": 2,
-             "employee_id": self.consultant.id,
-             "task_id": self.contract.project_id.task_ids[0].id}
+        mine = (
+            self.env["account.analytic.line"]
+            .with_user(self.consultant_user)
+            .create(
+                {
+                    "project_id": self.contract.project_id.id,
+                    "name": "work",
+                    "unit_amount": 2,
+                    "employee_id": self.consultant.id,
+                    "task_id": self.contract.project_id.task_ids[0].id,
+                }
+            )
         )
         self.assertEqual(mine.hub_approval, "approved")
         self.assertEqual(self.contract.sale_order_id.order_line.qty_delivered, 2)
-
-    # --- credits (F1) -----------------------------------------------------------------------------
-
-    def _credit(self, invoice, quantity, price=None, kind="price"):
-        note = invoice._reverse_moves([{"hub_credit_kind": kind}])
-        line = note.invoice_line_ids
-        line.quantity = quantity
-        if price is not None:
-            line.price_unit = price
-        self._approve(note)
-        return note
-
-    def test_partial_credit_makes_nothing_billable(self):
-        invoice = self._invoice(self.contract, *["1"] * 8)
-        self._credit(invoice, 3.5)
-        self._book(self.contract, "1", day=date(2025, 7, 2))
-        again = self._bill(self.contract, *JULY)
-        self.assertEqual(again.invoice_line_ids.quantity, 1)
-        everything = self.contract.sale_order_id.order_line
-        self.assertEqual(everything.qty_to_invoice, 0)
-
-    def test_goodwill_makes_nothing_billable(self):
-        invoice = self._invoice(self.contract, *["1"] * 8)
-        entries = invoice.hub_billing_ids.entry_id
-        self._credit(invoice, 1, 50, "goodwill")
-        self.assertEqual(entries.timesheet_invoice_id, invoice)
-        self.assertFalse(self._bill(self.contract, None, JULY[1]))
-
-    def test_full_credit_makes_nothing_billable_by_itself(self):
-        invoice = self._invoice(self.contract, *["1"] * 8)
-        self._credit(invoice, 8)
-        self.assertEqual(set(invoice.hub_billing_ids.mapped("state")), {"credited"})
-        self.assertFalse(self._bill(self.contract, None, JULY[1]))
-
-    def test_hours_credited_to_be_billed_again(self):
-        invoice = self._invoice(self.contract, *["1"] * 8)
-        self._credit(invoice, 8, kind="hours")
-        self.assertEqual(self._bill(self.contract, None, JULY[1]).invoice_line_ids.quantity, 8)
-
-    def test_some_hours_credited_need_to_be_named(self):
-        invoice = self._invoice(self.contract, "5", "3")
-        note = invoice._reverse_moves([{"hub_credit_kind": "hours"}])
-        note.invoice_line_ids.quantity = 3
-        with self.assertRaises(UserError):  # only this one rolls back, assertRaisesRegex does not
-            self._approve(note)
-        note.hub_credited_entry_ids = invoice.hub_billing_ids.entry_id.filtered(
-            lambda entry: entry.unit_amount == 3
-        )
-        self._approve(note)
-        self.assertEqual(self._bill(self.contract, None, JULY[1]).invoice_line_ids.quantity, 3)
-
-    # --- drafts (F2, F3) --------------------------------------------------------------------------
-
-    def test_draft_edited_by_hand_is_not_posted(self):
-        self._book(self.contract, "8")
-        invoice = self._bill(self.contract)
-        invoice.invoice_line_ids.quantity = 6
-        self.assertTrue(invoice.hub_edited)
-        with self.assertRaisesRegex(UserError, "the draft says 6, the billing ledger 8"):
-            self._approve(invoice)
-        self.assertEqual(invoice.state, "draft")
-        invoice.action_hub_restore_quantities()
-        self._approve(invoice)
-        self.assertEqual(invoice.amount_untaxed, 1200)
-        self.assertEqual(self.contract.sale_order_id.order_line.qty_to_invoice, 0)
-
-    def test_entry_on_a_draft_is_released_changed_and_billed_again(self):
-        entry, other = self._book(self.contract, "8", "2")
-        invoice = self._bill(self.contract)
-        item = self._change(entry, hours=Decimal("6.5"))
-        self.assertFalse(item.problem)
-        self.assertEqual(invoice.invoice_line_ids.quantity, 8.5)
-        self.assertEqual(invoice.amount_untaxed, 1275)
-        self.assertEqual(invoice.hub_approval, "to_approve")
-        self.assertEqual(entry.timesheet_invoice_id, invoice)
-        live = invoice.hub_billing_ids.filtered(lambda row: row.state == "draft")
-        self.assertEqual(sum(live.mapped("quantity")), 8.5)
-        self.assertEqual(live.entry_id, entry | other)
-        self._approve(invoice)
-
-    def test_entry_moved_out_of_the_period_leaves_the_draft(self):
-        entry, _other = self._book(self.contract, "8", "2")
-        invoice = self._bill(self.contract)
-        self._change(entry, date=date(2025, 7, 3))
-        self.assertEqual(invoice.invoice_line_ids.quantity, 2)
-        self.assertEqual(self._bill(self.contract, *JULY).invoice_line_ids.quantity, 8)
-
-    def test_approval_withdrawn_empties_the_draft(self):
-        entry = self._book(self.contract, "8")
-        invoice = self._bill(self.contract)
-        self._change(entry, approval=Term("submitted"))
-        self.assertFalse(invoice.exists())
-        self.assertFalse(entry.hub_billing_id)
-        self.assertFalse(entry.timesheet_invoice_id)
-
-    def test_rejecting_in_odoo_does_the_same(self):
-        entries = self._book(self.contract, "8", "2")
-        invoice = self._bill(self.contract)
-        entries[0].action_hub_reject_time()
-        self.assertEqual(invoice.invoice_line_ids.quantity, 2)
-
-    def test_deleted_draft_makes_its_time_billable(self):
-        self._book(self.contract, "8")
-        self._bill(self.contract).unlink()
-        self.assertEqual(self._bill(self.contract).invoice_line_ids.quantity, 8)
-
-    def test_cancelled_invoice_makes_its_time_billable(self):
-        invoice = self._invoice(self.contract, "8")
-        invoice.button_draft()
-        self.assertEqual(set(invoice.hub_billing_ids.mapped("state")), {"draft"})
-        self.assertEqual(invoice.hub_approval, "to_approve")
-        invoice.button_cancel()
-        self.assertEqual(self._bill(self.contract).invoice_line_ids.quantity, 8)
-
-    # --- after billing ----------------------------------------------------------------------------
-
-    def test_changed_after_billing_asks_a_person(self):
-        invoice = self._invoice(self.contract, "8")
-        entry = invoice.hub_billing_ids.entry_id
-        item = self._change(entry, hours=Decimal(5))
-        self.assertEqual(item.problem.code, "changed_after_billing")
-        params = item.problem.params
-        self.assertEqual(
-            (params["old_hours"], params["new_hours"], params["amount"], params["invoice"]),
-            ("8", "5", "1200.00", invoice.name),
-        )
-        self.assertEqual(entry.unit_amount, 8)
-        self.assertEqual(self._change(entry, approval=Term("rejected")).problem.code,
-                         "approval_withdrawn_after_billing")
-
-    def test_note_of_a_billed_entry_may_change(self):
-        entry = self._invoice(self.contract, "8").hub_billing_ids.entry_id
-        item = self._change(entry, note="more precise")
-        self.assertFalse(item.problem)
-        self.assertEqual(entry.name, "more precise")
-
-    def test_undone_change_closes_itself(self):
-        entry = self._invoice(self.contract, "8").hub_billing_ids.entry_id
-        item = self._change(entry, ["hours", "approval"])
-        self.assertFalse(item.problem)
-
-    def test_deleted_in_the_tracker(self):
-        entry = self._invoice(self.contract, "8").hub_billing_ids.entry_id
-        item = self._item("time_entry", {}, record=entry, action="delete")
-        self._handler("time_entry")._hub_delete([item])
-        self.assertEqual(item.problem.code, "deleted_at_source")
-        self.assertTrue(entry.exists())
-        with self.assertRaises(UserError):
-            entry.unlink()
-
-    # --- the ledger -------------------------------------------------------------------------------
-
-    @mute_logger("odoo.sql_db")
-    def test_ledger_takes_an_entry_once(self):
-        invoice = self._invoice(self.contract, "8")
-        row = invoice.hub_billing_ids
-        with self.assertRaises(IntegrityError), self.env.cr.savepoint():
-            row.copy({"entry_id": row.entry_id.id})
-
-    def test_nobody_writes_the_ledger(self):
-        row = self._invoice(self.contract, "8").hub_billing_ids
-        for user in (self.approver, self.resolver, self.accountant):
-            with self.assertRaises(AccessError):
-                row.with_user(user).write({"state": "released"})
-
-    def test_link_of_a_billed_entry_cannot_be_cleared(self):
-        invoice = self._invoice(self.contract, "8")
-        entry = invoice.hub_billing_ids.entry_id
-        entry.sudo().write({"timesheet_invoice_id": False})
-        self.assertEqual(entry.timesheet_invoice_id, invoice)
 
     # --- what Odoo would refuse (F6) or bill wrongly ----------------------------------------------
 
@@ -304,8 +139,10 @@ class TestBusinessTime(BusinessCase):
     def test_leaver(self):
         self.architect.departure_date = date(2025, 6, 5)
         self._refused("employee_left", employee=self.architect.id)
-        item = self._item("time_entry", self._time(
-            self.contract, "1", employee=self.architect.id, day=date(2025, 6, 5)))
+        item = self._item(
+            "time_entry",
+            self._time(self.contract, "1", employee=self.architect.id, day=date(2025, 6, 5)),
+        )
         self.assertFalse(self._apply(item).problem)
 
     def test_colleague_of_another_company(self):
@@ -320,8 +157,9 @@ class TestBusinessTime(BusinessCase):
         self.contract.project_id.sale_line_id = False
         task.sale_line_id = False
         self._refused("no_valid_contract", task=task.id)
-        item = self._item("time_entry", self._time(
-            self.contract, "1", task=task.id, billable=False))
+        item = self._item(
+            "time_entry", self._time(self.contract, "1", task=task.id, billable=False)
+        )
         self.assertFalse(self._apply(item).problem)
 
     def test_no_rate(self):
@@ -363,8 +201,14 @@ class TestBusinessTime(BusinessCase):
 
     def test_order_without_a_contract_is_billed_as_before(self):
         order = self.env["sale.order"].create(
-            {"partner_id": self.customer.id, "order_line": [fields.Command.create(
-                {"product_id": self.consulting.id, "product_uom_qty": 10, "price_unit": 100})]}
+            {
+                "partner_id": self.customer.id,
+                "order_line": [
+                    fields.Command.create(
+                        {"product_id": self.consulting.id, "product_uom_qty": 10, "price_unit": 100}
+                    )
+                ],
+            }
         )
         project = self.env["project.project"].create(
             {"name": "Plain", "allow_billable": True, "partner_id": self.customer.id}
@@ -372,8 +216,13 @@ class TestBusinessTime(BusinessCase):
         order.action_confirm()
         project.sale_line_id = order.order_line
         self.env["account.analytic.line"].create(
-            {"project_id": project.id, "employee_id": self.consultant.id, "unit_amount": 4,
-             "name": "work", "date": JUNE[0]}
+            {
+                "project_id": project.id,
+                "employee_id": self.consultant.id,
+                "unit_amount": 4,
+                "name": "work",
+                "date": JUNE[0],
+            }
         )
         invoice = order._create_invoices()
         self.assertEqual(invoice.invoice_line_ids.quantity, 4)
@@ -383,8 +232,14 @@ class TestBusinessTime(BusinessCase):
 
     def test_contract_for_an_order_that_was_billed_before(self):
         order = self.env["sale.order"].create(
-            {"partner_id": self.customer.id, "order_line": [fields.Command.create(
-                {"product_id": self.consulting.id, "product_uom_qty": 10, "price_unit": 100})]}
+            {
+                "partner_id": self.customer.id,
+                "order_line": [
+                    fields.Command.create(
+                        {"product_id": self.consulting.id, "product_uom_qty": 10, "price_unit": 100}
+                    )
+                ],
+            }
         )
         project = self.env["project.project"].create(
             {"name": "Plain", "allow_billable": True, "partner_id": self.customer.id}
@@ -392,13 +247,23 @@ class TestBusinessTime(BusinessCase):
         order.action_confirm()
         project.sale_line_id = order.order_line
         entry = self.env["account.analytic.line"].create(
-            {"project_id": project.id, "employee_id": self.consultant.id, "unit_amount": 4,
-             "name": "work", "date": JUNE[0]}
+            {
+                "project_id": project.id,
+                "employee_id": self.consultant.id,
+                "unit_amount": 4,
+                "name": "work",
+                "date": JUNE[0],
+            }
         )
         order._create_invoices().action_post()
         contract = self.env["hub.contract"].create(
-            {"name": "Old", "partner_id": self.customer.id, "sale_order_id": order.id,
-             "project_id": project.id, "state": "active"}
+            {
+                "name": "Old",
+                "partner_id": self.customer.id,
+                "sale_order_id": order.id,
+                "project_id": project.id,
+                "state": "active",
+            }
         )
         self.assertEqual(contract.billing_ids.entry_id, entry)
         self.assertEqual(contract.billing_ids.state, "posted")

@@ -19,6 +19,7 @@ from . import (  # isort: skip
     handler_opportunity_check,
     handler_opportunity,  # extends the one above
     handler_payment,
+    handler_payment_match,
     handler_project,
     handler_refund,
     handler_time_entry,

@@ -24,16 +24,19 @@ class AccountJournal(models.Model):
         for journal in self:
             if not journal.default_account_id:
                 raise UserError(
-                    self.env._("Journal %(journal)s has no account of its own.",
-                               journal=journal.display_name)
+                    self.env._(
+                        "Journal %(journal)s has no account of its own.",
+                        journal=journal.display_name,
+                    )
                 )
             for lines in (
                 journal.inbound_payment_method_line_ids,
                 journal.outbound_payment_method_line_ids,
             ):
                 if lines and not lines.filtered(
-                    lambda line, journal=journal: line.payment_account_id
-                    == journal.default_account_id
+                    lambda line, journal=journal: (
+                        line.payment_account_id == journal.default_account_id
+                    )
                 ):
                     lines[0].payment_account_id = journal.default_account_id
         return True

@@ -14,16 +14,25 @@ class AccountMove(models.Model):
     _inherit = "account.move"
 
     hub_contract_id = fields.Many2one(
-        "hub.contract", string="Contract", index="btree_not_null", check_company=True,
-        readonly=True, ondelete="restrict",
+        "hub.contract",
+        string="Contract",
+        index="btree_not_null",
+        check_company=True,
+        readonly=True,
+        ondelete="restrict",
     )
     hub_approval = fields.Selection(
         [("none", "Not needed"), ("to_approve", "To approve"), ("approved", "Approved")],
-        string="Hub Approval", default="none", required=True, readonly=True, copy=False,
-        index=True, tracking=True,
+        default="none",
+        required=True,
+        readonly=True,
+        copy=False,
+        index=True,
+        tracking=True,
     )
-    hub_approved_by_id = fields.Many2one("res.users", string="Approved By", readonly=True,
-                                         copy=False)
+    hub_approved_by_id = fields.Many2one(
+        "res.users", string="Approved By", readonly=True, copy=False
+    )
     hub_approved_at = fields.Datetime(string="Approved On", readonly=True, copy=False)
     hub_period_from = fields.Date(string="Billed From", readonly=True, copy=False)
     hub_period_to = fields.Date(string="Billed To", readonly=True, copy=False)
@@ -32,7 +41,8 @@ class AccountMove(models.Model):
     hub_warning_count = fields.Integer(compute="_compute_hub_check_counts")
     hub_billing_ids = fields.One2many("hub.billing", "move_id", string="Billing Ledger")
     hub_edited = fields.Boolean(
-        string="Differs From the Ledger", compute="_compute_hub_edited",
+        string="Differs From the Ledger",
+        compute="_compute_hub_edited",
         help="A quantity of this draft was changed by hand and is not what the ledger holds.",
     )
 
@@ -53,9 +63,7 @@ class AccountMove(models.Model):
     # --- who may decide ---------------------------------------------------------------------------
 
     def _hub_may_decide(self):
-        return self.env.su or self.env.user.has_group(
-            "lead_to_cash_hub.group_hub_billing_approver"
-        )
+        return self.env.su or self.env.user.has_group("lead_to_cash_hub.group_hub_billing_approver")
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -115,9 +123,7 @@ class AccountMove(models.Model):
         checks = self._hub_run_checks().filtered(lambda check: check.severity == "blocking")
         if checks:
             raise UserError(
-                "\n".join(
-                    f"{check.move_id.display_name}: {check.sentence}" for check in checks
-                )
+                "\n".join(f"{check.move_id.display_name}: {check.sentence}" for check in checks)
             )
 
     def _post(self, soft=True):
@@ -144,8 +150,9 @@ class AccountMove(models.Model):
         """Back in draft, a document is approved again before it is posted again."""
         result = super().button_draft()
         hub = self.filtered("hub_contract_id").sudo()  # takes rights away, gives none
-        hub.write({"hub_approval": "to_approve", "hub_approved_by_id": False,
-                   "hub_approved_at": False})
+        hub.write(
+            {"hub_approval": "to_approve", "hub_approved_by_id": False, "hub_approved_at": False}
+        )
         hub.hub_billing_ids.filtered(lambda row: row.state == "posted").write({"state": "draft"})
         return result
 
@@ -160,9 +167,9 @@ class AccountMove(models.Model):
     def _link_timesheets_to_invoice(self, start_date=None, end_date=None):
         """Bill exact entries on documents of a contract; leave others to Odoo."""
         hub = self.filtered("hub_contract_id")
-        super(AccountMove, self - hub)._link_timesheets_to_invoice(start_date, end_date)
         if hub:
             hub.sudo()._hub_bill(start_date, end_date)  # invoices come from here with sudo anyway
+        return super(AccountMove, self - hub)._link_timesheets_to_invoice(start_date, end_date)
 
     def _hub_bill(self, start_date=None, end_date=None, only_lines=None):
         """Write down what the lines of these drafts bill, and set their quantities by it."""
@@ -197,11 +204,13 @@ class AccountMove(models.Model):
             move_lines = lines.filtered(lambda line, move=move: line.move_id == move)
             sale_lines = move_lines.sale_line_ids._hub_in_ledger()
             again = entries.filtered(
-                lambda entry, sale_lines=sale_lines, move=move: entry.hub_approval == "approved"
-                and not entry.hub_billing_id
-                and entry.so_line in sale_lines
-                and (not move.hub_period_from or entry.date >= move.hub_period_from)
-                and (not move.hub_period_to or entry.date <= move.hub_period_to)
+                lambda entry, sale_lines=sale_lines, move=move: (
+                    entry.hub_approval == "approved"
+                    and not entry.hub_billing_id
+                    and entry.so_line in sale_lines
+                    and (not move.hub_period_from or entry.date >= move.hub_period_from)
+                    and (not move.hub_period_to or entry.date <= move.hub_period_to)
+                )
             )
             kept = move_lines.hub_billing_ids.filtered(lambda row: row.state == "draft")
             for line in move_lines:
@@ -210,15 +219,16 @@ class AccountMove(models.Model):
                     again.filtered(lambda entry, line=line: entry.so_line in line.sale_line_ids),
                 )
         empty = moves.filtered(
-            lambda move: not move.invoice_line_ids.filtered(
-                lambda line: line.display_type == "product"
+            lambda move: (
+                not move.invoice_line_ids.filtered(lambda line: line.display_type == "product")
+                and not move.posted_before
             )
-            and not move.posted_before
         )
         left = moves - empty
         empty.unlink()
-        left.write({"hub_approval": "to_approve", "hub_approved_by_id": False,
-                    "hub_approved_at": False})
+        left.write(
+            {"hub_approval": "to_approve", "hub_approved_by_id": False, "hub_approved_at": False}
+        )
         left._hub_run_checks()
 
     def action_hub_restore_quantities(self):

@@ -17,16 +17,25 @@ class AccountMove(models.Model):
             ("goodwill", "Goodwill"),
             ("hours", "Hours are billable again"),
         ],
-        string="What Is Credited", default="price", copy=False,
+        string="What Is Credited",
+        default="price",
+        copy=False,
         help="Price and goodwill leave the work billed. Only when hours are credited to be billed "
         "again do their entries return to the billing run.",
     )
     hub_credited_entry_ids = fields.Many2many(
-        "account.analytic.line", "hub_move_credited_entry_rel", string="Credited Entries",
-        copy=False, help="Which entries are billable again; empty means all of the credited lines.",
+        "account.analytic.line",
+        "hub_move_credited_entry_rel",
+        string="Credited Entries",
+        copy=False,
+        help="Which entries are billable again; empty means all of the credited lines.",
     )
     hub_refund_payment_id = fields.Many2one(
-        "account.payment", string="Refund Paid", readonly=True, copy=False, check_company=True,
+        "account.payment",
+        string="Refund Paid",
+        readonly=True,
+        copy=False,
+        check_company=True,
         help="The money that left with this credit note; they are reconciled when it is posted.",
     )
 
@@ -54,9 +63,7 @@ class AccountMove(models.Model):
         for line in self.invoice_line_ids.filtered("sale_line_ids"):
             chosen = rows.filtered(lambda row, line=line: row.sale_line_id in line.sale_line_ids)
             if entries:
-                chosen = chosen.filtered(
-                    lambda row: not row.entry_id or row.entry_id in entries
-                )
+                chosen = chosen.filtered(lambda row: not row.entry_id or row.entry_id in entries)
             quantity = sum(chosen.mapped("quantity"))
             if float_compare(quantity, line.quantity, precision_digits=UNIT_DIGITS):
                 raise UserError(

@@ -7,7 +7,9 @@ class AccountMoveLine(models.Model):
 
     hub_billing_ids = fields.One2many("hub.billing", "invoice_line_id", string="Billing Ledger")
     hub_ledger = fields.Boolean(
-        string="In the Billing Ledger", compute="_compute_hub_ledger", compute_sudo=True,
+        string="In the Billing Ledger",
+        compute="_compute_hub_ledger",
+        compute_sudo=True,
         help="The quantity of this line is what the billing ledger holds for it.",
     )
 
@@ -66,8 +68,11 @@ class AccountMoveLine(models.Model):
         """
         self.ensure_one()
         sources = [
-            ("entry_id" if row.entry_id else "milestone_id", row.entry_id or row.milestone_id,
-             row.quantity)
+            (
+                "entry_id" if row.entry_id else "milestone_id",
+                row.entry_id or row.milestone_id,
+                row.quantity,
+            )
             for row in kept
         ]
         for entry in added:
@@ -86,5 +91,5 @@ class AccountMoveLine(models.Model):
         values = self.env["hub.billing"]._bill(self, sources)
         for row, row_values in zip(kept, values, strict=False):
             row.write({"quantity": row_values["quantity"], "amount": row_values["amount"]})
-        self.env["hub.billing"].create(values[len(kept):])
+        self.env["hub.billing"].create(values[len(kept) :])
         added.filtered("project_id").write({"timesheet_invoice_id": self.move_id.id})

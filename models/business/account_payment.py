@@ -5,7 +5,10 @@ class AccountPayment(models.Model):
     _inherit = "account.payment"
 
     hub_reference = fields.Char(
-        string="Provider Reference", readonly=True, copy=False, index="btree_not_null",
+        string="Provider Reference",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
         help="The payment's own id at the provider.",
     )
     hub_gross = fields.Monetary(
@@ -15,8 +18,11 @@ class AccountPayment(models.Model):
     hub_fee = fields.Monetary(string="Fee", readonly=True, copy=False)
     hub_net = fields.Monetary(string="Received", readonly=True, copy=False)
     hub_original_payment_id = fields.Many2one(
-        "account.payment", string="Refund Of", readonly=True, copy=False, check_company=True,
+        "account.payment",
+        string="Refund Of",
+        readonly=True,
+        copy=False,
+        check_company=True,
         index="btree_not_null",
     )
-    hub_refund_ids = fields.One2many("account.payment", "hub_original_payment_id",
-                                     string="Refunds")
+    hub_refund_ids = fields.One2many("account.payment", "hub_original_payment_id", string="Refunds")

@@ -24,29 +24,47 @@ class AccountAnalyticLine(models.Model):
     _inherit = "account.analytic.line"
 
     hub_approval = fields.Selection(
-        APPROVAL, string="Approval", default="approved", required=True, index=True, copy=False,
+        APPROVAL,
+        string="Approval",
+        default="approved",
+        required=True,
+        index=True,
+        copy=False,
         help="Only approved time and expenses are delivered and billed.",
     )
     hub_submitted_at = fields.Datetime(string="Submitted On", readonly=True, copy=False)
     hub_approved_at = fields.Datetime(string="Approved On", readonly=True, copy=False)
     hub_source_hours = fields.Float(
-        string="Hours in the Source", digits=(16, 6), readonly=True, copy=False,
+        string="Hours in the Source",
+        digits=(16, 6),
+        readonly=True,
+        copy=False,
         help="The hours as the time tracker reported them; the duration above is exact to the "
         "second.",
     )
     hub_hourly_cost = fields.Float(
-        string="Hourly Cost When Booked", readonly=True, copy=False, digits=0,
+        string="Hourly Cost When Booked",
+        readonly=True,
+        copy=False,
+        digits=0,
         help="Odoo would price an entry anew with today's cost of the person whenever its hours "
         "are corrected, and so rewrite last year's margins after a rise.",
     )
     hub_billable = fields.Selection(
-        [("yes", "Billable"), ("no", "Not billable")], string="Billable in the Source",
-        readonly=True, copy=False,
+        [("yes", "Billable"), ("no", "Not billable")],
+        string="Billable in the Source",
+        readonly=True,
+        copy=False,
     )
     hub_billing_ids = fields.One2many("hub.billing", "entry_id", string="Billing Ledger")
     hub_billing_id = fields.Many2one(
-        "hub.billing", string="Billed As", compute="_compute_hub_billing_id", store=True,
-        compute_sudo=True, index="btree_not_null", copy=False,
+        "hub.billing",
+        string="Billed As",
+        compute="_compute_hub_billing_id",
+        store=True,
+        compute_sudo=True,
+        index="btree_not_null",
+        copy=False,
         help="The live row of the billing ledger; empty while the entry can be billed.",
     )
 
@@ -88,35 +106,49 @@ class AccountAnalyticLine(models.Model):
         if vals.get("employee_id"):
             vals["hub_hourly_cost"] = 0.0  # another person, another cost
         if "timesheet_invoice_id" in vals:
-            return self._hub_write_invoice_link(vals)
+            held = self._hub_held(vals["timesheet_invoice_id"])
+            rest = {name: value for name, value in vals.items() if name != "timesheet_invoice_id"}
+            if held and rest:
+                super(AccountAnalyticLine, held).write(rest)
+            return super(AccountAnalyticLine, self - held).write(vals)
         if "hub_approval" in vals:
-            return self._hub_write_approval(vals)
-        if not self._hub_may_approve() and any(name in vals for name in APPROVED_FIELDS):
-            asked = self.filtered(
+            vals = self._hub_approval_values(vals)
+            if vals["hub_approval"] != "approved":
+                self._hub_check_not_posted()
+                with self._hub_taken_off_drafts(self.env._("approval withdrawn")):
+                    return super().write(vals)
+        result = super().write(vals)
+        if any(name in vals for name in APPROVED_FIELDS) and not self._hub_may_approve():
+            changed = self.filtered(
                 lambda line: line.hub_approval != "draft" and line.company_id.hub_timesheet_approval
             )
-            if asked:
-                result = super().write(vals)
-                # Written with sudo: a changed entry needs its approval again, whoever changed it.
-                asked.sudo().write({"hub_approval": "draft"})
-                return result
-        return super().write(vals)
+            # Written with sudo: a changed entry needs its approval again, whoever changed it.
+            if changed and "hub_approval" not in vals:
+                changed.sudo().write({"hub_approval": "draft"})
+        return result
 
-    def _hub_write_approval(self, vals):
-        """Write an approval with its times; entries that lose it leave their draft invoice."""
+    def _hub_approval_values(self, vals):
+        """``vals`` with the times that go with the approval in them."""
         state = vals["hub_approval"]
         if not self._hub_may_approve() and state not in ("draft", "submitted"):
             raise AccessError(self.env._("Only timesheet approvers approve or reject time."))
         now = fields.Datetime.now()
         if state == "approved":
-            vals.setdefault("hub_approved_at", now)
-            return super().write(vals)
-        vals["hub_approved_at"] = False
-        if state == "submitted":
-            vals.setdefault("hub_submitted_at", now)
-        self._hub_check_not_posted()
-        with self._hub_taken_off_drafts(self.env._("approval withdrawn")):
-            return super().write(vals)
+            return {"hub_approved_at": now, **vals}
+        vals = {**vals, "hub_approved_at": False}
+        return {"hub_submitted_at": now, **vals} if state == "submitted" else vals
+
+    def _hub_held(self, invoice_id):
+        """Entries whose link to an invoice the ledger holds, and not to ``invoice_id``.
+
+        Odoo clears the link on any credit note of the order line. While the ledger holds the
+        entry, the link stays where the ledger says.
+        """
+        return self.filtered(
+            lambda line: (
+                line.sudo().hub_billing_id and line.sudo().hub_billing_id.move_id.id != invoice_id
+            )
+        )
 
     def _hub_check_not_posted(self):
         rows = self.sudo().hub_billing_id.filtered(  # to look, whoever writes
@@ -131,20 +163,6 @@ class AccountAnalyticLine(models.Model):
                     invoices=", ".join(sorted(set(rows.move_id.mapped("name")))),
                 )
             )
-
-    def _hub_write_invoice_link(self, vals):
-        """Odoo clears the link between an entry and its invoice on any credit note of the order
-        line. While the ledger holds the entry, the link stays where the ledger says.
-        """
-        held = self.filtered(
-            lambda line: line.sudo().hub_billing_id
-            and line.sudo().hub_billing_id.move_id.id != vals["timesheet_invoice_id"]
-        )
-        result = super(AccountAnalyticLine, self - held).write(vals)
-        rest = {name: value for name, value in vals.items() if name != "timesheet_invoice_id"}
-        if held and rest:
-            super(AccountAnalyticLine, held).write(rest)
-        return result
 
     @contextmanager
     def _hub_taken_off_drafts(self, reason):

@@ -32,8 +32,11 @@ class HubBilling(models.Model):
         "sale.order.line", string="Order Line", readonly=True, index=True, ondelete="restrict"
     )
     entry_id = fields.Many2one(
-        "account.analytic.line", string="Time Entry or Expense", readonly=True,
-        ondelete="set null", index="btree_not_null",
+        "account.analytic.line",
+        string="Time Entry or Expense",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
     )
     milestone_id = fields.Many2one(
         "project.milestone", readonly=True, ondelete="restrict", index="btree_not_null"
@@ -42,7 +45,7 @@ class HubBilling(models.Model):
         "account.move", string="Invoice", readonly=True, index=True, ondelete="set null"
     )
     invoice_line_id = fields.Many2one(
-        "account.move.line", string="Invoice Line", readonly=True, index=True, ondelete="set null"
+        "account.move.line", readonly=True, index=True, ondelete="set null"
     )
     date = fields.Date(readonly=True, help="The day the work was done.")
     employee_id = fields.Many2one("hr.employee", readonly=True)
@@ -56,7 +59,10 @@ class HubBilling(models.Model):
             ("credited", "Credited"),
             ("released", "Billable again"),
         ],
-        required=True, readonly=True, default="draft", index=True,
+        required=True,
+        readonly=True,
+        default="draft",
+        index=True,
         help="Billed and credited work is never billed again; released work is.",
     )
     reason = fields.Char(readonly=True, help="Why it was released or credited.")
@@ -155,9 +161,7 @@ class HubBilling(models.Model):
         rows = self.filtered(lambda row: row.state in LIVE)
         if not rows:
             return
-        rows.write(
-            {"state": "released", "reason": reason, "released_at": fields.Datetime.now()}
-        )
+        rows.write({"state": "released", "reason": reason, "released_at": fields.Datetime.now()})
         rows.flush_recordset(["state"])  # the next row of the same entry may be inserted at once
         # Cleared after the rows: an entry with a live row refuses to lose its invoice.
         rows.entry_id.filtered("timesheet_invoice_id").write({"timesheet_invoice_id": False})
@@ -166,13 +170,17 @@ class HubBilling(models.Model):
     def _adopt(self, orders):
         """Ledger rows for entries of ``orders`` that Odoo billed before there was a contract."""
         lines = orders.order_line.filtered(lambda line: line.qty_delivered_method == "timesheet")
-        entries = self.env["account.analytic.line"].sudo().search(  # all entries of the order
-            [
-                ("so_line", "in", lines.ids),
-                ("project_id", "!=", False),
-                ("hub_billing_id", "=", False),
-                ("timesheet_invoice_id.state", "in", ("draft", "posted")),
-            ]
+        entries = (
+            self.env["account.analytic.line"]
+            .sudo()
+            .search(  # all entries of the order
+                [
+                    ("so_line", "in", lines.ids),
+                    ("project_id", "!=", False),
+                    ("hub_billing_id", "=", False),
+                    ("timesheet_invoice_id.state", "in", ("draft", "posted")),
+                ]
+            )
         )
         rows = []
         by_line = entries.grouped(lambda entry: (entry.timesheet_invoice_id, entry.so_line))

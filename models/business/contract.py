@@ -39,16 +39,27 @@ class HubContract(models.Model):
         "res.company", required=True, index=True, default=lambda self: self.env.company
     )
     currency_id = fields.Many2one(
-        "res.currency", required=True, default=lambda self: self.env.company.currency_id,
+        "res.currency",
+        required=True,
+        default=lambda self: self.env.company.currency_id,
         help="The currency that was signed. It rules every invoice.",
     )
     partner_id = fields.Many2one(
-        "res.partner", string="Customer", required=True, check_company=True, index=True,
+        "res.partner",
+        string="Customer",
+        required=True,
+        check_company=True,
+        index=True,
         tracking=True,
     )
     bill_partner_id = fields.Many2one(
-        "res.partner", string="Bill To", check_company=True, tracking=True,
-        compute="_compute_bill_partner_id", store=True, readonly=False,
+        "res.partner",
+        string="Bill To",
+        check_company=True,
+        tracking=True,
+        compute="_compute_bill_partner_id",
+        store=True,
+        readonly=False,
     )
     contact_ids = fields.Many2many("res.partner", string="Contacts", check_company=True)
     lead_id = fields.Many2one(
@@ -58,29 +69,43 @@ class HubContract(models.Model):
         "sale.order", string="Order", check_company=True, copy=False, ondelete="restrict"
     )
     project_id = fields.Many2one(
-        "project.project", string="Project", check_company=True, copy=False, index=True,
+        "project.project",
+        check_company=True,
+        copy=False,
+        index=True,
         ondelete="restrict",
     )
     po_number = fields.Char(string="Purchase Order Number", tracking=True, copy=False)
     po_required = fields.Boolean(
         string="Purchase Order Required",
-        compute="_compute_po_required", store=True, readonly=False, tracking=True,
+        compute="_compute_po_required",
+        store=True,
+        readonly=False,
+        tracking=True,
         help="An invoice without the customer's purchase order number is not approved.",
     )
     date_start = fields.Date(string="Start")
     date_end = fields.Date(string="End", help="Time after this day is not billed by itself.")
     payment_term_id = fields.Many2one(
-        "account.payment.term", string="Payment Terms", check_company=True,
-        compute="_compute_payment_term_id", store=True, readonly=False,
+        "account.payment.term",
+        string="Payment Terms",
+        check_company=True,
+        compute="_compute_payment_term_id",
+        store=True,
+        readonly=False,
     )
     line_ids = fields.One2many("hub.contract.line", "contract_id", string="Lines", copy=True)
     amount_total = fields.Monetary(
-        string="Contracted Amount", compute="_compute_amount_total", store=True,
+        string="Contracted Amount",
+        compute="_compute_amount_total",
+        store=True,
         help="The untaxed value that was signed.",
     )
     won_at = fields.Datetime(string="Won", copy=False, readonly=True)
     ready_at = fields.Datetime(
-        string="Ready", copy=False, readonly=True,
+        string="Ready",
+        copy=False,
+        readonly=True,
         help="When contract, project and the whole team existed for the first time.",
     )
     move_ids = fields.One2many("account.move", "hub_contract_id", string="Invoices")
@@ -179,9 +204,7 @@ class HubContract(models.Model):
     def action_view_invoices(self):
         """Open the invoices and credit notes of this contract."""
         self.ensure_one()
-        action = self.env["ir.actions.actions"]._for_xml_id(
-            "account.action_move_out_invoice_type"
-        )
+        action = self.env["ir.actions.actions"]._for_xml_id("account.action_move_out_invoice_type")
         action["domain"] = [("hub_contract_id", "=", self.id)]
         action["context"] = {}
         return action

@@ -62,9 +62,7 @@ class HubContractStart(models.Model):
             "origin": self.code,
             "opportunity_id": self.lead_id.id,
             "user_id": self.lead_id.user_id.id,
-            "order_line": [
-                Command.create(line._hub_order_line_values()) for line in self.line_ids
-            ],
+            "order_line": [Command.create(line._hub_order_line_values()) for line in self.line_ids],
         }
 
     def _hub_pricelist(self, currency):
@@ -81,13 +79,17 @@ class HubContractStart(models.Model):
             # Without a price list, Odoo takes the company's currency.
             return pricelists.browse()
         # Made with sudo: it holds no price, only the currency that Odoo wants to read from a list.
-        return pricelists.sudo().create(
-            {
-                "name": self.env._("Deals in %(currency)s", currency=currency.name),
-                "currency_id": currency.id,
-                "company_id": company.id,
-            }
-        ).with_env(self.env)
+        return (
+            pricelists.sudo()
+            .create(
+                {
+                    "name": self.env._("Deals in %(currency)s", currency=currency.name),
+                    "currency_id": currency.id,
+                    "company_id": company.id,
+                }
+            )
+            .with_env(self.env)
+        )
 
     def _hub_check_totals(self):
         """The order is worth what was signed, to the cent (taxes may be included in prices)."""

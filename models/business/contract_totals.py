@@ -8,13 +8,13 @@ class HubContractTotals(models.Model):
     _inherit = "hub.contract"
 
     invoiced_amount = fields.Monetary(
-        string="Invoiced", compute="_compute_totals", compute_sudo=True,
+        string="Invoiced",
+        compute="_compute_totals",
+        compute_sudo=True,
         help="Posted invoices less posted credit notes, taxes included.",
     )
     paid_amount = fields.Monetary(string="Paid", compute="_compute_totals", compute_sudo=True)
-    overdue_amount = fields.Monetary(
-        string="Overdue", compute="_compute_totals", compute_sudo=True
-    )
+    overdue_amount = fields.Monetary(string="Overdue", compute="_compute_totals", compute_sudo=True)
     draft_amount = fields.Monetary(
         string="In Draft Invoices", compute="_compute_totals", compute_sudo=True
     )
@@ -38,8 +38,17 @@ class HubContractTotals(models.Model):
         """Totals of ``self`` by contract id, in one query."""
         moves = self.env["account.move"]
         moves.flush_model(
-            ["hub_contract_id", "state", "move_type", "amount_total", "amount_residual",
-             "invoice_date", "invoice_date_due", "name", "currency_id"]
+            [
+                "hub_contract_id",
+                "state",
+                "move_type",
+                "amount_total",
+                "amount_residual",
+                "invoice_date",
+                "invoice_date_due",
+                "name",
+                "currency_id",
+            ]
         )
         rows = self.env.execute_query_dict(
             SQL(
@@ -81,8 +90,13 @@ class HubContractTotals(models.Model):
         )
         found = {row.pop("id"): row for row in rows}
         nothing = {
-            "invoice_count": 0, "invoiced_amount": 0.0, "paid_amount": 0.0,
-            "overdue_amount": 0.0, "draft_amount": 0.0, "next_due_date": False,
-            "last_invoice": False, "last_invoice_date": False,
+            "invoice_count": 0,
+            "invoiced_amount": 0.0,
+            "paid_amount": 0.0,
+            "overdue_amount": 0.0,
+            "draft_amount": 0.0,
+            "next_due_date": False,
+            "last_invoice": False,
+            "last_invoice_date": False,
         }
         return {contract.id: found.get(contract.id, nothing) for contract in self}

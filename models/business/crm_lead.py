@@ -6,7 +6,9 @@ class CrmLead(models.Model):
     _inherit = "crm.lead"
 
     hub_amount = fields.Monetary(
-        string="Deal Amount", currency_field="hub_currency_id", readonly=True,
+        string="Deal Amount",
+        currency_field="hub_currency_id",
+        readonly=True,
         help="The amount as the CRM has it, in the currency of the deal. The expected revenue is "
         "its value in the company's currency.",
     )
@@ -14,13 +16,21 @@ class CrmLead(models.Model):
     hub_owner_email = fields.Char(string="Owner in the CRM", readonly=True)
     hub_start_date = fields.Date(string="Planned Start", readonly=True)
     hub_won_at = fields.Datetime(
-        string="Won On", compute="_compute_hub_won_at", store=True, readonly=False, copy=False,
+        string="Won On",
+        compute="_compute_hub_won_at",
+        store=True,
+        readonly=False,
+        copy=False,
         help="When the deal was won for the first time, by the CRM's own clock where it says so.",
     )
     hub_contract_ids = fields.One2many("hub.contract", "lead_id")
     hub_contract_id = fields.Many2one(
-        "hub.contract", string="Contract", compute="_compute_hub_contract_id", store=True,
-        compute_sudo=True, index="btree_not_null",
+        "hub.contract",
+        string="Contract",
+        compute="_compute_hub_contract_id",
+        store=True,
+        compute_sudo=True,
+        index="btree_not_null",
     )
 
     def _auto_init(self):

@@ -78,14 +78,32 @@ class HubHandlerExpense(models.AbstractModel):
         if values.get("billable") is False:
             return
         if not contract or contract.sale_order_id.state != "sale":
-            raise Problem("no_valid_contract", kind="reference", cause=f"{project.id}/0",
-                          contract=contract.code or "", task="", employee="", hours="", **params)
+            raise Problem(
+                "no_valid_contract",
+                kind="reference",
+                cause=f"{project.id}/0",
+                contract=contract.code or "",
+                task="",
+                employee="",
+                hours="",
+                **params,
+            )
         if contract.sale_order_id.locked:
-            raise Problem("order_locked", kind="rule", cause=contract.code,
-                          order=contract.sale_order_id.name, **params)
+            raise Problem(
+                "order_locked",
+                kind="rule",
+                cause=contract.code,
+                order=contract.sale_order_id.name,
+                **params,
+            )
         if not self._product(item, contract):
-            raise Problem("no_reimbursable_line", kind="rule", cause=contract.code,
-                          contract=contract.code, **params)
+            raise Problem(
+                "no_reimbursable_line",
+                kind="rule",
+                cause=contract.code,
+                contract=contract.code,
+                **params,
+            )
 
     @api.model
     def _check_billed(self, item):
@@ -183,8 +201,8 @@ class HubHandlerExpense(models.AbstractModel):
     def _entry_values(self, item, sale_line):
         values = item.values
         project = self.env["project.project"].browse(values["project"])
-        product = sale_line.product_id if sale_line else self._product(
-            item, project.hub_contract_id
+        product = (
+            sale_line.product_id if sale_line else self._product(item, project.hub_contract_id)
         )
         when = item.changed_at.replace(tzinfo=None) if item.changed_at else fields.Datetime.now()
         return {
@@ -235,6 +253,11 @@ class HubHandlerExpense(models.AbstractModel):
                 continue
             row = entry.sudo().hub_billing_id  # as in _check_billed
             item.problem = Problem(
-                "deleted_at_source", kind="conflict", name=entry.name, employee="",
-                date=str(entry.date), hours="", invoice=row.move_id.display_name or "",
+                "deleted_at_source",
+                kind="conflict",
+                name=entry.name,
+                employee="",
+                date=str(entry.date),
+                hours="",
+                invoice=row.move_id.display_name or "",
             )

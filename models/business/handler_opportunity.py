@@ -50,8 +50,13 @@ class HubHandlerOpportunity(models.AbstractModel):
     def _owners(self, items):
         emails = {item.values.get("owner_email") for item in items} - {None, ""}
         users = self.env["res.users"].search(
-            [("share", "=", False), ("company_ids", "in", self.env.company.ids),
-             "|", ("login", "in", list(emails)), ("email_normalized", "in", list(emails))]
+            [
+                ("share", "=", False),
+                ("company_ids", "in", self.env.company.ids),
+                "|",
+                ("login", "in", list(emails)),
+                ("email_normalized", "in", list(emails)),
+            ]
         )
         owners = {}
         for user in users:
@@ -71,8 +76,10 @@ class HubHandlerOpportunity(models.AbstractModel):
             if owner or not lead:
                 result["user_id"] = owner or False
         currency = currencies.get(values.get("currency"))
-        if currency and values.get("amount") is not None and (
-            not lead or {"amount", "currency"} & item.changed
+        if (
+            currency
+            and values.get("amount") is not None
+            and (not lead or {"amount", "currency"} & item.changed)
         ):
             company = self.env.company
             amount = float(values["amount"])
@@ -239,8 +246,10 @@ class HubHandlerOpportunity(models.AbstractModel):
         if not path or not ids:
             return []
         # Asked with sudo: which deal an invoice belongs to does not depend on who paid it.
-        groups = self.env["hub.contract"].sudo()._read_group(
-            [(path, "in", list(ids)), ("lead_id", "!=", False)], ["lead_id"]
+        groups = (
+            self.env["hub.contract"]
+            .sudo()
+            ._read_group([(path, "in", list(ids)), ("lead_id", "!=", False)], ["lead_id"])
         )
         return [lead.id for (lead,) in groups]
 

@@ -46,8 +46,10 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
     @api.model
     def _currencies(self, items):
         codes = {item.values.get("currency") for item in items} - {None, ""}
-        found = self.env["res.currency"].with_context(active_test=False).search(
-            [("name", "in", list(codes))]
+        found = (
+            self.env["res.currency"]
+            .with_context(active_test=False)
+            .search([("name", "in", list(codes))])
         )
         return {currency.name: currency for currency in found}
 
@@ -227,16 +229,22 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
     @api.model
     def _line_set(self, item):
         return sorted(
-            (self._product(line).id, exact(line["quantity"]).normalize(),
-             exact(line["unit_price"]).normalize())
+            (
+                self._product(line).id,
+                exact(line["quantity"]).normalize(),
+                exact(line["unit_price"]).normalize(),
+            )
             for line in item.values.get("lines") or []
         )
 
     @api.model
     def _contract_set(self, contract):
         return sorted(
-            (line.product_id.id, exact(line.quantity).normalize(),
-             exact(line.unit_price).normalize())
+            (
+                line.product_id.id,
+                exact(line.quantity).normalize(),
+                exact(line.unit_price).normalize(),
+            )
             for line in contract.line_ids
         )
 

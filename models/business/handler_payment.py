@@ -1,10 +1,8 @@
 import pytz
 from odoo import api, fields, models
 
-from ...core.billing import exact, exact_combinations
+from ...core.billing import exact
 from ...core.problem import Money, Problem, Term
-
-OPEN_STATES = ("not_paid", "partial", "in_payment")
 
 
 class HubHandlerPayment(models.AbstractModel):
@@ -33,15 +31,25 @@ class HubHandlerPayment(models.AbstractModel):
             return
         references = list(by_reference)
         payments = self.env["account.payment"].search(
-            [("hub_reference", "in", references), ("company_id", "=", self.env.company.id),
-             ("payment_type", "=", "inbound")]
+            [
+                ("hub_reference", "in", references),
+                ("company_id", "=", self.env.company.id),
+                ("payment_type", "=", "inbound"),
+            ]
         )
         for payment in payments:
             by_reference[payment.hub_reference].res_id = payment.id
         # Transactions are read with sudo: only the reference and the payment behind it.
-        transactions = self.env["payment.transaction"].sudo().search(
-            [("provider_reference", "in", references), ("payment_id", "!=", False),
-             ("company_id", "=", self.env.company.id)]
+        transactions = (
+            self.env["payment.transaction"]
+            .sudo()
+            .search(
+                [
+                    ("provider_reference", "in", references),
+                    ("payment_id", "!=", False),
+                    ("company_id", "=", self.env.company.id),
+                ]
+            )
         )
         for transaction in transactions:
             item = by_reference[transaction.provider_reference]
@@ -57,7 +65,9 @@ class HubHandlerPayment(models.AbstractModel):
         for item in items:
             values = item.values
             item.at_risk = Money(exact(values["amount"]), values["currency"])
-            state = values["status"].code if isinstance(values["status"], Term) else values["status"]
+            state = (
+                values["status"].code if isinstance(values["status"], Term) else values["status"]
+            )
             if state != "succeeded":
                 item.skip = f"payment_{state}"
                 continue
@@ -88,20 +98,35 @@ class HubHandlerPayment(models.AbstractModel):
         journal = system.journal_id._filtered_access("read")  # another company's is none
         if not journal or journal.company_id != self.env.company:
             raise Problem(
-                "no_payment_journal", kind="rule", cause=str(self.env.company.id),
-                company=self.env.company.name, system=system.display_name, **paid,
+                "no_payment_journal",
+                kind="rule",
+                cause=str(self.env.company.id),
+                company=self.env.company.name,
+                system=system.display_name,
+                **paid,
             )
         if not journal._hub_method_line(payment_type):
-            raise Problem("journal_not_ready", kind="rule", cause=str(journal.id),
-                          journal=journal.display_name, **paid)
+            raise Problem(
+                "journal_not_ready",
+                kind="rule",
+                cause=str(journal.id),
+                journal=journal.display_name,
+                **paid,
+            )
         for code in (values["currency"], values.get("settlement_currency")):
             if code and code not in currencies:
                 raise Problem("currency_not_active", cause=code, currency=code)
         self._check_settlement(item, journal, currencies)
         fee = exact(values.get("fee") or 0)
         if fee and not system.fee_account_id:
-            raise Problem("no_fee_account", kind="rule", cause=str(system.id), fee=str(fee),
-                          system=system.display_name, **paid)
+            raise Problem(
+                "no_fee_account",
+                kind="rule",
+                cause=str(system.id),
+                fee=str(fee),
+                system=system.display_name,
+                **paid,
+            )
         self._check_period(journal, self._day(item), reference=reference, **paid)
 
     @api.model
@@ -111,9 +136,12 @@ class HubHandlerPayment(models.AbstractModel):
         settled = values.get("settlement_currency") or values["currency"]
         own = (journal.currency_id or journal.company_id.currency_id).name
         figures = {
-            "amount": str(values["amount"]), "currency": values["currency"],
-            "fee": str(values.get("fee") or 0), "net": str(values.get("net") or ""),
-            "settlement_currency": settled, "journal": journal.display_name,
+            "amount": str(values["amount"]),
+            "currency": values["currency"],
+            "fee": str(values.get("fee") or 0),
+            "net": str(values.get("net") or ""),
+            "settlement_currency": settled,
+            "journal": journal.display_name,
             "journal_currency": own,
         }
         if settled != own:
@@ -133,9 +161,13 @@ class HubHandlerPayment(models.AbstractModel):
         )
         if violations:
             raise Problem(
-                "period_closed", kind="rule", cause=str(day), date=str(day),
+                "period_closed",
+                kind="rule",
+                cause=str(day),
+                date=str(day),
                 company=journal.company_id.name,
-                locks=self.env["res.company"]._format_lock_dates(violations), **params,
+                locks=self.env["res.company"]._format_lock_dates(violations),
+                **params,
             )
 
     @api.model
@@ -183,96 +215,11 @@ class HubHandlerPayment(models.AbstractModel):
         payment = self.env["account.payment"].browse(item.res_id)
         reference = item.values.get("reference")
         if reference and not payment.hub_reference:
-            payment.hub_reference = reference  # a payment link's own payment, seen for the first time
+            payment.hub_reference = (
+                reference  # a payment link's own payment, seen for the first time
+            )
         if not item.changed and item.link:
             item.skip = "unchanged"
-
-    @api.model
-    def _match_invoices(self, items, currencies):
-        """The invoices each payment is for; a payment that fits none or several is a Problem.
-
-        :return: ``{message id: account.move}``
-        """
-        numbers = [v["invoice_number"] for v in (i.values for i in items) if v.get("invoice_number")]
-        named = self.env["account.move"].search(
-            [("name", "in", numbers), ("move_type", "=", "out_invoice"),
-             ("state", "=", "posted"), ("company_id", "=", self.env.company.id)]
-        )
-        by_number = {move.name: move for move in named}
-        result, taken = {}, {}
-        for item in items:
-            move = by_number.get(item.values.get("invoice_number"))
-            chosen = item.decision.get("invoice")
-            if chosen:  # by a person
-                move = self.env["account.move"].browse(chosen)
-            if move:
-                self._check_invoice(item, move, taken)
-            else:
-                move = self._find_by_amount(item, currencies[item.values["currency"]])
-            result[item.message_id] = move
-            for one in move:
-                taken[one.id] = taken.get(one.id, 0) + exact(item.values["amount"])
-        return result
-
-    @api.model
-    def _check_invoice(self, item, move, taken):
-        values = item.values
-        params = {
-            "amount": str(values["amount"]), "currency": values["currency"],
-            "invoice": move.name, "invoice_currency": move.currency_id.name,
-            "residual": f"{move.amount_residual:.2f}", "customer": move.partner_id.display_name,
-            "reference": values.get("reference") or item.external_id,
-        }
-        if move.currency_id.name != values["currency"]:
-            raise Problem("payment_currency_differs", kind="conflict", **params)
-        if move.payment_state not in OPEN_STATES or exact(
-            move.currency_id.round(move.amount_residual)
-        ) <= taken.get(move.id, 0):
-            raise Problem("invoice_already_paid", kind="identity", **params)
-
-    @api.model
-    def _find_by_amount(self, item, currency):
-        """The only exact combination of this customer's open invoices."""
-        values = item.values
-        customer = self.env["res.partner"].browse(values.get("customer") or ())
-        domain = [
-            ("move_type", "=", "out_invoice"), ("state", "=", "posted"),
-            ("payment_state", "in", OPEN_STATES), ("company_id", "=", self.env.company.id),
-            ("currency_id", "=", currency.id),
-        ]
-        candidates = self.env["account.move"]
-        if customer:
-            candidates = candidates.search(
-                [*domain, ("commercial_partner_id", "=", customer.commercial_partner_id.id)],
-                order="invoice_date_due, id",
-            )
-            found = exact_combinations(
-                values["amount"],
-                {m.id: exact(m.currency_id.round(m.amount_residual)) for m in candidates},
-            )
-            if len(found) == 1:
-                return candidates.browse(found[0])
-        else:
-            amount = float(values["amount"])
-            candidates = candidates.search(
-                [*domain, ("amount_residual", ">=", amount - currency.rounding / 2),
-                 ("amount_residual", "<=", amount + currency.rounding / 2)],
-                limit=10,
-            )
-        raise Problem(
-            "payment_unmatched",
-            kind="identity",
-            invoices=[
-                {"id": m.id, "name": m.name, "customer": m.partner_id.display_name,
-                 "residual": f"{m.amount_residual:.2f}"}
-                for m in candidates[:10]
-            ],
-            amount=str(values["amount"]),
-            currency=values["currency"],
-            customer=customer.display_name or "",
-            invoice_number=values.get("invoice_number") or "",
-            reference=values.get("reference") or item.external_id,
-        )
 
     @api.model
     def _payment_values(self, item, invoices, currencies):
@@ -335,14 +282,20 @@ class HubHandlerPayment(models.AbstractModel):
         total = in_company(net) + in_company(fee)
         lines = [
             {
-                "name": result["memo"], "account_id": system.journal_id.default_account_id.id,
-                "partner_id": result["partner_id"], "currency_id": settled_in.id,
-                "amount_currency": net, "balance": in_company(net),
+                "name": result["memo"],
+                "account_id": system.journal_id.default_account_id.id,
+                "partner_id": result["partner_id"],
+                "currency_id": settled_in.id,
+                "amount_currency": net,
+                "balance": in_company(net),
             },
             {
-                "name": result["memo"], "account_id": receivable.id,
-                "partner_id": result["partner_id"], "currency_id": paid_in.id,
-                "amount_currency": -gross, "balance": -total,
+                "name": result["memo"],
+                "account_id": receivable.id,
+                "partner_id": result["partner_id"],
+                "currency_id": paid_in.id,
+                "amount_currency": -gross,
+                "balance": -total,
             },
         ]
         if fee:
@@ -354,8 +307,9 @@ class HubHandlerPayment(models.AbstractModel):
         """Reconcile: only this makes the invoice paid, a link alone does not."""
         account = payment.destination_account_id
         lines = (payment.move_id.line_ids | invoices.line_ids).filtered(
-            lambda line: line.account_id == account and not line.reconciled
-            and line.parent_state == "posted"
+            lambda line: (
+                line.account_id == account and not line.reconciled and line.parent_state == "posted"
+            )
         )
         lines.reconcile()
 

@@ -21,8 +21,11 @@ class HubHandlerRefund(models.AbstractModel):
     def _hub_match(self, items):
         references = [item.values.get("reference") for item in items if item.open]
         payments = self.env["account.payment"].search(
-            [("hub_reference", "in", [r for r in references if r]),
-             ("payment_type", "=", "outbound"), ("company_id", "=", self.env.company.id)]
+            [
+                ("hub_reference", "in", [r for r in references if r]),
+                ("payment_type", "=", "outbound"),
+                ("company_id", "=", self.env.company.id),
+            ]
         )
         known = {payment.hub_reference: payment.id for payment in payments}
         for item in items:
@@ -57,30 +60,50 @@ class HubHandlerRefund(models.AbstractModel):
         own = (journal.currency_id or journal.company_id.currency_id).name
         if item.values["currency"] != own:
             raise Problem(
-                "settlement_currency", kind="rule", cause=item.values["currency"],
-                amount=str(item.values["amount"]), currency=item.values["currency"],
-                fee="0", net=str(item.values.get("net") or ""), journal=journal.display_name,
-                settlement_currency=item.values["currency"], journal_currency=own,
+                "settlement_currency",
+                kind="rule",
+                cause=item.values["currency"],
+                amount=str(item.values["amount"]),
+                currency=item.values["currency"],
+                fee="0",
+                net=str(item.values.get("net") or ""),
+                journal=journal.display_name,
+                settlement_currency=item.values["currency"],
+                journal_currency=own,
             )
 
     @api.model
     def _check_refund(self, item, payment):
         values = item.values
         params = {
-            "amount": str(values["amount"]), "currency": values["currency"],
+            "amount": str(values["amount"]),
+            "currency": values["currency"],
             "reference": values.get("reference") or item.external_id,
-            "payment": payment.display_name or "", "reason": values.get("reason") or "",
+            "payment": payment.display_name or "",
+            "reason": values.get("reason") or "",
         }
         invoices = payment.reconciled_invoice_ids.filtered(lambda m: m.move_type == "out_invoice")
         if len(invoices) != 1:
-            raise Problem("refund_without_invoice", kind="identity",
-                          invoices=", ".join(invoices.mapped("name")), **params)
+            raise Problem(
+                "refund_without_invoice",
+                kind="identity",
+                invoices=", ".join(invoices.mapped("name")),
+                **params,
+            )
         gross = exact(payment.hub_gross or payment.amount)
-        before = sum(exact(refund.hub_gross) for refund in payment.hub_refund_ids
-                     if refund.state not in ("canceled", "rejected"))
+        before = sum(
+            exact(refund.hub_gross)
+            for refund in payment.hub_refund_ids
+            if refund.state not in ("canceled", "rejected")
+        )
         if before + exact(values["amount"]) > gross:
-            raise Problem("refund_exceeds_payment", kind="conflict", paid=str(gross),
-                          refunded=str(before), **params)
+            raise Problem(
+                "refund_exceeds_payment",
+                kind="conflict",
+                paid=str(gross),
+                refunded=str(before),
+                **params,
+            )
 
     @api.model
     def _hub_write(self, items):

@@ -5,8 +5,18 @@ from ...core.problem import Money, Problem, Term
 
 # Changes that an invoice depends on; a new note never touches one.
 BILLED_FIELDS = frozenset({"project", "task", "employee", "date", "hours", "approval", "billable"})
-READ = ["employee_id", "project_id", "task_id", "so_line", "date", "unit_amount", "name",
-        "hub_approval", "hub_billing_id", "company_id"]
+READ = [
+    "employee_id",
+    "project_id",
+    "task_id",
+    "so_line",
+    "date",
+    "unit_amount",
+    "name",
+    "hub_approval",
+    "hub_billing_id",
+    "company_id",
+]
 
 
 class HubHandlerTimeEntry(models.AbstractModel):
@@ -46,17 +56,30 @@ class HubHandlerTimeEntry(models.AbstractModel):
         values = [item.values for item in items]
         # Odoo itself checks the employee of a timesheet with sudo: whoever books time for others
         # has no rights in HR. Only activity, company and last day are looked at.
-        employees = self.env["hr.employee"].sudo().with_context(active_test=False).search_fetch(
-            [("id", "in", [v["employee"] for v in values if v.get("employee")])],
-            ["active", "company_id", "name", "departure_date"],
+        employees = (
+            self.env["hr.employee"]
+            .sudo()
+            .with_context(active_test=False)
+            .search_fetch(
+                [("id", "in", [v["employee"] for v in values if v.get("employee")])],
+                ["active", "company_id", "name", "departure_date"],
+            )
         )
-        projects = self.env["project.project"].with_context(active_test=False).search_fetch(
-            [("id", "in", [v["project"] for v in values if v.get("project")])],
-            ["allow_billable", "company_id", "sale_line_id", "name", "hub_contract_id"],
+        projects = (
+            self.env["project.project"]
+            .with_context(active_test=False)
+            .search_fetch(
+                [("id", "in", [v["project"] for v in values if v.get("project")])],
+                ["allow_billable", "company_id", "sale_line_id", "name", "hub_contract_id"],
+            )
         )
-        tasks = self.env["project.task"].with_context(active_test=False).search_fetch(
-            [("id", "in", [v["task"] for v in values if v.get("task")])],
-            ["sale_line_id", "project_id", "name"],
+        tasks = (
+            self.env["project.task"]
+            .with_context(active_test=False)
+            .search_fetch(
+                [("id", "in", [v["task"] for v in values if v.get("task")])],
+                ["sale_line_id", "project_id", "name"],
+            )
         )
         ids = [self._known_id(item) for item in items if self._known_id(item)]
         entries = self.env["account.analytic.line"].search_fetch([("id", "in", ids)], READ)
@@ -129,8 +152,12 @@ class HubHandlerTimeEntry(models.AbstractModel):
         company = (project.company_id if project else None) or self.env.company
         if employee.company_id != company:
             raise Problem(
-                "employee_wrong_company", kind="rule", cause=cause, company=company.name,
-                other=employee.company_id.name, **names,
+                "employee_wrong_company",
+                kind="rule",
+                cause=cause,
+                company=company.name,
+                other=employee.company_id.name,
+                **names,
             )
         left = employee.departure_date
         date = fields.Date.to_date(values["date"])
@@ -154,8 +181,12 @@ class HubHandlerTimeEntry(models.AbstractModel):
         contract = project.hub_contract_id
         names["contract"] = contract.code or ""
         if not line:
-            raise Problem("no_valid_contract", kind="reference",
-                          cause=f"{project.id}/{task.id if task else 0}", **names)
+            raise Problem(
+                "no_valid_contract",
+                kind="reference",
+                cause=f"{project.id}/{task.id if task else 0}",
+                **names,
+            )
         date = fields.Date.to_date(values["date"])
         for edge, outside in (
             (contract.date_end, contract.date_end and date > contract.date_end),
@@ -163,14 +194,22 @@ class HubHandlerTimeEntry(models.AbstractModel):
         ):
             if outside:
                 raise Problem(
-                    "outside_contract", kind="rule", cause=contract.code, edge=str(edge),
-                    start=str(contract.date_start or ""), end=str(contract.date_end or ""),
+                    "outside_contract",
+                    kind="rule",
+                    cause=contract.code,
+                    edge=str(edge),
+                    start=str(contract.date_start or ""),
+                    end=str(contract.date_end or ""),
                     **names,
                 )
         if line.qty_delivered_method == "timesheet" and line.currency_id.is_zero(line.price_unit):
             raise Problem(
-                "no_rate", kind="rule", cause=str(line.id), line=line.name,
-                order=line.order_id.name, **names,
+                "no_rate",
+                kind="rule",
+                cause=str(line.id),
+                line=line.name,
+                order=line.order_id.name,
+                **names,
             )
 
     @api.model
@@ -298,8 +337,11 @@ class HubHandlerTimeEntry(models.AbstractModel):
         if values.keys() == {"name"}:
             entry.write(values)
             return
-        for field, canonical in (("unit_amount", "hours"), ("date", "date"),
-                                 ("hub_approval", "approval")):
+        for field, canonical in (
+            ("unit_amount", "hours"),
+            ("date", "date"),
+            ("hub_approval", "approval"),
+        ):
             if field in values:
                 item.audit[canonical] = (entry[field], item.values.get(canonical))
         with entry._hub_taken_off_drafts(self.env._("changed in the time tracker")):

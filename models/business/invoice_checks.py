@@ -113,9 +113,13 @@ class AccountMove(models.Model):
         return [("blocking", params)]
 
     def _hub_check_approval(self):
-        entries = self.sudo().hub_billing_ids.filtered(  # counted, not shown
-            lambda row: row.state in ("draft", "posted")
-        ).entry_id
+        entries = (
+            self.sudo()
+            .hub_billing_ids.filtered(  # counted, not shown
+                lambda row: row.state in ("draft", "posted")
+            )
+            .entry_id
+        )
         unapproved = entries.filtered(lambda entry: entry.hub_approval != "approved")
         if not unapproved:
             return []
@@ -133,13 +137,17 @@ class AccountMove(models.Model):
         periods = drafts.grouped(lambda move: (move.hub_period_from, move.hub_period_to))
         for (start, end), moves in periods.items():
             lines = moves.hub_contract_id.sudo().sale_order_id.order_line  # totals, not entries
-            groups = self.env["account.analytic.line"].sudo()._read_group(
-                Domain("so_line", "in", lines.ids)
-                & Domain("project_id", "!=", False)
-                & Domain("hub_approval", "in", ("draft", "submitted"))
-                & lines._hub_period(start, end),
-                ["so_line"],
-                ["__count", "unit_amount:sum", "employee_id:array_agg_distinct"],
+            groups = (
+                self.env["account.analytic.line"]
+                .sudo()
+                ._read_group(
+                    Domain("so_line", "in", lines.ids)
+                    & Domain("project_id", "!=", False)
+                    & Domain("hub_approval", "in", ("draft", "submitted"))
+                    & lines._hub_period(start, end),
+                    ["so_line"],
+                    ["__count", "unit_amount:sum", "employee_id:array_agg_distinct"],
+                )
             )
             by_order = {}
             for line, count, hours, people in groups:

@@ -6,16 +6,25 @@ class ProjectProject(models.Model):
 
     hub_contract_ids = fields.One2many("hub.contract", "project_id")
     hub_contract_id = fields.Many2one(
-        "hub.contract", string="Contract", compute="_compute_hub_contract_id", store=True,
-        compute_sudo=True, index="btree_not_null",
+        "hub.contract",
+        string="Contract",
+        compute="_compute_hub_contract_id",
+        store=True,
+        compute_sudo=True,
+        index="btree_not_null",
     )
     hub_code = fields.Char(related="hub_contract_id.code", string="Project Code", store=True)
     hub_team_ids = fields.Many2many(
-        "hr.employee", "hub_project_team_rel", string="Team", copy=False,
+        "hr.employee",
+        "hub_project_team_rel",
+        string="Team",
+        copy=False,
         help="Who works on this project; trackers are told to let them book time on it.",
     )
     hub_open_role_ids = fields.Many2many(
-        "project.role", string="Roles To Fill", compute="_compute_hub_open_role_ids",
+        "project.role",
+        string="Roles To Fill",
+        compute="_compute_hub_open_role_ids",
         help="Roles that tasks of this project ask for and nobody fills yet.",
     )
 
@@ -101,7 +110,8 @@ class ProjectTask(models.Model):
     _inherit = "project.task"
 
     hub_product_id = fields.Many2one(
-        "product.product", string="Billed As",
+        "product.product",
+        string="Billed As",
         help="On a template's task: the service of the deal that its time is billed as.",
     )
 
@@ -111,8 +121,13 @@ class ProjectMilestone(models.Model):
 
     hub_billing_ids = fields.One2many("hub.billing", "milestone_id", string="Billing Ledger")
     hub_billing_id = fields.Many2one(
-        "hub.billing", string="Billed As", compute="_compute_hub_billing_id", store=True,
-        compute_sudo=True, index="btree_not_null", copy=False,
+        "hub.billing",
+        string="Billed As",
+        compute="_compute_hub_billing_id",
+        store=True,
+        compute_sudo=True,
+        index="btree_not_null",
+        copy=False,
     )
 
     @api.depends("hub_billing_ids.state")
@@ -126,7 +141,9 @@ class ProjectRole(models.Model):
     _inherit = "project.role"
 
     hub_employee_ids = fields.Many2many(
-        "hr.employee", "hub_role_employee_rel", string="People",
+        "hr.employee",
+        "hub_role_employee_rel",
+        string="People",
         help="Who takes this role. When it is exactly one active person of the company, a new "
         "project gets that person; otherwise the project asks for somebody.",
     )

@@ -10,7 +10,8 @@ class ResCompany(models.Model):
         "does without an approval. Time from a tracker always brings its own approval.",
     )
     hub_rate_max_age = fields.Integer(
-        string="Exchange Rates Are Valid For (days)", default=7,
+        string="Exchange Rates Are Valid For (days)",
+        default=7,
         help="A deal in another currency needs a rate of its day, or one at most so old (weekends "
         "have none). Without one the deal waits for a person; it never counts 1:1.",
     )

@@ -20,8 +20,14 @@ class ResPartner(models.Model):
         """
         lines = self.env["account.move.line"]
         lines.flush_model(
-            ["partner_id", "account_id", "amount_residual", "parent_state", "date_maturity",
-             "company_id"]
+            [
+                "partner_id",
+                "account_id",
+                "amount_residual",
+                "parent_state",
+                "date_maturity",
+                "company_id",
+            ]
         )
         commercial = self.commercial_partner_id
         rows = self.env.execute_query(

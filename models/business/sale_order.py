@@ -7,8 +7,12 @@ class SaleOrder(models.Model):
 
     hub_contract_ids = fields.One2many("hub.contract", "sale_order_id")
     hub_contract_id = fields.Many2one(
-        "hub.contract", string="Contract", compute="_compute_hub_contract_id", store=True,
-        compute_sudo=True, index="btree_not_null",
+        "hub.contract",
+        string="Contract",
+        compute="_compute_hub_contract_id",
+        store=True,
+        compute_sudo=True,
+        index="btree_not_null",
         help="Orders with a contract are billed through the billing ledger.",
     )
 
@@ -20,8 +24,10 @@ class SaleOrder(models.Model):
     def _action_cancel(self):
         """An order with a posted invoice is not cancelled: the invoice would stay alone."""
         billed = self.filtered(
-            lambda order: order.hub_contract_id
-            and any(move.state == "posted" for move in order.sudo().invoice_ids)  # to look only
+            lambda order: (
+                order.hub_contract_id
+                and any(move.state == "posted" for move in order.sudo().invoice_ids)
+            )  # to look only
         )
         if billed:
             raise UserError(

@@ -15,7 +15,7 @@ class SaleOrderLine(models.Model):
 
     @api.depends("timesheet_ids.hub_approval", "analytic_line_ids.hub_approval")
     def _compute_qty_delivered(self):
-        super()._compute_qty_delivered()
+        return super()._compute_qty_delivered()
 
     def _timesheet_compute_delivered_quantity_domain(self):
         """Time counts as delivered when it is approved."""
@@ -27,10 +27,12 @@ class SaleOrderLine(models.Model):
     def _hub_in_ledger(self):
         """The lines of ``self`` whose invoiced quantity the billing ledger decides."""
         return self.filtered(
-            lambda line: not line.display_type
-            and line.order_id.hub_contract_id
-            and line.qty_delivered_method in ("timesheet", "milestones", "analytic")
-            and (line.product_id.invoice_policy == "delivery" or line.is_expense)
+            lambda line: (
+                not line.display_type
+                and line.order_id.hub_contract_id
+                and line.qty_delivered_method in ("timesheet", "milestones", "analytic")
+                and (line.product_id.invoice_policy == "delivery" or line.is_expense)
+            )
         )
 
     @api.depends(
@@ -41,13 +43,15 @@ class SaleOrderLine(models.Model):
         "reached_milestones_ids.quantity_percentage",
     )
     def _compute_qty_to_invoice(self):
-        super()._compute_qty_to_invoice()
+        result = super()._compute_qty_to_invoice()
         self._hub_set_qty_to_invoice()
+        return result
 
     def _recompute_qty_to_invoice(self, start_date, end_date):
         """Restrict what is invoiced to a period, for time, milestones and expenses alike."""
-        super()._recompute_qty_to_invoice(start_date, end_date)
+        result = super()._recompute_qty_to_invoice(start_date, end_date)
         self._hub_set_qty_to_invoice(start_date, end_date)
+        return result
 
     def _hub_set_qty_to_invoice(self, start_date=None, end_date=None):
         lines = self._hub_in_ledger().filtered(lambda line: line.state == "sale")
@@ -87,11 +91,15 @@ class SaleOrderLine(models.Model):
         """What may still be billed on each line of ``self``, in its unit; two queries."""
         real = self._origin
         quantities = defaultdict(float)
-        groups = self.env["account.analytic.line"].sudo()._read_group(  # as in _hub_reached
-            self.env["account.move.line"]._hub_billable_domain(real)
-            & self._hub_period(start_date, end_date),
-            ["so_line", "product_uom_id"],
-            ["unit_amount:sum"],
+        groups = (
+            self.env["account.analytic.line"]
+            .sudo()
+            ._read_group(  # as in _hub_reached
+                self.env["account.move.line"]._hub_billable_domain(real)
+                & self._hub_period(start_date, end_date),
+                ["so_line", "product_uom_id"],
+                ["unit_amount:sum"],
+            )
         )
         for line, unit, amount in groups:
             quantities[line.id] += unit._compute_quantity(
@@ -109,11 +117,15 @@ class SaleOrderLine(models.Model):
             ``hub.billing._bill`` wants it; two queries.
         """
         sources = defaultdict(list)
-        entries = self.env["account.analytic.line"].sudo().search_fetch(  # as in _hub_reached
-            self.env["account.move.line"]._hub_billable_domain(self)
-            & self._hub_period(start_date, end_date),
-            ["so_line", "unit_amount", "product_uom_id", "date", "employee_id", "project_id"],
-            order="date, id",
+        entries = (
+            self.env["account.analytic.line"]
+            .sudo()
+            .search_fetch(  # as in _hub_reached
+                self.env["account.move.line"]._hub_billable_domain(self)
+                & self._hub_period(start_date, end_date),
+                ["so_line", "unit_amount", "product_uom_id", "date", "employee_id", "project_id"],
+                order="date, id",
+            )
         )
         for entry in entries:
             line = entry.so_line

@@ -7,130 +7,20 @@ amounts, hours and names are in the first sentence, because people decide by the
 from odoo import models
 
 from .sentence_tools import Facts, listed, money
+from .sentences_deal import DEAL_SENTENCES
 from .sentences_payment import PAYMENT_SENTENCES
-
-# --- deals --------------------------------------------------------------------------------------
-
-def _deal_incomplete(env, p):
-    labels = {
-        "name": env._("name"), "customer": env._("customer"), "amount": env._("amount"),
-        "currency": env._("currency"), "lines": env._("line items"),
-        "service_line": env._("service line with a project template"),
-    }
-    missing = listed(labels.get(name, name) for name in p["missing"])
-    return (
-        env._("“%(name)s”, %(amount)s, is won, but it lacks: %(missing)s. Owner: %(owner)s.",
-              name=p["name"], amount=money(env, p["amount"], p["currency"]), missing=missing,
-              owner=p["owner"] or env._("unknown")),
-        env._("Fill it in in the CRM; nothing was started, and it comes back by itself."),
-    )
-
-
-def _deal_total_differs(env, p):
-    if p["order_currency"] != p["currency"]:
-        return (
-            env._("“%(name)s” is in %(currency)s, but its order would be in %(other)s.",
-                  name=p["name"], currency=p["currency"], other=p["order_currency"]),
-            env._("Create a price list in that currency without prices, then replay."),
-        )
-    return (
-        env._("“%(name)s” says %(amount)s, but its lines come to %(lines)s.", name=p["name"],
-              amount=money(env, p["amount"], p["currency"]),
-              lines=money(env, p["lines"], p["currency"])),
-        env._("Make amount and lines agree in the CRM. If they do, prices include tax in Odoo: "
-              "use taxes that are added to the price."),
-    )
-
-
-def _service_not_billable(env, p):
-    return (
-        env._("“%(name)s” in “%(deal)s” stands for %(product)s, which is billed neither by "
-              "timesheets nor by milestones nor as an expense.",
-              name=p["name"], deal=p["deal"], product=p["product"]),
-        env._("Set the product's invoicing policy, or map the service to another product."),
-    )
-
-
-def _no_exchange_rate(env, p):
-    return (
-        env._("%(company)s has no %(currency)s rate for %(date)s; amounts are never taken 1:1 "
-              "into %(own)s.", company=p["company"], currency=p["currency"], date=p["date"],
-              own=p["company_currency"]),
-        env._("Enter the rate of that day; everything that waits for it goes on."),
-    )
-
-
-def _currency_not_active(env, p):
-    return (
-        env._("The currency %(currency)s is not active in Odoo.", currency=p["currency"]),
-        env._("Activate it and enter its rate, then replay."),
-    )
-
-
-def _wrong_company(env, p):
-    return (
-        env._("%(name)s belongs to %(other)s, but %(company)s is selling.", name=p["name"],
-              other=p["other"], company=p["company"]),
-        env._("Correct the selling company in the source, or share the record between companies."),
-    )
-
-
-def _deal_state(env, p):
-    return env._(
-        "%(contract)s “%(name)s”: %(amount)s signed, %(invoiced)s invoiced, %(hours)s h worked "
-        "(cost %(cost)s)", contract=p["contract"], name=p["name"],
-        amount=money(env, p["old"], p["currency"]),
-        invoiced=money(env, p["invoiced"], p["currency"]), hours=p["hours"],
-        cost=money(env, p["cost"], p["company_currency"]),
-    )
-
-
-def _deal_reopened(env, p):
-    return (
-        env._("The deal was re-opened after its project had started. %(state)s. Nothing was "
-              "undone.", state=_deal_state(env, p)),
-        env._("Keep it as it is (skip with a reason), or close the contract with a final invoice."),
-    )
-
-
-def _deal_lost_after_start(env, p):
-    return (
-        env._("The deal was set to lost after its project had started. %(state)s. Nothing was "
-              "undone.", state=_deal_state(env, p)),
-        env._("Correct the stage in the CRM, or close the contract with a final invoice or credit."),
-    )
-
-
-def _deal_deleted_after_start(env, p):
-    return (
-        env._("The deal was deleted in the CRM after its project had started. %(state)s. Nothing "
-              "was undone.", state=_deal_state(env, p)),
-        env._("Restore it there, or skip with a reason; the contract stays."),
-    )
-
-
-def _amount_changed_after_start(env, p):
-    return (
-        env._("The amount changed to %(new)s after the start. %(state)s.",
-              new=money(env, p["new"], p["new_currency"]), state=_deal_state(env, p)),
-        env._("Agree a change order and adjust contract and order, or correct the CRM. What is "
-              "posted stays."),
-    )
-
-
-def _lines_changed_after_start(env, p):
-    return (
-        env._("The line items changed after the start, the amount did not. %(state)s.",
-              state=_deal_state(env, p)),
-        env._("Adjust contract and order, or correct the CRM."),
-    )
-
 
 # --- time and expenses --------------------------------------------------------------------------
 
+
 def _entry(env, p):
-    return env._("%(hours)s h by %(employee)s on %(project)s, %(date)s", hours=p["hours"],
-                 employee=p["employee"], project=p["project"], date=p["date"])
+    return env._(
+        "%(hours)s h by %(employee)s on %(project)s, %(date)s",
+        hours=p["hours"],
+        employee=p["employee"],
+        project=p["project"],
+        date=p["date"],
+    )
 
 
 def _negative_hours(env, p):
@@ -149,55 +39,80 @@ def _employee_missing(env, p):
 
 def _employee_wrong_company(env, p):
     return (
-        env._("%(entry)s: %(employee)s works for %(other)s, the project belongs to %(company)s.",
-              entry=_entry(env, p), employee=p["employee"], other=p["other"],
-              company=p["company"]),
+        env._(
+            "%(entry)s: %(employee)s works for %(other)s, the project belongs to %(company)s.",
+            entry=_entry(env, p),
+            employee=p["employee"],
+            other=p["other"],
+            company=p["company"],
+        ),
         env._("Link the person's employee record of that company, or book the time elsewhere."),
     )
 
 
 def _employee_left(env, p):
     return (
-        env._("%(entry)s is after the person's last day, %(left)s.", entry=_entry(env, p),
-              left=p["left"]),
+        env._(
+            "%(entry)s is after the person's last day, %(left)s.",
+            entry=_entry(env, p),
+            left=p["left"],
+        ),
         env._("Correct the day in the time tracker or in the personnel file, then replay."),
     )
 
 
 def _employee_archived(env, p):
     return (
-        env._("%(entry)s: the employee is archived, and Odoo takes no time for archived people.",
-              entry=_entry(env, p)),
+        env._(
+            "%(entry)s: the employee is archived, and Odoo takes no time for archived people.",
+            entry=_entry(env, p),
+        ),
         env._("Reactivate the employee until the last entries are in, then replay them."),
     )
 
 
 def _no_valid_contract(env, p):
     if p["hours"]:
-        what = env._("%(entry)s, task “%(task)s”, is billable, but no order line says at what "
-                     "rate.", entry=_entry(env, p), task=p["task"] or "–")
+        what = env._(
+            "%(entry)s, task “%(task)s”, is billable, but no order line says at what rate.",
+            entry=_entry(env, p),
+            task=p["task"] or "–",
+        )
     else:
-        what = env._("%(amount)s of expenses on %(project)s, %(date)s, are billable, but the "
-                     "project has no confirmed order.",
-                     amount=money(env, p["amount"], p["currency"]), project=p["project"],
-                     date=p["date"])
-    return what, env._("Link the task to an order line, move it to another task, or mark it as "
-                       "not billable in the source.")
+        what = env._(
+            "%(amount)s of expenses on %(project)s, %(date)s, are billable, but the "
+            "project has no confirmed order.",
+            amount=money(env, p["amount"], p["currency"]),
+            project=p["project"],
+            date=p["date"],
+        )
+    return what, env._(
+        "Link the task to an order line, move it to another task, or mark it as "
+        "not billable in the source."
+    )
 
 
 def _outside_contract(env, p):
     return (
-        env._("%(entry)s falls outside contract %(contract)s (%(start)s – %(end)s).",
-              entry=_entry(env, p), contract=p["contract"], start=p["start"] or "…",
-              end=p["end"] or "…"),
+        env._(
+            "%(entry)s falls outside contract %(contract)s (%(start)s – %(end)s).",
+            entry=_entry(env, p),
+            contract=p["contract"],
+            start=p["start"] or "…",
+            end=p["end"] or "…",
+        ),
         env._("Extend the contract, book it on another one, or mark it as not billable."),
     )
 
 
 def _no_rate(env, p):
     return (
-        env._("%(entry)s would be billed by “%(line)s” of %(order)s, which has no price.",
-              entry=_entry(env, p), line=p["line"], order=p["order"]),
+        env._(
+            "%(entry)s would be billed by “%(line)s” of %(order)s, which has no price.",
+            entry=_entry(env, p),
+            line=p["line"],
+            order=p["order"],
+        ),
         env._("Enter the rate on the order line, then replay."),
     )
 
@@ -208,61 +123,88 @@ def _changed_after_billing(env, p):
     else:
         change = env._("%(old)s h to %(new)s h", old=p["old_hours"], new=p["new_hours"])
     return (
-        env._("Time or expenses of %(employee)s on %(project)s, %(date)s, changed (%(fields)s; "
-              "%(change)s), but %(amount)s was billed on %(invoice)s.",
-              employee=p["employee"] or "–", project=p["project"], date=p["date"],
-              fields=listed(p["fields"]), change=change,
-              amount=money(env, p["amount"], p["currency"]), invoice=p["invoice"]),
-        env._("The billed version is kept. Credit the hours and bill again, or skip with a "
-              "reason."),
+        env._(
+            "Time or expenses of %(employee)s on %(project)s, %(date)s, changed (%(fields)s; "
+            "%(change)s), but %(amount)s was billed on %(invoice)s.",
+            employee=p["employee"] or "–",
+            project=p["project"],
+            date=p["date"],
+            fields=listed(p["fields"]),
+            change=change,
+            amount=money(env, p["amount"], p["currency"]),
+            invoice=p["invoice"],
+        ),
+        env._(
+            "The billed version is kept. Credit the hours and bill again, or skip with a reason."
+        ),
     )
 
 
 def _approval_withdrawn_after_billing(env, p):
     return (
-        env._("The approval of %(old)s h by %(employee)s on %(project)s, %(date)s, was taken "
-              "back, but %(amount)s was billed on %(invoice)s.", old=p["old_hours"] or "–",
-              employee=p["employee"] or "–", project=p["project"], date=p["date"],
-              amount=money(env, p["amount"], p["currency"]), invoice=p["invoice"]),
+        env._(
+            "The approval of %(old)s h by %(employee)s on %(project)s, %(date)s, was taken "
+            "back, but %(amount)s was billed on %(invoice)s.",
+            old=p["old_hours"] or "–",
+            employee=p["employee"] or "–",
+            project=p["project"],
+            date=p["date"],
+            amount=money(env, p["amount"], p["currency"]),
+            invoice=p["invoice"],
+        ),
         env._("Approve it again unchanged and this closes by itself, or credit the invoice."),
     )
 
 
 def _deleted_at_source(env, p):
     if p["hours"]:
-        what = env._("%(hours)s h by %(employee)s, %(date)s, were deleted in the source.",
-                     hours=p["hours"], employee=p["employee"], date=p["date"])
+        what = env._(
+            "%(hours)s h by %(employee)s, %(date)s, were deleted in the source.",
+            hours=p["hours"],
+            employee=p["employee"],
+            date=p["date"],
+        )
     else:
         what = env._("“%(name)s” was deleted in the source.", name=p["name"] or p["id"])
     if p["invoice"]:
         what += " " + env._("They are on %(invoice)s.", invoice=p["invoice"])
-    return what, env._("Nothing was deleted in Odoo. Keep it (skip with a reason), or remove it "
-                       "here yourself.")
+    return what, env._(
+        "Nothing was deleted in Odoo. Keep it (skip with a reason), or remove it here yourself."
+    )
 
 
 def _negative_expense(env, p):
     return (
-        env._("An expense of %(amount)s on %(project)s, %(date)s, is not above zero.",
-              amount=money(env, p["amount"], p["currency"]), project=p["project"],
-              date=p["date"]),
+        env._(
+            "An expense of %(amount)s on %(project)s, %(date)s, is not above zero.",
+            amount=money(env, p["amount"], p["currency"]),
+            project=p["project"],
+            date=p["date"],
+        ),
         env._("Correct it in the source; a repayment is a credit note."),
     )
 
 
 def _order_locked(env, p):
     return (
-        env._("%(amount)s of expenses cannot be added: order %(order)s is locked.",
-              amount=money(env, p["amount"], p["currency"]), order=p["order"]),
+        env._(
+            "%(amount)s of expenses cannot be added: order %(order)s is locked.",
+            amount=money(env, p["amount"], p["currency"]),
+            order=p["order"],
+        ),
         env._("Unlock the order, then replay."),
     )
 
 
 def _no_reimbursable_line(env, p):
     return (
-        env._("%(amount)s of expenses on %(project)s: contract %(contract)s has no line for "
-              "expenses, and the source names no expense service.",
-              amount=money(env, p["amount"], p["currency"]), project=p["project"],
-              contract=p["contract"]),
+        env._(
+            "%(amount)s of expenses on %(project)s: contract %(contract)s has no line for "
+            "expenses, and the source names no expense service.",
+            amount=money(env, p["amount"], p["currency"]),
+            project=p["project"],
+            contract=p["contract"],
+        ),
         env._("Map the expense category to an expense product, or mark it as not billable."),
     )
 
@@ -282,18 +224,8 @@ SKIPPED = {
 }
 
 BUSINESS_SENTENCES = {
+    **DEAL_SENTENCES,
     **PAYMENT_SENTENCES,
-    "deal_incomplete": _deal_incomplete,
-    "deal_total_differs": _deal_total_differs,
-    "service_not_billable": _service_not_billable,
-    "no_exchange_rate": _no_exchange_rate,
-    "currency_not_active": _currency_not_active,
-    "wrong_company": _wrong_company,
-    "deal_reopened": _deal_reopened,
-    "deal_lost_after_start": _deal_lost_after_start,
-    "deal_deleted_after_start": _deal_deleted_after_start,
-    "amount_changed_after_start": _amount_changed_after_start,
-    "lines_changed_after_start": _lines_changed_after_start,
     "negative_hours": _negative_hours,
     "employee_missing": _employee_missing,
     "employee_wrong_company": _employee_wrong_company,

@@ -5,81 +5,115 @@ from .sentence_tools import listed, money
 
 def _no_payment_journal(env, p):
     return (
-        env._("%(amount)s was paid, but %(system)s has no payment journal in %(company)s.",
-              amount=money(env, p["amount"], p["currency"]), system=p["system"],
-              company=p["company"]),
+        env._(
+            "%(amount)s was paid, but %(system)s has no payment journal in %(company)s.",
+            amount=money(env, p["amount"], p["currency"]),
+            system=p["system"],
+            company=p["company"],
+        ),
         env._("Choose the journal in the system's form, then replay."),
     )
 
 
 def _journal_not_ready(env, p):
     return (
-        env._("%(amount)s was paid, but journal %(journal)s books payments on a shared account, "
-              "so its balance could never be the provider's.",
-              amount=money(env, p["amount"], p["currency"]), journal=p["journal"]),
+        env._(
+            "%(amount)s was paid, but journal %(journal)s books payments on a shared account, "
+            "so its balance could never be the provider's.",
+            amount=money(env, p["amount"], p["currency"]),
+            journal=p["journal"],
+        ),
         env._("Press “Use Own Account” on the journal, then replay."),
     )
 
 
 def _no_fee_account(env, p):
     return (
-        env._("A fee of %(fee)s was kept, but %(system)s has no fee account.",
-              fee=money(env, p["fee"], p["currency"]), system=p["system"]),
+        env._(
+            "A fee of %(fee)s was kept, but %(system)s has no fee account.",
+            fee=money(env, p["fee"], p["currency"]),
+            system=p["system"],
+        ),
         env._("Choose the fee account in the system's form, then replay."),
     )
 
 
 def _settlement_currency(env, p):
     return (
-        env._("%(amount)s was settled in %(settled)s, but journal %(journal)s is in %(own)s.",
-              amount=money(env, p["amount"], p["currency"]), settled=p["settlement_currency"],
-              journal=p["journal"], own=p["journal_currency"]),
-        env._("Connect the %(settled)s balance as a system with a journal in that currency.",
-              settled=p["settlement_currency"]),
+        env._(
+            "%(amount)s was settled in %(settled)s, but journal %(journal)s is in %(own)s.",
+            amount=money(env, p["amount"], p["currency"]),
+            settled=p["settlement_currency"],
+            journal=p["journal"],
+            own=p["journal_currency"],
+        ),
+        env._(
+            "Connect the %(settled)s balance as a system with a journal in that currency.",
+            settled=p["settlement_currency"],
+        ),
     )
 
 
 def _no_exchange_info(env, p):
     return (
-        env._("%(amount)s was settled in %(settled)s, but how much arrived is not known.",
-              amount=money(env, p["amount"], p["currency"]), settled=p["settlement_currency"]),
+        env._(
+            "%(amount)s was settled in %(settled)s, but how much arrived is not known.",
+            amount=money(env, p["amount"], p["currency"]),
+            settled=p["settlement_currency"],
+        ),
         env._("Fetch the payment again with its balance transaction, then replay."),
     )
 
 
 def _payment_parts_differ(env, p):
     return (
-        env._("Paid %(amount)s, but net %(net)s and fee %(fee)s do not add up to it.",
-              amount=money(env, p["amount"], p["currency"]), net=money(env, p["net"]),
-              fee=money(env, p["fee"])),
+        env._(
+            "Paid %(amount)s, but net %(net)s and fee %(fee)s do not add up to it.",
+            amount=money(env, p["amount"], p["currency"]),
+            net=money(env, p["net"]),
+            fee=money(env, p["fee"]),
+        ),
         env._("Fetch the payment again; if it stays so, ask the provider."),
     )
 
 
 def _period_closed(env, p):
     return (
-        env._("%(amount)s of %(date)s falls into a closed period of %(company)s: %(locks)s.",
-              amount=money(env, p["amount"], p["currency"]), date=p["date"],
-              company=p["company"], locks=p["locks"]),
-        env._("Ask the controller for a lock exception for the hub's technical user, or book it "
-              "by hand in an open period and skip with a reason."),
+        env._(
+            "%(amount)s of %(date)s falls into a closed period of %(company)s: %(locks)s.",
+            amount=money(env, p["amount"], p["currency"]),
+            date=p["date"],
+            company=p["company"],
+            locks=p["locks"],
+        ),
+        env._(
+            "Ask the controller for a lock exception for the hub's technical user, or book it "
+            "by hand in an open period and skip with a reason."
+        ),
     )
 
 
 def _payment_currency_differs(env, p):
     return (
-        env._("%(amount)s was paid for %(invoice)s, which is in %(other)s (%(residual)s open).",
-              amount=money(env, p["amount"], p["currency"]), invoice=p["invoice"],
-              other=p["invoice_currency"], residual=money(env, p["residual"])),
+        env._(
+            "%(amount)s was paid for %(invoice)s, which is in %(other)s (%(residual)s open).",
+            amount=money(env, p["amount"], p["currency"]),
+            invoice=p["invoice"],
+            other=p["invoice_currency"],
+            residual=money(env, p["residual"]),
+        ),
         env._("Check with the customer which invoice was meant, then book it by hand."),
     )
 
 
 def _invoice_already_paid(env, p):
     return (
-        env._("%(amount)s was paid for %(invoice)s of %(customer)s, which has nothing open.",
-              amount=money(env, p["amount"], p["currency"]), invoice=p["invoice"],
-              customer=p["customer"]),
+        env._(
+            "%(amount)s was paid for %(invoice)s of %(customer)s, which has nothing open.",
+            amount=money(env, p["amount"], p["currency"]),
+            invoice=p["invoice"],
+            customer=p["customer"],
+        ),
         env._("It may have been paid twice: refund it at the provider, or choose another invoice."),
     )
 
@@ -91,30 +125,46 @@ def _payment_unmatched(env, p):
         invoices = listed(
             f"{i['name']} {i['customer']} {money(env, i['residual'])}" for i in p["invoices"]
         )
-        what = env._("%(amount)s from %(who)s (%(reference)s) fits no single invoice. Open: "
-                     "%(invoices)s.", amount=amount, who=who, reference=p["reference"],
-                     invoices=invoices)
+        what = env._(
+            "%(amount)s from %(who)s (%(reference)s) fits no single invoice. Open: %(invoices)s.",
+            amount=amount,
+            who=who,
+            reference=p["reference"],
+            invoices=invoices,
+        )
     else:
-        what = env._("%(amount)s from %(who)s (%(reference)s) fits no open invoice. Number given: "
-                     "%(number)s.", amount=amount, who=who, reference=p["reference"],
-                     number=p["invoice_number"] or "–")
+        what = env._(
+            "%(amount)s from %(who)s (%(reference)s) fits no open invoice. Number given: "
+            "%(number)s.",
+            amount=amount,
+            who=who,
+            reference=p["reference"],
+            number=p["invoice_number"] or "–",
+        )
     return what, env._("Choose the invoice; nothing was booked.")
 
 
 def _refund_without_invoice(env, p):
     return (
-        env._("%(amount)s was refunded (%(reference)s), but its payment settles no single "
-              "invoice: %(invoices)s.", amount=money(env, p["amount"], p["currency"]),
-              reference=p["reference"], invoices=p["invoices"] or "–"),
+        env._(
+            "%(amount)s was refunded (%(reference)s), but its payment settles no single "
+            "invoice: %(invoices)s.",
+            amount=money(env, p["amount"], p["currency"]),
+            reference=p["reference"],
+            invoices=p["invoices"] or "–",
+        ),
         env._("Match the payment first, then replay; or book refund and credit note by hand."),
     )
 
 
 def _refund_exceeds_payment(env, p):
     return (
-        env._("%(amount)s was refunded, but of %(paid)s paid %(refunded)s was refunded before.",
-              amount=money(env, p["amount"], p["currency"]), paid=money(env, p["paid"]),
-              refunded=money(env, p["refunded"])),
+        env._(
+            "%(amount)s was refunded, but of %(paid)s paid %(refunded)s was refunded before.",
+            amount=money(env, p["amount"], p["currency"]),
+            paid=money(env, p["paid"]),
+            refunded=money(env, p["refunded"]),
+        ),
         env._("Check the refunds at the provider."),
     )
 

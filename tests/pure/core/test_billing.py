@@ -51,7 +51,7 @@ def test_largest_remainder():
 
 
 @given(
-    cents=st.integers(-10**9, 10**9),
+    cents=st.integers(-(10**9), 10**9),
     weights=st.lists(st.integers(0, 10**6), min_size=1, max_size=60).filter(any),
 )
 def test_parts_always_add_up_and_are_fair(cents, weights):
