@@ -8,18 +8,23 @@ from stdnum import get_cc_module
 
 # Words that say what kind of company it is, not which one.
 _LEGAL_FORMS = frozenset(
-    (
-        "ab ag and as asa bv bvba co company corp corporation gmbh group holding inc incorporated kft kg "
-        "limited llc llp lp ltd nv oy oyj plc pte pty sa sarl sas se sl spa sprl srl sro the ug und"
-    ).split()
+    word
+    for line in (
+        "ab ag and as asa bv bvba co company corp corporation gmbh group holding inc incorporated",
+        "kft kg limited llc llp lp ltd nv oy oyj plc pte pty sa sarl sas se sl spa sprl srl sro",
+        "the ug und",
+    )
+    for word in line.split()
 )
 # Mail providers: an address there says nothing about the company.
 _PUBLIC_DOMAINS = frozenset(
-    (
-        "163.com aol.com free.fr gmail.com gmx.com gmx.de gmx.net googlemail.com hotmail.com icloud.com "
-        "libero.it live.com mail.ru orange.fr outlook.com proton.me protonmail.com qq.com t-online.de "
-        "wanadoo.fr web.de yahoo.com yandex.ru"
-    ).split()
+    word
+    for line in (
+        "163.com aol.com free.fr gmail.com gmx.com gmx.de gmx.net googlemail.com hotmail.com",
+        "icloud.com libero.it live.com mail.ru orange.fr outlook.com proton.me protonmail.com qq.com",
+        "t-online.de wanadoo.fr web.de yahoo.com yandex.ru",
+    )
+    for word in line.split()
 )
 LIKELY = 0.86
 

@@ -59,8 +59,13 @@ def _minor_units(value, argument, payload):
 
 
 # Currencies without, or with three, decimals as Stripe's documentation "Supported currencies" lists them.
-ZERO_DECIMAL = frozenset(["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"])
+# fmt: off
+ZERO_DECIMAL = frozenset([
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA",
+    "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
+])
 THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+# fmt: on
 
 
 def _epoch_seconds(value, _argument, _payload):
@@ -92,13 +97,16 @@ TRANSFORMS = {
 }
 
 
-def to_canonical(lines: Sequence[Line], payload: dict, sub: Mapping[str, Sequence[Line]] = {}):
+def to_canonical(
+    lines: Sequence[Line], payload: dict, sub: Mapping[str, Sequence[Line]] | None = None
+):
     """Map one payload.
 
     :param sub: lines of the line entities (``lines:<entity>`` fields), by entity name.
     :return: ``(values, problems)``: what could be mapped, and one Problem for each field that could
         not. All problems are reported together, so a person sees the whole record once.
     """
+    sub = sub or {}
     values, problems = {}, []
     country = None
     for line in sorted(lines, key=lambda item: item.kind != "country"):

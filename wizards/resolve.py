@@ -19,7 +19,7 @@ class HubResolve(models.TransientModel):
     waiting_count = fields.Integer(related="issue_id.waiting_count")
     vocabulary_id = fields.Many2one("hub.vocabulary", compute="_compute_target")
     term_id = fields.Many2one(
-        "hub.vocabulary.term", domain="[('vocabulary_id', '=', vocabulary_id)]", string="Term"
+        "hub.vocabulary.term", domain="[('vocabulary_id', '=', vocabulary_id)]"
     )
     model_name = fields.Char(compute="_compute_target")
     record_ref = fields.Reference(selection="_selection_model", string="Odoo Record")

@@ -26,7 +26,6 @@ class HubProcess(models.Model):
     paused = fields.Boolean(tracking=True, help="Messages of a paused process are kept and wait.")
     owner_id = fields.Many2one(
         "res.users",
-        string="Owner",
         tracking=True,
         help="Gets one activity and one e-mail for new causes of failure.",
     )

@@ -73,9 +73,7 @@ class HubSystem(models.Model):
         default=lambda self: self.env.ref("lead_to_cash_hub.user_hub", raise_if_not_found=False),
         help="Messages are applied with this user's rights, in the record's company. It needs no more than that.",
     )
-    owner_id = fields.Many2one(
-        "res.users", string="Owner", default=lambda self: self.env.user, tracking=True
-    )
+    owner_id = fields.Many2one("res.users", default=lambda self: self.env.user, tracking=True)
     journal_id = fields.Many2one(
         "account.journal",
         string="Payment Journal",
@@ -83,7 +81,7 @@ class HubSystem(models.Model):
         help="Where payments of this system are booked.",
     )
     fee_account_id = fields.Many2one(
-        "account.account", string="Fee Account", help="Expense account for the provider's fees."
+        "account.account", help="Expense account for the provider's fees."
     )
     credential_ids = fields.One2many("hub.credential", "system_id", string="Credentials")
     stream_ids = fields.One2many("hub.stream", "system_id", string="Streams")

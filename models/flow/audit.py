@@ -74,8 +74,10 @@ class HubAudit(models.Model):
         texts = [json.dumps(row.get("values") or {}, default=str, sort_keys=True) for row in rows]
         cr.execute(
             """
-            INSERT INTO hub_audit (user_id, action, system_id, message_id, company_id, res_model, res_id, commitment)
-            SELECT %s, * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[], %s::varchar[], %s::int[], %s::varchar[])
+            INSERT INTO hub_audit (user_id, action, system_id, message_id, company_id,
+                                   res_model, res_id, commitment)
+            SELECT %s, * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[],
+                                     %s::varchar[], %s::int[], %s::varchar[])
             RETURNING id
             """,
             [

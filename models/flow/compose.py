@@ -52,7 +52,10 @@ class HubCompose(models.AbstractModel):
     def _compose(self, cr, changed):
         cr.execute(
             """
-            SELECT s.id, y.user_id FROM hub_stream s JOIN hub_system y ON y.id = s.system_id JOIN hub_process p ON p.id = s.process_id
+            SELECT s.id, y.user_id
+              FROM hub_stream s
+              JOIN hub_system y ON y.id = s.system_id
+              JOIN hub_process p ON p.id = s.process_id
              WHERE s.direction = 'out' AND s.active AND y.active AND y.state <> 'draft' AND p.active
              ORDER BY s.sequence, s.id
             """
@@ -76,7 +79,8 @@ class HubCompose(models.AbstractModel):
             return 0
         env.cr.execute(
             """SELECT DISTINCT ON (res_id) res_id, external_id, id, sent FROM hub_link
-                WHERE system_id = %s AND entity_id = %s AND res_model = %s AND res_id = ANY(%s) ORDER BY res_id, id DESC""",
+                WHERE system_id = %s AND entity_id = %s AND res_model = %s AND res_id = ANY(%s)
+                ORDER BY res_id, id DESC""",
             [system.id, entity.id, entity.model_name, list(roots)],
         )
         links = {row[0]: row[1:] for row in env.cr.fetchall()}
@@ -128,8 +132,10 @@ class HubCompose(models.AbstractModel):
         keys = [row["key"] for row in rows]
         env.cr.execute(
             """
-            SELECT DISTINCT ON (m.order_key) m.order_key, q.digest FROM hub_message m JOIN hub_payload q ON q.id = m.payload_id
-             WHERE m.order_key = ANY(%s) AND m.direction = 'out' AND m.state IN ('pending', 'held', 'sending', 'failed', 'dead')
+            SELECT DISTINCT ON (m.order_key) m.order_key, q.digest
+              FROM hub_message m JOIN hub_payload q ON q.id = m.payload_id
+             WHERE m.order_key = ANY(%s) AND m.direction = 'out'
+               AND m.state IN ('pending', 'held', 'sending', 'failed', 'dead')
              ORDER BY m.order_key, m.id DESC
             """,
             [keys],
@@ -140,29 +146,38 @@ class HubCompose(models.AbstractModel):
             return
         env.cr.execute(
             """
-            UPDATE hub_message SET state = 'skipped', reason = 'superseded', done_at = clock_timestamp() AT TIME ZONE 'UTC'
-             WHERE order_key = ANY(%s) AND direction = 'out' AND state IN ('pending', 'held', 'failed', 'dead') RETURNING id
+            UPDATE hub_message
+               SET state = 'skipped', reason = 'superseded',
+                   done_at = clock_timestamp() AT TIME ZONE 'UTC'
+             WHERE order_key = ANY(%s) AND direction = 'out'
+               AND state IN ('pending', 'held', 'failed', 'dead')
+            RETURNING id
             """,
             [[row["key"] for row in rows]],
         )
         env["hub.exception"]._close(env.cr, [row[0] for row in env.cr.fetchall()], "superseded")
-        database = (
-            env["ir.config_parameter"].sudo().get_param("database.uuid")
-        )  # names this database; no secret
+        # It names this database; it is no secret.
+        database = env["ir.config_parameter"].sudo().get_param("database.uuid")
         # The same value sent again later is another delivery; a repeat of this one keeps its stored key.
         moment = time.time_ns()
         env.cr.execute(
             """
             WITH u AS (
-                SELECT * FROM unnest(%(external)s::varchar[], %(res)s::int[], %(order)s::bigint[], %(body)s::bytea[], %(digest)s::varchar[],
-                                     %(company)s::int[], %(idem)s::varchar[]) u(external_id, res_id, order_key, body, digest, company_id, idem)
+                SELECT * FROM unnest(
+                    %(external)s::varchar[], %(res)s::int[], %(order)s::bigint[], %(body)s::bytea[],
+                    %(digest)s::varchar[], %(company)s::int[], %(idem)s::varchar[]
+                ) u(external_id, res_id, order_key, body, digest, company_id, idem)
             ), body AS (
-                INSERT INTO hub_payload (system_id, digest, body) SELECT %(system)s, digest, body FROM u RETURNING id, digest
+                INSERT INTO hub_payload (system_id, digest, body)
+                SELECT %(system)s, digest, body FROM u RETURNING id, digest
             )
-            INSERT INTO hub_message (system_id, stream_id, entity_id, external_id, order_key, part, lane, direction, kind, action,
-                                     res_model, res_id, company_id, payload_id, state, idempotency_key)
-            SELECT %(system)s, %(stream)s, %(entity)s, u.external_id, u.order_key, (u.order_key & 63)::smallint, %(lane)s, 'out', 'snapshot',
-                   CASE WHEN u.external_id IS NULL THEN 'create' ELSE 'update' END, %(model)s, u.res_id, u.company_id,
+            INSERT INTO hub_message (
+                system_id, stream_id, entity_id, external_id, order_key, part, lane, direction,
+                kind, action, res_model, res_id, company_id, payload_id, state, idempotency_key)
+            SELECT %(system)s, %(stream)s, %(entity)s, u.external_id, u.order_key,
+                   (u.order_key & 63)::smallint, %(lane)s, 'out', 'snapshot',
+                   CASE WHEN u.external_id IS NULL THEN 'create' ELSE 'update' END,
+                   %(model)s, u.res_id, u.company_id,
                    (SELECT min(body.id) FROM body WHERE body.digest = u.digest), 'pending', u.idem
               FROM u
             """,

@@ -16,7 +16,7 @@ def short_cursor(env):
         # In tests every cursor is a savepoint of one transaction, whose isolation is settled.
         if isinstance(cr, sql_db.Cursor):
             cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            cr.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
         yield cr
 
 

@@ -41,7 +41,7 @@ class HubEngine(models.AbstractModel):
             if self._paused():
                 break
             # What this transaction has cached may be old: others change systems, streams and words.
-            self.env.cr.commit()
+            self.env.cr.commit()  # pylint: disable=invalid-commit
             self.env.invalidate_all()
             try:
                 if now - last_chores > 15:

@@ -120,8 +120,9 @@ class HubException(models.Model):
             INSERT INTO hub_issue (fingerprint, code, kind, params, system_id, entity_id, process_id, company_id,
                                    owner_id, impact, state, opened_at, exception_count, waiting_count, at_risk,
                                    create_date, write_date)
-            SELECT u.f, u.c, u.k, u.p, u.s, u.e, u.pr, u.co, coalesce(p.owner_id, u.o), p.impact, 'open', now() AT TIME ZONE 'UTC',
-                   0, 0, 0, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+            SELECT u.f, u.c, u.k, u.p, u.s, u.e, u.pr, u.co, coalesce(p.owner_id, u.o), p.impact,
+                   'open', now() AT TIME ZONE 'UTC', 0, 0, 0,
+                   now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
               FROM unnest(%s::varchar[], %s::varchar[], %s::varchar[], %s::jsonb[], %s::int[], %s::int[], %s::int[],
                           %s::int[], %s::int[]) u(f, c, k, p, s, e, pr, co, o)
               LEFT JOIN hub_process p ON p.id = u.pr

@@ -34,7 +34,7 @@ class HubIssue(models.Model):
     state = fields.Selection(
         [("open", "Open"), ("resolved", "Resolved")], default="open", readonly=True, required=True
     )
-    owner_id = fields.Many2one("res.users", string="Owner", tracking=True)
+    owner_id = fields.Many2one("res.users", tracking=True)
     opened_at = fields.Datetime(readonly=True, string="Since")
     resolved_at = fields.Datetime(readonly=True)
     alerted_at = fields.Datetime(readonly=True)

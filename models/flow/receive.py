@@ -65,31 +65,41 @@ class HubReceive(models.AbstractModel):
         cr.execute(
             """
             WITH u AS (
-                SELECT * FROM unnest(%(key)s::bytea[], %(entity)s::varchar[], %(external)s::varchar[], %(order)s::bigint[],
-                                     %(kind)s::varchar[], %(action)s::varchar[], %(changed)s::timestamp[], %(version)s::varchar[],
-                                     %(payload)s::bytea[], %(digest)s::varchar[], %(reason)s::varchar[], %(merged)s::varchar[])
-                       u(key, entity, external_id, order_key, kind, action, changed_at, version, payload, digest, reason, merged_into)
+                SELECT * FROM unnest(
+                    %(key)s::bytea[], %(entity)s::varchar[], %(external)s::varchar[],
+                    %(order)s::bigint[], %(kind)s::varchar[], %(action)s::varchar[],
+                    %(changed)s::timestamp[], %(version)s::varchar[], %(payload)s::bytea[],
+                    %(digest)s::varchar[], %(reason)s::varchar[], %(merged)s::varchar[]
+                ) u(key, entity, external_id, order_key, kind, action,
+                    changed_at, version, payload, digest, reason, merged_into)
             ), fresh AS (
-                INSERT INTO hub_seen (system_id, key) SELECT %(system)s, key FROM u ON CONFLICT DO NOTHING RETURNING key
+                INSERT INTO hub_seen (system_id, key)
+                SELECT %(system)s, key FROM u ON CONFLICT DO NOTHING RETURNING key
             ), body AS (
                 INSERT INTO hub_payload (system_id, digest, body)
                 SELECT %(system)s, u.digest, u.payload FROM u JOIN fresh USING (key)
                 RETURNING id, digest
             )
-            INSERT INTO hub_message (system_id, stream_id, entity_id, external_id, order_key, part, lane, direction, kind, action,
-                                     changed_at, version, payload_id, state, reason, params, merged_into, done_at)
+            INSERT INTO hub_message (
+                system_id, stream_id, entity_id, external_id, order_key, part, lane, direction,
+                kind, action, changed_at, version, payload_id, state, reason, params, merged_into,
+                done_at)
             SELECT %(system)s, s.id, e.id, u.external_id, u.order_key, (u.order_key & 63)::smallint,
-                   coalesce(%(lane)s, s.lane::smallint, 1), 'in', u.kind, u.action, u.changed_at, u.version,
+                   coalesce(%(lane)s, s.lane::smallint, 1), 'in', u.kind, u.action,
+                   u.changed_at, u.version,
                    (SELECT min(body.id) FROM body WHERE body.digest = u.digest),
                    CASE WHEN u.action = 'ignored' OR s.id IS NULL THEN 'skipped'
                         WHEN u.kind = 'notice' THEN 'received' ELSE 'pending' END,
-                   CASE WHEN u.action = 'ignored' THEN 'ignored_event' WHEN s.id IS NULL THEN 'no_stream' END,
+                   CASE WHEN u.action = 'ignored' THEN 'ignored_event'
+                        WHEN s.id IS NULL THEN 'no_stream' END,
                    CASE WHEN u.action = 'ignored' THEN jsonb_build_object('type', u.reason) END,
                    u.merged_into,
-                   CASE WHEN u.action = 'ignored' OR s.id IS NULL THEN clock_timestamp() AT TIME ZONE 'UTC' END
+                   CASE WHEN u.action = 'ignored' OR s.id IS NULL
+                        THEN clock_timestamp() AT TIME ZONE 'UTC' END
               FROM u JOIN fresh USING (key)
               LEFT JOIN hub_entity e ON e.code = u.entity
-              LEFT JOIN hub_stream s ON s.system_id = %(system)s AND s.entity_id = e.id AND s.direction = 'in' AND s.active
+              LEFT JOIN hub_stream s ON s.system_id = %(system)s AND s.entity_id = e.id
+                                    AND s.direction = 'in' AND s.active
             """,
             {
                 "system": system_id,

@@ -141,7 +141,8 @@ class HubSentence(models.AbstractModel):
             ),
             "merged_at_source": (
                 _(
-                    "It was merged into %(other)s in %(system)s; both are linked to different Odoo records.",
+                    "It was merged into %(other)s in %(system)s; "
+                    "both are linked to different Odoo records.",
                     other=p["other"],
                     system=p["system"],
                 ),
@@ -161,7 +162,8 @@ class HubSentence(models.AbstractModel):
                     system=p["system"],
                 ),
                 _(
-                    "Enter a new token in the system's credentials and test the connection; everything that waits goes on."
+                    "Enter a new token in the system's credentials and test the connection; "
+                    "everything that waits goes on."
                 ),
             ),
             "company_unknown": (

@@ -141,7 +141,8 @@ class HubStream(models.Model):
               FROM hub_stream s
               LEFT JOIN hub_cursor c ON c.stream_id = s.id
               LEFT JOIN LATERAL (
-                    SELECT count(*) FILTER (WHERE state IN ('received', 'pending', 'waiting', 'held', 'sending')) AS waiting,
+                    SELECT count(*) FILTER (WHERE state IN ('received', 'pending', 'waiting',
+                                                            'held', 'sending')) AS waiting,
                            count(*) FILTER (WHERE state IN ('failed', 'dead')) AS attention,
                            extract(epoch FROM (now() AT TIME ZONE 'UTC') - min(received_at)
                                FILTER (WHERE state IN ('received', 'pending', 'waiting', 'sending')))::int AS lag

@@ -223,8 +223,8 @@ class HubCircuit(models.Model):
                 ON CONFLICT (system_id) DO UPDATE
                    SET failures = c.failures + 1,
                        state = CASE WHEN c.failures + 1 >= %(limit)s THEN 'open' ELSE c.state END,
-                       retry_at = clock_timestamp() AT TIME ZONE 'UTC'
-                                  + least(%(seconds)s * power(2, least(greatest(c.failures - %(limit)s, 0), 5)), 600) * interval '1 second'
+                       retry_at = clock_timestamp() AT TIME ZONE 'UTC' + interval '1 second' * least(
+                           %(seconds)s * power(2, least(greatest(c.failures - %(limit)s, 0), 5)), 600)
                 """,
                 {"system": system_id, "limit": self.OPEN_AFTER, "seconds": self.OPEN_SECONDS},
             )

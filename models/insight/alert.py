@@ -27,7 +27,8 @@ class HubAlert(models.AbstractModel):
                 WITH due AS (
                     SELECT DISTINCT owner_id FROM hub_issue
                      WHERE state = 'open' AND alerted_at IS NULL AND owner_id IS NOT NULL
-                       AND opened_at <= CASE coalesce(impact, 'normal') WHEN 'high' THEN %s WHEN 'normal' THEN %s ELSE %s END::timestamp)
+                       AND opened_at <= CASE coalesce(impact, 'normal')
+                           WHEN 'high' THEN %s WHEN 'normal' THEN %s ELSE %s END::timestamp)
                 UPDATE hub_issue i SET alerted_at = %s
                   FROM due WHERE i.owner_id = due.owner_id AND i.state = 'open' AND i.alerted_at IS NULL
                 RETURNING i.id
@@ -36,9 +37,8 @@ class HubAlert(models.AbstractModel):
             )
             ids = [row[0] for row in cr.fetchall()]
             if ids:
-                env = api.Environment(
-                    cr, api.SUPERUSER_ID, {}
-                )  # mails and activities go out as OdooBot
+                # Mails and activities go out as OdooBot.
+                env = api.Environment(cr, api.SUPERUSER_ID, {})
                 for owner, issues in env["hub.issue"].browse(ids).grouped("owner_id").items():
                     self._tell(env, owner, issues.with_context(lang=owner.lang))
         return len(ids)

@@ -3,6 +3,7 @@
 Nothing here changes a message, an issue or a stream; it reads, and it opens lists.
 """
 
+import contextlib
 import json
 
 from odoo import api, fields, models
@@ -156,10 +157,8 @@ class HubMessage(models.Model):
             except AccessError as error:
                 message.payload_text = str(error)
                 continue
-            try:
+            with contextlib.suppress(ValueError):  # not JSON: shown as it came
                 text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-            except ValueError:
-                pass  # not JSON: shown as it came
             message.payload_text = text[:SHOWN_CHARACTERS]
 
 

@@ -35,7 +35,8 @@ class HubSnapshot(models.Model):
         self.env.flush_all()
         self.env.cr.execute(
             """
-            INSERT INTO hub_snapshot (date, kind, company_id, currency_id, lead_id, stage, probability, amount, invoiced, remaining)
+            INSERT INTO hub_snapshot (date, kind, company_id, currency_id, lead_id, stage,
+                                      probability, amount, invoiced, remaining)
             SELECT %(today)s, 'pipeline', l.company_id, c.currency_id, l.id, s.name ->> 'en_US', l.probability,
                    l.expected_revenue, 0, l.expected_revenue
               FROM crm_lead l
