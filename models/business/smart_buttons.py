@@ -97,7 +97,9 @@ class HubJourneyMixin(models.AbstractModel):
         )
         rows = self.env.cr.fetchall()
         if rows:
-            readable = set(self.env["hub.exception"].search([("id", "in", [r[2] for r in rows])]).ids)
+            readable = set(
+                self.env["hub.exception"].search([("id", "in", [r[2] for r in rows])]).ids
+            )
             for model, res_id, exception_id in rows:
                 if exception_id in readable:
                     result[model, res_id].add(exception_id)

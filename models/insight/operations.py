@@ -22,14 +22,15 @@ class HubOperations(models.AbstractModel):
         :return: dict of plain data; amounts carry the id of their currency, times are UTC text.
         """
         systems = self.env["hub.system"].search([])
+        streams = self.env["hub.stream"].search([("system_id", "in", systems.ids)])
         load = self._load()
-        money, causes = self._money(), self._causes()
+        money = self._money()
         return {
-            "systems": self._systems(systems, load),
-            "streams": self._streams(systems),
+            "systems": self._systems(systems, streams, load),
+            "streams": self._streams(streams),
             "queue": self._queue(load),
             "money": money,
-            "causes": causes,
+            "causes": self._causes(),
             "cause_count": sum(row["count"] for row in money),
             "approvals": self._approvals(),
             "engine": self._engine(),
@@ -69,7 +70,7 @@ class HubOperations(models.AbstractModel):
     # --- systems and streams --------------------------------------------------------------------
 
     @api.model
-    def _system_figures(self, systems, load=None):
+    def _system_figures(self, systems, streams=None, load=None):
         """Queue, lag, last success and health of each system.
 
         :return: ``{system id: {field: value}}`` for the computed fields of ``hub.system``.
@@ -86,7 +87,9 @@ class HubOperations(models.AbstractModel):
             }
             for system in systems
         }
-        for system_id, state, count, oldest in load or self._load(systems):
+        if load is None:
+            load = self._load(systems)
+        for system_id, state, count, oldest in load:
             found = figures.get(system_id)
             if not found:
                 continue
@@ -94,7 +97,8 @@ class HubOperations(models.AbstractModel):
             # What is held waits for a person's approval and is no sign of delay.
             if state in UNFINISHED and state != "held" and oldest:
                 found["lag"] = max(found["lag"], int((now - oldest).total_seconds()))
-        streams = self.env["hub.stream"].search([("system_id", "in", systems.ids)])
+        if streams is None:
+            streams = self.env["hub.stream"].search([("system_id", "in", systems.ids)])
         for stream in streams:
             found = figures[stream.system_id.id]
             found["stream_count"] += 1
@@ -118,12 +122,12 @@ class HubOperations(models.AbstractModel):
             )
         return figures
 
-    def _systems(self, systems, load):
+    def _systems(self, systems, streams, load):
         circuits = {
             circuit.system_id.id: circuit
             for circuit in self.env["hub.circuit"].search([("state", "=", "open")])
         }
-        figures = self._system_figures(systems, load)
+        figures = self._system_figures(systems, streams, load)
         states = dict(self.env["hub.system"]._fields["state"]._description_selection(self.env))
         labels = dict(systems._fields["health"]._description_selection(self.env))
         result = []
@@ -152,8 +156,7 @@ class HubOperations(models.AbstractModel):
             )
         return result
 
-    def _streams(self, systems):
-        streams = self.env["hub.stream"].search([("system_id", "in", systems.ids)])
+    def _streams(self, streams):
         labels = dict(streams._fields["health"]._description_selection(self.env))
         return [
             {

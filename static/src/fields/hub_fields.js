@@ -15,6 +15,24 @@ export class HubDurationField extends Component {
     }
 }
 
+/** How long ago something happened, the exact time as a title. */
+export class HubAgoField extends Component {
+    static template = "lead_to_cash_hub.AgoField";
+    static props = { ...standardFieldProps };
+
+    get moment() {
+        return this.props.record.data[this.props.name];
+    }
+
+    get text() {
+        return this.moment ? this.moment.toRelative() : "";
+    }
+
+    get exact() {
+        return this.moment ? this.moment.toLocaleString(luxon.DateTime.DATETIME_MED) : "";
+    }
+}
+
 /** The result of a connection test: one line a check, marked ✓ or ✗ by the model. */
 export class HubCheckLinesField extends Component {
     static template = "lead_to_cash_hub.CheckLinesField";
@@ -57,6 +75,7 @@ export class HubCountField extends Component {
 
 const fields = registry.category("fields");
 fields.add("hub_duration", { component: HubDurationField, supportedTypes: ["integer"] });
+fields.add("hub_ago", { component: HubAgoField, supportedTypes: ["datetime"] });
 fields.add("hub_check_lines", { component: HubCheckLinesField, supportedTypes: ["text"] });
 fields.add("hub_check", { component: HubCheckField, supportedTypes: ["selection"] });
 fields.add("hub_count", {

@@ -81,8 +81,21 @@ export class HubOperations extends Component {
         return deserializeDateTime(text).toRelative({ base: DateTime.now() });
     }
 
+    /** Only a moment that is still to come is said; after it the next call decides. */
+    until(text) {
+        return text && deserializeDateTime(text) > DateTime.now() ? this.ago(text) : "";
+    }
+
     exact(text) {
         return text ? deserializeDateTime(text).toLocaleString(DateTime.DATETIME_MED) : "";
+    }
+
+    records(count) {
+        return count === 1 ? _t("1 record") : _t("%s records", count);
+    }
+
+    causes(count) {
+        return count === 1 ? _t("1 cause") : _t("%s causes", count);
     }
 
     get readAt() {

@@ -1,0 +1,65 @@
+import { registry } from "@web/core/registry";
+import { stepUtils } from "@web_tour/tour_utils";
+
+const tours = registry.category("web_tour.tours");
+const APP = ".o_app[data-menu-xmlid='lead_to_cash_hub.hub_menu_root']";
+
+/** From the apps menu to the operations page, to a system, to its connection test. */
+tours.add("hub_operations", {
+    url: "/odoo",
+    steps: () => [
+        stepUtils.showAppsMenuItem(),
+        { trigger: APP, content: "open the hub", run: "click" },
+        { trigger: ".o_hub_operations .o_hub_tiles", content: "operations come first" },
+        { trigger: ".o_hub_bars li:contains('Failed') .o_hub_bar_count:contains('1')" },
+        { trigger: ".o_hub_causes .o_hub_cause_sentence:contains('Signed off')" },
+        {
+            trigger: ".o_hub_card_name:contains('Tour system')",
+            content: "a card leads to its system",
+            run: "click",
+        },
+        { trigger: ".o_form_view button[name='action_test_connection']" },
+        {
+            trigger: "a[name='credentials']",
+            content: "secrets are listed, never shown",
+            run: "click",
+        },
+        { trigger: ".o_field_widget[name='credential_ids'] .o_list_renderer" },
+        { trigger: ".o_menu_sections a:contains('Operations')", run: "click" },
+        {
+            trigger: ".o_hub_bars li:contains('Failed') a",
+            content: "a figure leads to the list behind it",
+            run: "click",
+        },
+        { trigger: ".o_list_view .o_data_row:contains('900')" },
+    ],
+});
+
+/** An unknown word: seen as an issue, mapped to a term, and its message goes on. */
+tours.add("hub_map_word", {
+    url: "/odoo/hub-issues",
+    steps: () => [
+        {
+            trigger: ".o_data_row:contains('Signed off') .o_data_cell[name='sentence']",
+            content: "open the cause",
+            run: "click",
+        },
+        { trigger: ".o_form_view .o_field_widget[name='exception_count']" },
+        { trigger: "button[name='action_map']:contains('Map the Word')", run: "click" },
+        {
+            trigger: ".modal .o_field_widget[name='term_id'] input",
+            content: "choose the term",
+            run: "edit Won",
+        },
+        { trigger: ".ui-autocomplete a:contains('Won')", run: "click" },
+        { trigger: ".modal button[name='action_confirm']:visible", run: "click" },
+        { trigger: "body:not(:has(.modal)) .o_form_view" },
+        {
+            trigger: ".o_menu_sections button:contains('Flow'), .o_menu_sections a:contains('Flow')",
+            content: "the message is in the queue again",
+            run: "click",
+        },
+        { trigger: "[data-menu-xmlid='lead_to_cash_hub.hub_menu_messages']", run: "click" },
+        { trigger: ".o_list_view .o_data_row:contains('900'):contains('Pending')" },
+    ],
+});
