@@ -86,7 +86,8 @@ class HubApply(models.AbstractModel):
         """Commit what is about to be worked on, so that a killed worker leaves a trace."""
         with short_cursor(self.env) as cr:
             cr.execute(
-                "INSERT INTO hub_run (lane, parts, message_ids, started_at) VALUES (%s, %s, %s, now() AT TIME ZONE 'UTC') RETURNING id",
+                """INSERT INTO hub_run (lane, parts, message_ids, started_at)
+                   VALUES (%s, %s, %s, now() AT TIME ZONE 'UTC') RETURNING id""",
                 [lane, parts, message_ids],
             )
             return cr.fetchone()[0]
@@ -359,14 +360,22 @@ class HubApply(models.AbstractModel):
             """
             UPDATE hub_message m
                SET state = u.state, reason = u.reason, params = u.params, wait_key = u.wait_key,
-                   res_model = coalesce(u.res_model, m.res_model), res_id = coalesce(u.res_id, m.res_id),
-                   company_id = coalesce(u.company_id, m.company_id), attempts = m.attempts + u.tried,
-                   amount = coalesce(u.amount, m.amount), amount_company = coalesce(u.amount_company, m.amount_company),
-                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + u.seconds * interval '1 second',
-                   done_at = CASE WHEN u.state IN ('done', 'skipped', 'failed', 'dead') THEN clock_timestamp() AT TIME ZONE 'UTC' END
-              FROM unnest(%s::int[], %s::varchar[], %s::varchar[], %s::jsonb[], %s::bigint[], %s::float[], %s::int[],
-                          %s::varchar[], %s::int[], %s::int[], %s::numeric[], %s::numeric[])
-                   u(id, state, reason, params, wait_key, seconds, tried, res_model, res_id, company_id, amount, amount_company)
+                   res_model = coalesce(u.res_model, m.res_model),
+                   res_id = coalesce(u.res_id, m.res_id),
+                   company_id = coalesce(u.company_id, m.company_id),
+                   attempts = m.attempts + u.tried,
+                   amount = coalesce(u.amount, m.amount),
+                   amount_company = coalesce(u.amount_company, m.amount_company),
+                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                                     + u.seconds * interval '1 second',
+                   done_at = CASE WHEN u.state IN ('done', 'skipped', 'failed', 'dead')
+                                  THEN clock_timestamp() AT TIME ZONE 'UTC' END
+              FROM unnest(
+                       %s::int[], %s::varchar[], %s::varchar[], %s::jsonb[], %s::bigint[],
+                       %s::float[], %s::int[], %s::varchar[], %s::int[], %s::int[],
+                       %s::numeric[], %s::numeric[]
+                   ) u(id, state, reason, params, wait_key, seconds, tried, res_model, res_id,
+                       company_id, amount, amount_company)
              WHERE m.id = u.id
             """,
             [list(column) for column in columns],
@@ -379,11 +388,13 @@ class HubApply(models.AbstractModel):
             with short_cursor(self.env) as cr:
                 cr.execute(
                     """
-                    UPDATE hub_message m SET state = 'pending', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                    UPDATE hub_message m
+                       SET state = 'pending', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
                      WHERE m.state = 'waiting'
                        AND (m.wait_key = ANY(%(wake)s)
-                            OR m.id = ANY(%(parked)s)
-                               AND EXISTS (SELECT 1 FROM hub_link l WHERE l.order_key = m.wait_key AND m.reason = 'waits_for'))
+                            OR m.id = ANY(%(parked)s) AND EXISTS (
+                               SELECT 1 FROM hub_link l
+                                WHERE l.order_key = m.wait_key AND m.reason = 'waits_for'))
                     """,
                     {
                         "wake": list(effects.wake),

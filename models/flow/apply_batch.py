@@ -406,14 +406,18 @@ class ApplyBatch:
         ]
         cr.execute(
             """
-            INSERT INTO hub_message (system_id, stream_id, entity_id, external_id, order_key, part, lane, direction, kind,
-                                     action, state)
-            SELECT %s, s.id, u.entity_id, u.external_id, u.order_key, (u.order_key & 63)::smallint, u.lane, 'in', 'notice',
-                   'change', 'received'
-              FROM unnest(%s::int[], %s::varchar[], %s::bigint[], %s::smallint[]) u(entity_id, external_id, order_key, lane)
-              LEFT JOIN hub_stream s ON s.system_id = %s AND s.entity_id = u.entity_id AND s.direction = 'in'
-             WHERE NOT EXISTS (SELECT 1 FROM hub_message m WHERE m.order_key = u.order_key AND m.direction = 'in'
-                                AND m.state IN ('received', 'pending', 'waiting', 'held', 'failed', 'dead'))
+            INSERT INTO hub_message (system_id, stream_id, entity_id, external_id, order_key, part,
+                                     lane, direction, kind, action, state)
+            SELECT %s, s.id, u.entity_id, u.external_id, u.order_key, (u.order_key & 63)::smallint,
+                   u.lane, 'in', 'notice', 'change', 'received'
+              FROM unnest(%s::int[], %s::varchar[], %s::bigint[], %s::smallint[])
+                   u(entity_id, external_id, order_key, lane)
+              LEFT JOIN hub_stream s ON s.system_id = %s AND s.entity_id = u.entity_id
+                                    AND s.direction = 'in'
+             WHERE NOT EXISTS (
+                   SELECT 1 FROM hub_message m
+                    WHERE m.order_key = u.order_key AND m.direction = 'in'
+                      AND m.state IN ('received', 'pending', 'waiting', 'held', 'failed', 'dead'))
             """,
             [self.system.id, *map(list, zip(*entries, strict=True)), self.system.id],
         )

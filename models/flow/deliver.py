@@ -43,7 +43,8 @@ class HubDeliver(models.AbstractModel):
                  WHERE m.direction = 'out' AND m.state IN ('pending', 'sending')
                    AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
                    AND y.state = 'connected' AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
-                   AND NOT coalesce(k.state = 'open' AND k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
+                   AND NOT coalesce(k.state = 'open' AND
+                                    k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
                  ORDER BY m.lane, m.next_attempt_at LIMIT 1
                 """
             )
@@ -62,8 +63,10 @@ class HubDeliver(models.AbstractModel):
                      WHERE m.direction = 'out' AND m.state IN ('pending', 'sending')
                        AND m.system_id = %s AND m.entity_id = %s
                        AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                       AND NOT EXISTS (SELECT 1 FROM hub_message e WHERE e.order_key = m.order_key AND e.direction = 'out'
-                                          AND e.id <> m.id AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
+                       AND NOT EXISTS (
+                           SELECT 1 FROM hub_message e
+                            WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
+                              AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
                      ORDER BY m.lane, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
                 )
                 UPDATE hub_message m
@@ -72,8 +75,9 @@ class HubDeliver(models.AbstractModel):
                        action = CASE WHEN due.known IS NULL THEN m.action ELSE 'update' END,
                        next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
                   FROM due, hub_payload q WHERE m.id = due.id AND q.id = m.payload_id
-                RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.action, m.res_model, m.res_id, m.company_id,
-                          m.idempotency_key, m.attempts, q.body, m.order_key
+                RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.action,
+                          m.res_model, m.res_id, m.company_id, m.idempotency_key, m.attempts,
+                          q.body, m.order_key
                 """,
                 [system_id, entity_id, batch_of(system_id), token, LEASE],
             )
@@ -83,7 +87,8 @@ class HubDeliver(models.AbstractModel):
             if rows:
                 cr.execute(
                     """INSERT INTO hub_attempt (message_id, stage, at, outcome)
-                       SELECT id, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', 'sending' FROM unnest(%s::int[]) id""",
+                       SELECT id, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', 'sending'
+                         FROM unnest(%s::int[]) id""",
                     [[row["id"] for row in rows]],
                 )
             return rows
@@ -151,7 +156,9 @@ class HubDeliver(models.AbstractModel):
         if not done:
             return set()
         cr.execute(
-            """UPDATE hub_message SET state = 'done', reason = 'sent', params = NULL, done_at = clock_timestamp() AT TIME ZONE 'UTC'
+            """UPDATE hub_message
+                  SET state = 'done', reason = 'sent', params = NULL,
+                      done_at = clock_timestamp() AT TIME ZONE 'UTC'
                 WHERE id = ANY(%s) AND state = 'sending' AND attempt_token = %s RETURNING id""",
             [[row["id"] for row, _outcome in done], done[0][0]["token"]],
         )

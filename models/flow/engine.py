@@ -147,8 +147,10 @@ class HubEngine(models.AbstractModel):
         with short_cursor(self.env) as cr:
             cr.execute(
                 """INSERT INTO hub_drainer (name, alive_until, reported_at)
-                   VALUES (%s, clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second', clock_timestamp() AT TIME ZONE 'UTC')
-                   ON CONFLICT (name) DO UPDATE SET alive_until = EXCLUDED.alive_until, reported_at = EXCLUDED.reported_at""",
+                   VALUES (%s, clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second',
+                           clock_timestamp() AT TIME ZONE 'UTC')
+                   ON CONFLICT (name) DO UPDATE
+                      SET alive_until = EXCLUDED.alive_until, reported_at = EXCLUDED.reported_at""",
                 [name, seconds],
             )
 

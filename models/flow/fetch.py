@@ -34,9 +34,12 @@ class HubFetch(models.AbstractModel):
                       LEFT JOIN hub_stream s ON s.id = m.stream_id
                       LEFT JOIN hub_process p ON p.id = s.process_id
                       LEFT JOIN hub_circuit k ON k.system_id = y.id
-                     WHERE m.state = 'received' AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                       AND y.state = 'connected' AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
-                       AND NOT coalesce(k.state = 'open' AND k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
+                     WHERE m.state = 'received'
+                       AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
+                       AND y.state = 'connected'
+                       AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
+                       AND NOT coalesce(k.state = 'open' AND
+                                        k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
                      ORDER BY m.lane, m.next_attempt_at LIMIT 1
                 ), due AS (
                     SELECT m.id FROM hub_message m JOIN head h USING (system_id, entity_id)
@@ -46,8 +49,8 @@ class HubFetch(models.AbstractModel):
                 UPDATE hub_message m
                    SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
                   FROM due WHERE m.id = due.id
-                RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.order_key, m.attempts, m.version,
-                          m.company_id
+                RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.order_key,
+                          m.attempts, m.version, m.company_id
                 """,
                 [MAX_IDS, LEASE],
             )
@@ -102,23 +105,30 @@ class HubFetch(models.AbstractModel):
                 cr.execute(
                     """
                     WITH u AS (
-                        SELECT * FROM unnest(%s::int[], %s::varchar[], %s::timestamp[], %s::bytea[], %s::varchar[], %s::varchar[],
-                                             %s::varchar[]) u(id, version, changed_at, payload, digest, action, merged_into)
+                        SELECT * FROM unnest(
+                            %s::int[], %s::varchar[], %s::timestamp[], %s::bytea[], %s::varchar[],
+                            %s::varchar[], %s::varchar[]
+                        ) u(id, version, changed_at, payload, digest, action, merged_into)
                     ), body AS (
-                        INSERT INTO hub_payload (system_id, digest, body) SELECT %s, digest, payload FROM u RETURNING id, digest
+                        INSERT INTO hub_payload (system_id, digest, body)
+                        SELECT %s, digest, payload FROM u RETURNING id, digest
                     )
                     UPDATE hub_message m
-                       SET state = 'pending', payload_id = (SELECT min(body.id) FROM body WHERE body.digest = u.digest),
-                           version = coalesce(u.version, m.version), changed_at = coalesce(u.changed_at, m.changed_at),
-                           kind = CASE WHEN u.action = 'change' THEN 'snapshot' ELSE 'event' END, action = u.action,
-                           merged_into = u.merged_into, next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC', attempts = 0
+                       SET state = 'pending', action = u.action, merged_into = u.merged_into,
+                           payload_id = (SELECT min(body.id) FROM body WHERE body.digest = u.digest),
+                           version = coalesce(u.version, m.version),
+                           changed_at = coalesce(u.changed_at, m.changed_at),
+                           kind = CASE WHEN u.action = 'change' THEN 'snapshot' ELSE 'event' END,
+                           next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC', attempts = 0
                       FROM u WHERE m.id = u.id AND m.state = 'received'
                     """,
                     [*map(list, zip(*payloads, strict=True)), system.id],
                 )
             if superseded:
                 cr.execute(
-                    """UPDATE hub_message SET state = 'skipped', reason = 'superseded', done_at = clock_timestamp() AT TIME ZONE 'UTC'
+                    """UPDATE hub_message
+                          SET state = 'skipped', reason = 'superseded',
+                              done_at = clock_timestamp() AT TIME ZONE 'UTC'
                         WHERE id = ANY(%s) AND state = 'received'""",
                     [superseded],
                 )

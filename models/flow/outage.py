@@ -35,9 +35,12 @@ class HubOutage(models.AbstractModel):
                 """
                 UPDATE hub_credential a SET expires_at = clock_timestamp() AT TIME ZONE 'UTC'
                  WHERE a.system_id = %s AND a.name = 'access_token'
-                   AND coalesce(a.changed_at, '-infinity') < clock_timestamp() AT TIME ZONE 'UTC' - interval '60 seconds'
-                   AND EXISTS (SELECT 1 FROM hub_credential r WHERE r.system_id = a.system_id AND r.name = 'refresh_token'
-                                  AND r.envelope IS NOT NULL)
+                   AND coalesce(a.changed_at, '-infinity')
+                       < clock_timestamp() AT TIME ZONE 'UTC' - interval '60 seconds'
+                   AND EXISTS (
+                       SELECT 1 FROM hub_credential r
+                        WHERE r.system_id = a.system_id AND r.name = 'refresh_token'
+                          AND r.envelope IS NOT NULL)
                 """,
                 [system.id],
             )

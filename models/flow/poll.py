@@ -39,11 +39,13 @@ class HubPoll(models.AbstractModel):
                          JOIN hub_process p ON p.id = s.process_id
                          JOIN hub_entity e ON e.id = s.entity_id
                          LEFT JOIN hub_circuit k ON k.system_id = y.id
-                        WHERE s.active AND s.poll AND s.direction = 'in' AND y.active AND y.state = 'connected' AND p.active
+                        WHERE s.active AND s.poll AND s.direction = 'in'
+                          AND y.active AND y.state = 'connected' AND p.active
                           AND NOT coalesce(s.paused OR y.paused OR p.paused, FALSE)
                           AND c.next_poll_at <= clock_timestamp() AT TIME ZONE 'UTC'
                           AND coalesce(c.lease_until, '-infinity') <= clock_timestamp() AT TIME ZONE 'UTC'
-                          AND NOT coalesce(k.state = 'open' AND k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
+                          AND NOT coalesce(k.state = 'open' AND
+                                           k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
                         ORDER BY c.next_poll_at, e.sequence LIMIT 1
                           FOR NO KEY UPDATE OF c SKIP LOCKED)
                 RETURNING stream_id, position, failures
