@@ -1,5 +1,6 @@
 from . import (
     apply,
+    apply_results,
     attempt,
     audit,
     claim,

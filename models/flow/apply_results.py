@@ -1,0 +1,256 @@
+import json
+from datetime import datetime, timedelta
+
+from odoo import models
+
+from ...core import retry
+from ...core.keys import fingerprint
+from ...core.merge import plain
+from ...core.problem import Problem
+from .cursors import short_cursor
+from .effects import state_row
+
+WAIT_LIMIT = timedelta(hours=24)
+
+
+class HubApplyResults(models.AbstractModel):
+    """What became of each message of a batch, written in the transaction that applied it."""
+
+    _inherit = "hub.apply"
+
+    def _record(self, cr, env, batch, effects):
+        """Write what became of each message: states, links, audit, exceptions, fetch requests."""
+        rows = _Rows()
+        now = datetime.utcnow()
+        for row, item in zip(batch.rows, batch.items, strict=True):
+            wait = batch.waits.get(item.message_id)
+            if item.problem is None and wait is not None:
+                since = _waiting_since(row) or now
+                if now - since <= WAIT_LIMIT:
+                    self._record_wait(row, batch, item, wait, since, effects)
+                    continue
+                item.problem = Problem(
+                    "reference_missing",
+                    kind="reference",
+                    cause=f"{wait.entity}:{wait.external_id}",
+                    entity=batch.entity_name(wait.entity),
+                    id=wait.external_id,
+                )
+            if item.kind != "event":
+                rows.superseding.append(row)
+            if item.problem is not None:
+                self._record_problem(row, batch, item, now, rows, effects)
+            else:
+                self._record_done(row, batch, item, rows, effects)
+        self._store_states(cr, effects)
+        env["hub.link"]._store(cr, rows.links)
+        env["hub.audit"]._append(rows.audits, cr)
+        env["hub.exception"]._open(cr, rows.exceptions)
+        env["hub.exception"]._close(cr, effects.finished, "applied")
+        effects.finished.clear()
+        self._supersede(cr, env, rows.superseding, effects)
+        batch.request_missing(cr)
+
+    def _record_wait(self, row, batch, item, wait, since, effects):
+        """It waits for another record."""
+        effects.states.append(
+            state_row(
+                row,
+                "waiting",
+                "waits_for",
+                params={
+                    "entity": batch.entity_name(wait.entity),
+                    "id": wait.external_id,
+                    "since": since.isoformat(),
+                },
+                wait_key=wait.key,
+                seconds=60,
+                amount=batch.money(item),
+            )
+        )
+        effects.parked.append((row["id"], wait.key))
+        effects.dirty = True
+
+    def _record_problem(self, row, batch, item, now, rows, effects):
+        """It is tried again by itself, or a person has to look at it."""
+        problem = item.problem
+        decision = retry.decide(
+            problem.kind, row["attempts"] + 1, now, policy=retry.Policy(budget=batch.retry_budget)
+        )
+        if decision.retry_at:
+            effects.states.append(
+                state_row(
+                    row,
+                    "pending",
+                    problem.code,
+                    params=problem.params,
+                    seconds=(decision.retry_at - now).total_seconds(),
+                )
+            )
+            return
+        amounts = batch.money(item)
+        effects.states.append(
+            state_row(
+                row,
+                "dead" if decision.dead else "failed",
+                problem.code,
+                params=problem.params,
+                company_id=item.company_id,
+                amount=amounts,
+            )
+        )
+        params = json.dumps(plain(problem.params), default=str)
+        rows.exceptions.append(
+            self._exception_row(
+                row,
+                problem,
+                company_id=item.company_id,
+                process_id=batch.process_id,
+                owner_id=batch.owner_id,
+                params=params,
+                issue_params=params,
+                **amounts,
+            )
+        )
+        effects.dirty = True
+
+    def _record_done(self, row, batch, item, rows, effects):
+        """It was applied, or there was a reason to leave it out."""
+        state, reason = ("skipped", item.skip) if item.skip else ("done", "applied")
+        effects.states.append(
+            state_row(
+                row,
+                state,
+                reason,
+                res_model=batch.model if item.res_id else None,
+                res_id=item.res_id,
+                company_id=item.company_id,
+            )
+        )
+        effects.finished.append(row["id"])
+        effects.wake.add(row["order_key"])
+        if item.res_id and item.action == "change":
+            rows.links.append(batch.link_row(row, item))
+        if not item.skip:
+            rows.audits.append(
+                {
+                    "action": "apply",
+                    "system_id": item.system_id,
+                    "message_id": item.message_id,
+                    "company_id": item.company_id,
+                    "res_model": batch.model,
+                    "res_id": item.res_id,
+                    "values": batch.audit_values(item),
+                }
+            )
+
+    def _supersede(self, cr, env, rows, effects):
+        """A full record that was decided takes the place of older ones that failed or wait."""
+        if not rows:
+            return
+        cr.execute(
+            """
+            UPDATE hub_message m SET state = 'skipped', reason = 'superseded', params = NULL,
+                   done_at = clock_timestamp() AT TIME ZONE 'UTC'
+              FROM unnest(%s::bigint[], %s::bigint[]) n(id, order_key)
+             WHERE m.order_key = n.order_key AND m.id < n.id AND m.direction = 'in' AND m.kind <> 'event'
+               AND m.state IN ('failed', 'dead', 'waiting') RETURNING m.id
+            """,
+            [[row["id"] for row in rows], [row["order_key"] for row in rows]],
+        )
+        closed = [row[0] for row in cr.fetchall()]
+        if closed:
+            env["hub.exception"]._close(cr, closed, "superseded")
+            effects.dirty = True
+
+    def _store_states(self, cr, effects):
+        """All changes of state in one statement."""
+        states, effects.states = effects.states, []
+        if not states:
+            return
+        columns = list(zip(*states, strict=True))
+        cr.execute(
+            """
+            UPDATE hub_message m
+               SET state = u.state, reason = u.reason, params = u.params, wait_key = u.wait_key,
+                   res_model = coalesce(u.res_model, m.res_model),
+                   res_id = coalesce(u.res_id, m.res_id),
+                   company_id = coalesce(u.company_id, m.company_id),
+                   attempts = m.attempts + u.tried,
+                   amount = coalesce(u.amount, m.amount),
+                   amount_company = coalesce(u.amount_company, m.amount_company),
+                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                                     + u.seconds * interval '1 second',
+                   done_at = CASE WHEN u.state IN ('done', 'skipped', 'failed', 'dead')
+                                  THEN clock_timestamp() AT TIME ZONE 'UTC' END
+              FROM unnest(
+                       %s::int[], %s::varchar[], %s::varchar[], %s::jsonb[], %s::bigint[],
+                       %s::float[], %s::int[], %s::varchar[], %s::int[], %s::int[],
+                       %s::numeric[], %s::numeric[]
+                   ) u(id, state, reason, params, wait_key, seconds, tried, res_model, res_id,
+                       company_id, amount, amount_company)
+             WHERE m.id = u.id
+            """,
+            [list(column) for column in columns],
+        )
+        effects.count += len(states)
+
+    def _after(self, effects):
+        """After the commit: wake what waited for these records; look again at what was parked."""
+        if effects.wake or effects.parked:
+            with short_cursor(self.env) as cr:
+                cr.execute(
+                    """
+                    UPDATE hub_message m
+                       SET state = 'pending', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                     WHERE m.state = 'waiting'
+                       AND (m.wait_key = ANY(%(wake)s)
+                            OR m.id = ANY(%(parked)s) AND EXISTS (
+                               SELECT 1 FROM hub_link l
+                                WHERE l.order_key = m.wait_key AND m.reason = 'waits_for'))
+                    """,
+                    {
+                        "wake": list(effects.wake),
+                        "parked": [message for message, _key in effects.parked],
+                    },
+                )
+        if effects.dirty or effects.wake:
+            self.env["hub.issue"]._refresh()
+
+    def _exception_row(self, row, problem, **more):
+        params = json.dumps(problem.params, default=str)
+        return {
+            "message_id": row["id"],
+            "fingerprint": fingerprint(
+                row["system_id"], row["entity_id"], problem.code, problem.cause
+            ),
+            "code": problem.code,
+            "kind": problem.kind,
+            "params": params,
+            "issue_params": params,
+            "system_id": row["system_id"],
+            "entity_id": row["entity_id"],
+            "process_id": None,
+            "owner_id": None,
+            "company_id": row.get("company_id"),
+            "amount": None,
+            "currency_id": None,
+            "amount_company": None,
+            "company_currency_id": None,
+        } | more
+
+
+class _Rows:
+    """What a batch adds to the hub's tables, collected for one statement a table."""
+
+    def __init__(self):
+        self.links = []
+        self.audits = []
+        self.exceptions = []
+        self.superseding = []
+
+
+def _waiting_since(row):
+    """When this message began to wait, if it has waited before; a replay begins anew."""
+    text = (row["params"] or {}).get("since") if row["reason"] == "waits_for" else None
+    return datetime.fromisoformat(text) if text else None
