@@ -6,7 +6,6 @@ import traceback
 from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 import psycopg2
 from odoo import fields
@@ -17,20 +16,14 @@ from ...core import strict_json
 from ...core.item import Item
 from ...core.keys import order_key
 from ...core.mapping import to_canonical
-from ...core.merge import changed_fields, plain
-from ...core.problem import Link, Money, Problem, Term
-from ...core.schema import Ref, Word
+from ...core.merge import plain
+from ...core.problem import Link, Money, Problem
+from .apply_resolve import Resolver, Wait
 
 _logger = logging.getLogger(__name__)
 
 
-class Wait(NamedTuple):
-    entity: str
-    external_id: str
-    key: int
-
-
-class ApplyBatch:
+class ApplyBatch(Resolver):
     """Decode, map, resolve, check and write; the results are left in ``items`` and ``waits``.
 
     :param env: environment of the system's technical user.
@@ -147,118 +140,6 @@ class ApplyBatch:
     def _seal(self, row):
         """What "nothing has changed" is judged by, before anything is mapped."""
         return f"{row['payload_digest']}:{self.revision}"
-
-    def _resolve_words(self):
-        """Source words to canonical terms, with the vocabulary read once."""
-        words = self.env["hub.vocabulary.word"]._words_of(self.system)
-        names = {v.code: v.name for v in self.env["hub.vocabulary"].search([])}
-        key_of = self.env["hub.vocabulary.word"]._key
-
-        def resolve(value, item):
-            if isinstance(value, Word):
-                found = words.get((value.vocabulary, key_of(value.text)))
-                if found is None:
-                    if item.problem is None:
-                        item.problem = Problem(
-                            "unknown_term",
-                            kind="reference",
-                            cause=f"{value.vocabulary}:{key_of(value.text)}",
-                            word=value.text,
-                            vocabulary=names.get(value.vocabulary, value.vocabulary),
-                            vocabulary_code=value.vocabulary,
-                        )
-                    return None
-                _term_id, code, res_model, res_id = found
-                return Term(code, res_model or None, res_id or None)
-            if isinstance(value, dict):
-                return {key: resolve(entry, item) for key, entry in value.items()}
-            if isinstance(value, list):
-                return [resolve(entry, item) for entry in value]
-            return value
-
-        for item in self.items:
-            item.values = {name: resolve(value, item) for name, value in item.values.items()}
-
-    def _resolve_references(self):
-        """External ids of other records to Odoo ids, with one query for the whole batch."""
-        wanted = set()
-        for item in self._open():
-            for ref in _refs(item.values):
-                if ref.entity in self.entities:
-                    wanted.add((self.system.id, self.entities[ref.entity].id, ref.external_id))
-        links = self.env["hub.link"]._load(self.env.cr, wanted)
-        for item in self._open():
-            self.plain[item.message_id] = plain(_by_external_id(item.values))
-            if item.link:
-                item.changed = changed_fields(item.link.base, self.plain[item.message_id])
-                if not item.changed and not item.decision:
-                    item.skip = "unchanged"
-                    continue
-            else:
-                item.changed = frozenset(item.values)
-            for name, value in list(item.values.items()):
-                if isinstance(value, Ref):
-                    item.values[name] = self._reference(item, value, links)
-                elif isinstance(value, list) and value and isinstance(value[0], Ref):
-                    item.values[name] = [self._reference(item, ref, links) for ref in value]
-
-    def _reference(self, item, ref, links):
-        entity = self.entities.get(ref.entity)
-        link = links.get((self.system.id, entity.id, ref.external_id)) if entity else None
-        if link:
-            return link["res_id"]
-        if item.problem is not None or item.message_id in self.waits:
-            return None
-        if entity.on_missing == "ask":
-            item.problem = Problem(
-                entity.missing_code,
-                kind="reference",
-                cause=f"{ref.entity}:{ref.external_id}",
-                id=ref.external_id,
-                name=item.values.get(f"{ref.entity}_name") or "",
-                entity=entity.name,
-                entity_code=entity.code,
-                system=self.system.name,
-            )
-            return None
-        lane = next(row["lane"] for row in self.rows if row["id"] == item.message_id)
-        self.waits[item.message_id] = Wait(
-            ref.entity, ref.external_id, order_key(self.system.id, ref.entity, ref.external_id)
-        )
-        self._missing[ref.entity, ref.external_id] = min(
-            lane, self._missing.get((ref.entity, ref.external_id), lane)
-        )
-        return None
-
-    def _decide_companies(self):
-        """Which company each record belongs to; what cannot be decided goes to a person."""
-        served = self.system.company_ids
-        mode = self.entity.company_mode
-        projects = {}
-        if mode == "follow":
-            ids = {item.values.get("project") for item in self._open()} - {None}
-            projects = {p.id: p.company_id.id for p in self.env["project.project"].browse(ids)}
-        for item in self._open():
-            if mode == "shared":
-                item.company_id = None
-            elif mode == "follow":
-                item.company_id = projects.get(item.values.get("project")) or (
-                    served.id if len(served) == 1 else None
-                )
-            elif mode == "journal":
-                item.company_id = self.system.journal_id.company_id.id or (
-                    served.id if len(served) == 1 else None
-                )
-            elif item.company_id is None:
-                term = item.values.get("selling_company")
-                item.company_id = term.res_id if term else served.id if len(served) == 1 else None
-            if mode != "shared":
-                if not item.company_id:
-                    item.problem = Problem("company_unknown", kind="reference")
-                elif item.company_id not in served.ids:
-                    item.problem = Problem(
-                        "company_not_served", kind="permission", system=self.system.name
-                    )
 
     # -- writing -------------------------------------------------------------------------------------
 
@@ -421,25 +302,6 @@ class ApplyBatch:
             """,
             [self.system.id, *map(list, zip(*entries, strict=True)), self.system.id],
         )
-
-
-def _refs(values):
-    for value in values.values():
-        if isinstance(value, Ref):
-            yield value
-        elif isinstance(value, list):
-            yield from (entry for entry in value if isinstance(entry, Ref))
-
-
-def _by_external_id(value):
-    """Canonical values with references as external ids: what stays equal from day to day."""
-    if isinstance(value, Ref):
-        return value.external_id
-    if isinstance(value, dict):
-        return {key: _by_external_id(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_by_external_id(entry) for entry in value]
-    return value
 
 
 def _guess_worth(values):

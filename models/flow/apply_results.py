@@ -218,6 +218,7 @@ class HubApplyResults(models.AbstractModel):
             self.env["hub.issue"]._refresh()
 
     def _exception_row(self, row, problem, **more):
+        """One row for ``hub.exception._open``."""
         params = json.dumps(problem.params, default=str)
         return {
             "message_id": row["id"],

@@ -1,0 +1,155 @@
+"""Words, references and companies of a batch: what its items mean in Odoo, before anything is written."""
+
+from typing import NamedTuple
+
+from ...core.keys import order_key
+from ...core.merge import changed_fields, plain
+from ...core.problem import Problem, Term
+from ...core.schema import Ref, Word
+
+
+class Wait(NamedTuple):
+    """The record that an item waits for."""
+
+    entity: str
+    external_id: str
+    key: int
+
+
+class Resolver:
+    """The part of a batch that resolves; it reads, and it writes nothing.
+
+    Uses ``env``, ``system``, ``entity``, ``entities``, ``rows``, ``items``, ``waits``, ``plain`` and
+    ``_missing`` of :class:`~.apply_batch.ApplyBatch`.
+    """
+
+    def _resolve_words(self):
+        """Source words to canonical terms, with the vocabulary read once."""
+        words = self.env["hub.vocabulary.word"]._words_of(self.system)
+        names = {v.code: v.name for v in self.env["hub.vocabulary"].search([])}
+        key_of = self.env["hub.vocabulary.word"]._key
+
+        def resolve(value, item):
+            if isinstance(value, Word):
+                found = words.get((value.vocabulary, key_of(value.text)))
+                if found is None:
+                    if item.problem is None:
+                        item.problem = Problem(
+                            "unknown_term",
+                            kind="reference",
+                            cause=f"{value.vocabulary}:{key_of(value.text)}",
+                            word=value.text,
+                            vocabulary=names.get(value.vocabulary, value.vocabulary),
+                            vocabulary_code=value.vocabulary,
+                        )
+                    return None
+                _term_id, code, res_model, res_id = found
+                return Term(code, res_model or None, res_id or None)
+            if isinstance(value, dict):
+                return {key: resolve(entry, item) for key, entry in value.items()}
+            if isinstance(value, list):
+                return [resolve(entry, item) for entry in value]
+            return value
+
+        for item in self.items:
+            item.values = {name: resolve(value, item) for name, value in item.values.items()}
+
+    def _resolve_references(self):
+        """External ids of other records to Odoo ids, with one query for the whole batch."""
+        wanted = set()
+        for item in self._open():
+            for ref in _refs(item.values):
+                if ref.entity in self.entities:
+                    wanted.add((self.system.id, self.entities[ref.entity].id, ref.external_id))
+        links = self.env["hub.link"]._load(self.env.cr, wanted)
+        for item in self._open():
+            self.plain[item.message_id] = plain(_by_external_id(item.values))
+            if item.link:
+                item.changed = changed_fields(item.link.base, self.plain[item.message_id])
+                if not item.changed and not item.decision:
+                    item.skip = "unchanged"
+                    continue
+            else:
+                item.changed = frozenset(item.values)
+            for name, value in list(item.values.items()):
+                if isinstance(value, Ref):
+                    item.values[name] = self._reference(item, value, links)
+                elif isinstance(value, list) and value and isinstance(value[0], Ref):
+                    item.values[name] = [self._reference(item, ref, links) for ref in value]
+
+    def _reference(self, item, ref, links):
+        entity = self.entities.get(ref.entity)
+        link = links.get((self.system.id, entity.id, ref.external_id)) if entity else None
+        if link:
+            return link["res_id"]
+        if item.problem is not None or item.message_id in self.waits:
+            return None
+        if entity.on_missing == "ask":
+            item.problem = Problem(
+                entity.missing_code,
+                kind="reference",
+                cause=f"{ref.entity}:{ref.external_id}",
+                id=ref.external_id,
+                name=item.values.get(f"{ref.entity}_name") or "",
+                entity=entity.name,
+                entity_code=entity.code,
+                system=self.system.name,
+            )
+            return None
+        lane = next(row["lane"] for row in self.rows if row["id"] == item.message_id)
+        self.waits[item.message_id] = Wait(
+            ref.entity, ref.external_id, order_key(self.system.id, ref.entity, ref.external_id)
+        )
+        self._missing[ref.entity, ref.external_id] = min(
+            lane, self._missing.get((ref.entity, ref.external_id), lane)
+        )
+        return None
+
+    def _decide_companies(self):
+        """Which company each record belongs to; what cannot be decided goes to a person."""
+        served = self.system.company_ids
+        mode = self.entity.company_mode
+        projects = {}
+        if mode == "follow":
+            ids = {item.values.get("project") for item in self._open()} - {None}
+            projects = {p.id: p.company_id.id for p in self.env["project.project"].browse(ids)}
+        for item in self._open():
+            if mode == "shared":
+                item.company_id = None
+            elif mode == "follow":
+                item.company_id = projects.get(item.values.get("project")) or (
+                    served.id if len(served) == 1 else None
+                )
+            elif mode == "journal":
+                item.company_id = self.system.journal_id.company_id.id or (
+                    served.id if len(served) == 1 else None
+                )
+            elif item.company_id is None:
+                term = item.values.get("selling_company")
+                item.company_id = term.res_id if term else served.id if len(served) == 1 else None
+            if mode != "shared":
+                if not item.company_id:
+                    item.problem = Problem("company_unknown", kind="reference")
+                elif item.company_id not in served.ids:
+                    item.problem = Problem(
+                        "company_not_served", kind="permission", system=self.system.name
+                    )
+
+
+def _refs(values):
+    for value in values.values():
+        if isinstance(value, Ref):
+            yield value
+        elif isinstance(value, list):
+            yield from (entry for entry in value if isinstance(entry, Ref))
+
+
+def _by_external_id(value):
+    """Canonical values with references as external ids: what stays equal from day to day."""
+    if isinstance(value, Ref):
+        return value.external_id
+    if isinstance(value, dict):
+        return {key: _by_external_id(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_by_external_id(entry) for entry in value]
+    return value
