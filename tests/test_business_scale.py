@@ -36,13 +36,13 @@ class TestBusinessScale(BusinessCase):
         def prepare(count):
             return [self._item("opportunity", self._deal()) for _ in range(count)]
 
-        self.assertLess(self._per_record(prepare, 4), 230)
+        self.assertLess(self._per_record(prepare, 4), 120)
 
     def test_open_deals(self):
         def prepare(count):
             return [self._item("opportunity", self._deal(stage="open")) for _ in range(count)]
 
-        self.assertLess(self._per_record(prepare, 10), 6)
+        self.assertLess(self._per_record(prepare, 10), 5)
 
     def test_time_entries(self):
         contract = self._start_deal()
@@ -80,7 +80,7 @@ class TestBusinessScale(BusinessCase):
             return self._queries(lambda: self._bill(contracts))
 
         billed(1)
-        self.assertLess((billed(6) - billed(3)) / 3, 90)
+        self.assertLess((billed(6) - billed(3)) / 3, 25)
 
     def test_entries_of_one_invoice_cost_nothing_each(self):
         contract = self._start_deal()

@@ -1,7 +1,7 @@
 from odoo import api, models
 from odoo.fields import Command
 
-from ...core.billing import exact
+from ...core.billing import exact, rounded
 from ...core.problem import Problem, Term
 
 # Canonical fields that a lead holds, and where.
@@ -264,12 +264,13 @@ class HubHandlerOpportunity(models.AbstractModel):
             if not contract:
                 continue
             sums = totals[contract.id]
+            step = exact(contract.currency_id.rounding)
             result[lead.id] = {
                 "contract_state": contract.state,
-                "contracted_amount": exact(contract.currency_id.round(contract.amount_total)),
-                "invoiced_amount": exact(sums["invoiced_amount"]),
-                "paid_amount": exact(sums["paid_amount"]),
-                "overdue_amount": exact(sums["overdue_amount"]),
+                "contracted_amount": rounded(contract.amount_total, step),
+                "invoiced_amount": rounded(sums["invoiced_amount"], step),
+                "paid_amount": rounded(sums["paid_amount"], step),
+                "overdue_amount": rounded(sums["overdue_amount"], step),
                 "last_invoice": sums["last_invoice"] or None,
                 "last_invoice_date": sums["last_invoice_date"] or None,
                 "next_due_date": sums["next_due_date"] or None,
