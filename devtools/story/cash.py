@@ -97,7 +97,8 @@ def tell(world):
             user="ben",
         )[0]
         billable = world.sql(
-            """SELECT count(*) FROM account_analytic_line WHERE project_id = %s AND hub_approval = 'approved' AND employee_id IS NOT NULL
+            """SELECT count(*) FROM account_analytic_line
+                WHERE project_id = %s AND employee_id IS NOT NULL AND hub_approval = 'approved'
                   AND hub_source_hours IS NOT NULL AND timesheet_invoice_id IS NULL""",
             (world.ids["project"],),
         )[0][0]

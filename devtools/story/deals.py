@@ -139,7 +139,8 @@ LINES = [
 def lead_of(world, made):
     """The lead that a deal became, or None."""
     rows = world.sql(
-        "SELECT l.res_id FROM hub_link l JOIN hub_entity e ON e.id = l.entity_id WHERE l.system_id = %s AND e.code = 'opportunity' AND l.external_id = %s",
+        """SELECT l.res_id FROM hub_link l JOIN hub_entity e ON e.id = l.entity_id
+            WHERE l.system_id = %s AND e.code = 'opportunity' AND l.external_id = %s""",
         (world.ids["hubspot"], str(made["deal"])),
     )
     return rows[0][0] if rows else None

@@ -2,6 +2,19 @@
 
 from .time_and_bill import APPROVED_HOURS
 
+# What names a record, and where: no name may come twice.
+SHOULD_BE_ONE = {
+    "company": "lower(name) FROM res_partner WHERE is_company AND active GROUP BY 1",
+    "contact": """email_normalized FROM res_partner
+                   WHERE NOT is_company AND email_normalized LIKE '%%@acme.example' GROUP BY 1""",
+    "order": "opportunity_id FROM sale_order WHERE opportunity_id IS NOT NULL GROUP BY 1",
+    "project": "hub_contract_id FROM project_project WHERE hub_contract_id IS NOT NULL GROUP BY 1",
+    "lead": "name FROM crm_lead GROUP BY 1",
+    "billed entry": """entry_id FROM hub_billing
+                        WHERE state IN ('draft', 'posted') AND entry_id IS NOT NULL GROUP BY 1""",
+    "link": "external_id FROM hub_link GROUP BY system_id, entity_id, external_id",
+}
+
 
 def tell(world):
     """Messages, hours, money, and that nothing stands twice."""
@@ -12,7 +25,9 @@ def tell(world):
     ) as s:
         rest = world.quiet()
         left = world.sql(
-            "SELECT count(*) FROM hub_message WHERE state NOT IN ('done', 'skipped') AND id NOT IN (SELECT message_id FROM hub_exception WHERE state = 'open')"
+            """SELECT count(*) FROM hub_message
+                WHERE state NOT IN ('done', 'skipped')
+                  AND id NOT IN (SELECT message_id FROM hub_exception WHERE state = 'open')"""
         )[0][0]
         silent = world.sql(
             "SELECT count(*) FROM hub_message WHERE state = 'skipped' AND reason IS NULL"
@@ -30,10 +45,18 @@ def tell(world):
             if e["approval_status"] == "approved"
         )
         row = world.sql(
-            """SELECT coalesce(sum(round(hub_source_hours::numeric * 100)), 0)::int,
-                      coalesce(sum(round(hub_source_hours::numeric * 100)) FILTER (WHERE timesheet_invoice_id IS NOT NULL), 0)::int,
-                      coalesce(sum(round(hub_source_hours::numeric * 100)) FILTER (WHERE timesheet_invoice_id IS NULL), 0)::int
-                 FROM account_analytic_line WHERE project_id = %s AND employee_id IS NOT NULL AND hub_approval = 'approved' AND hub_source_hours IS NOT NULL""",
+            """
+            WITH entry AS (
+                SELECT round(hub_source_hours::numeric * 100) AS hundredths,
+                       timesheet_invoice_id IS NOT NULL AS invoiced
+                  FROM account_analytic_line
+                 WHERE project_id = %s AND employee_id IS NOT NULL AND hub_approval = 'approved'
+                   AND hub_source_hours IS NOT NULL)
+            SELECT coalesce(sum(hundredths), 0)::int,
+                   coalesce(sum(hundredths) FILTER (WHERE invoiced), 0)::int,
+                   coalesce(sum(hundredths) FILTER (WHERE NOT invoiced), 0)::int
+              FROM entry
+            """,
             (world.ids["project"],),
         )[0]
         s.seen = [source, row[0], row[1] + row[2]]
@@ -42,7 +65,8 @@ def tell(world):
             t["net"] for t in world.control("stripe", "state")["balance_transactions"].values()
         )
         booked = world.sql(
-            """SELECT round(sum(l.balance) * 100)::int FROM account_move_line l JOIN account_journal j ON j.default_account_id = l.account_id
+            """SELECT round(sum(l.balance) * 100)::int
+                 FROM account_move_line l JOIN account_journal j ON j.default_account_id = l.account_id
                 WHERE j.id = %s AND l.parent_state = 'posted'""",
             (world.ids["journal"],),
         )[0][0]
@@ -50,16 +74,8 @@ def tell(world):
         s.expected = f"{net / 100:.2f} on both sides"
     with step("No business record stands twice", {}) as s:
         doubled = {}
-        for name, query in {
-            "company": "SELECT lower(name) FROM res_partner WHERE is_company AND active GROUP BY 1 HAVING count(*) > 1",
-            "contact": "SELECT email_normalized FROM res_partner WHERE NOT is_company AND email_normalized LIKE '%%@acme.example' GROUP BY 1 HAVING count(*) > 1",
-            "order": "SELECT opportunity_id FROM sale_order WHERE opportunity_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
-            "project": "SELECT hub_contract_id FROM project_project WHERE hub_contract_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
-            "lead": "SELECT name FROM crm_lead GROUP BY 1 HAVING count(*) > 1",
-            "billed entry": "SELECT entry_id FROM hub_billing WHERE state IN ('draft', 'posted') AND entry_id IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
-            "link": "SELECT external_id FROM hub_link GROUP BY system_id, entity_id, external_id HAVING count(*) > 1",
-        }.items():
-            rows = world.sql(query)
+        for name, rest in SHOULD_BE_ONE.items():
+            rows = world.sql(f"SELECT {rest} HAVING count(*) > 1")
             if rows:
                 doubled[name] = len(rows)
         harvest = world.control("harvest", "state")

@@ -135,15 +135,17 @@ def _time(world):
             "link",
             record_ref=f"hr.employee,{world.ids['employees'][2]}",
         )
-        query = "SELECT count(*) FROM account_analytic_line WHERE project_id = %s AND employee_id IS NOT NULL AND hub_approval = 'approved'"
+        query = """SELECT count(*) FROM account_analytic_line
+                    WHERE project_id = %s AND employee_id IS NOT NULL AND hub_approval = 'approved'"""
         s.seen = [fixed, world.until(query, 31, (world.ids["project"],))]
     with step(
         "  each on its task and order line, with its employee and rate", [40, 1, [150.0]]
     ) as s:
         rows = world.sql(
-            """SELECT count(*) FILTER (WHERE l.task_id IS NOT NULL AND l.so_line IS NOT NULL), count(DISTINCT s.order_id),
-                      array_agg(DISTINCT s.price_unit::float)
-                 FROM account_analytic_line l JOIN sale_order_line s ON s.id = l.so_line WHERE l.project_id = %s AND l.employee_id IS NOT NULL AND l.task_id IS NOT NULL""",
+            """SELECT count(*) FILTER (WHERE l.task_id IS NOT NULL AND l.so_line IS NOT NULL),
+                      count(DISTINCT s.order_id), array_agg(DISTINCT s.price_unit::float)
+                 FROM account_analytic_line l JOIN sale_order_line s ON s.id = l.so_line
+                WHERE l.project_id = %s AND l.employee_id IS NOT NULL AND l.task_id IS NOT NULL""",
             (world.ids["project"],),
         )
         s.seen = list(rows[0])
@@ -249,8 +251,11 @@ def _invoice(world):
         )[0]
         world.ids |= {"invoice_name": move["name"], "invoice_total": move["amount_total"]}
         rows = world.sql(
-            """SELECT count(*) FILTER (WHERE timesheet_invoice_id = %s), count(*) FILTER (WHERE timesheet_invoice_id IS NULL)
-                 FROM account_analytic_line WHERE project_id = %s AND employee_id IS NOT NULL AND hub_approval IS NOT NULL AND hub_source_hours IS NOT NULL""",
+            """SELECT count(*) FILTER (WHERE timesheet_invoice_id = %s),
+                      count(*) FILTER (WHERE timesheet_invoice_id IS NULL)
+                 FROM account_analytic_line
+                WHERE project_id = %s AND employee_id IS NOT NULL AND hub_approval IS NOT NULL
+                  AND hub_source_hours IS NOT NULL""",
             (world.ids["invoice"], world.ids["project"]),
         )[0]
         s.seen = [move["state"], move["hub_approval"], *rows]
