@@ -1,6 +1,6 @@
 """Chapters 4 and 5: time and expenses from Harvest, and the invoice."""
 
-from .deals import fix
+from .acts import fix
 
 PERIOD = ("2026-11-01", "2026-11-30")
 # forty entries: consultant (0 Ann, 1 Bob, 2 the unknown one), day, hours, approved
