@@ -1,5 +1,5 @@
 from lxml import etree
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, TransactionCase, new_test_user, tagged
 
 from .view_common import HubScreens
@@ -164,6 +164,28 @@ class TestViews(HubScreens, TransactionCase):
         messages.invalidate_recordset()
         self.assertEqual(messages.state, "pending")
         self.assertEqual(messages.decision["link"], self.customer.id)
+
+    def test_a_payment_that_fits_nothing_is_told_its_invoice(self):
+        messages = self.receive(self.system, "payment", "pi_1")
+        issue = self.need_person(
+            messages,
+            "payment_unmatched",
+            {"amount": "100.00", "currency": "USD"},
+            process="payment_to_receivable",
+        )
+        invoice = self.env["account.move"].create(
+            {"move_type": "out_invoice", "partner_id": self.customer.id}
+        )
+        action = issue.action_link()
+        wizard = self.env["hub.resolve"].with_context(**action["context"]).create({})
+        with self.assertRaises(UserError):
+            wizard.action_confirm()
+        wizard.invoice_id = invoice
+        wizard.action_confirm()
+        messages.invalidate_recordset()
+        self.assertEqual(messages.state, "pending")
+        self.assertEqual(messages.decision["invoice"], invoice.id)
+        self.assertNotIn("link", messages.decision)
 
     def test_a_partner_shows_its_journey(self):
         self.env.cr.execute(

@@ -87,6 +87,10 @@ class HubSystem(models.Model):
             for name, value in figures[system.id].items():
                 system[name] = value
 
+    def action_use_journal_account(self):
+        """Let payments of these systems be booked on their journal's own account."""
+        return self.journal_id.action_hub_use_own_account()
+
     def action_view_streams(self):
         """Open how far each entity of these systems has come."""
         return open_list(
