@@ -32,9 +32,11 @@ class Screens:
     ):
         """Open a page and save its picture as `<name>.png`."""
         self.page.goto(f"{self.url}{path}")
-        self.page.wait_for_selector(ready, timeout=90_000)
-        self.page.wait_for_load_state("networkidle")
-        self.page.screenshot(path=str(FOLDER / f"{name}.png"))
+        try:
+            self.page.wait_for_selector(ready, timeout=30_000)
+            self.page.wait_for_load_state("networkidle", timeout=10_000)
+        finally:
+            self.page.screenshot(path=str(FOLDER / f"{name}.png"))
 
     def close(self):
         """End the browser."""
