@@ -56,7 +56,7 @@ class HubApply(models.AbstractModel):
 
         :return: ``(run id, number of messages, error that no single message explains)``.
         """
-        run_id = None
+        run_id, rows = None, []
         with business_cursor(self.env) as cr:
             try:
                 rows = self.env["hub.claim"]._claim(cr, lane, parts, limit)
@@ -165,7 +165,8 @@ class HubApply(models.AbstractModel):
             if row["blocked"]:
                 blocked.append(row)
             elif row["kind"] == "event":
-                kept.append(row)
+                # Rows come in the order of arrival: what was said before an event applies before it.
+                (blocked if row["order_key"] in newest else kept).append(row)
             else:
                 former = newest.get(row["order_key"])
                 if former is None or (row["version"] or "", row["id"]) >= (
@@ -189,4 +190,8 @@ class HubApply(models.AbstractModel):
         for row in skipped:
             effects.states.append(state_row(row, "skipped", "superseded"))
         self._store_states(cr, effects)
+        if skipped:
+            # A person may have replayed one whose exception is still open.
+            self.env["hub.exception"]._close(cr, [row["id"] for row in skipped], "superseded")
+            effects.dirty = True
         return sorted([*kept, *newest.values()], key=lambda row: row["id"])

@@ -298,7 +298,8 @@ class ApplyBatch(Resolver):
              WHERE NOT EXISTS (
                    SELECT 1 FROM hub_message m
                     WHERE m.order_key = u.order_key AND m.direction = 'in'
-                      AND m.state IN ('received', 'pending', 'waiting', 'held', 'failed', 'dead'))
+                      AND (m.state IN ('received', 'pending', 'waiting', 'held', 'failed', 'dead')
+                           OR m.reason = 'by_person'))  -- a person left it out: not asked again
             """,
             [self.system.id, *map(list, zip(*entries, strict=True)), self.system.id],
         )

@@ -63,6 +63,8 @@ class Resolver:
                     wanted.add((self.system.id, self.entities[ref.entity].id, ref.external_id))
         links = self.env["hub.link"]._load(self.env.cr, wanted)
         for item in self._open():
+            if item.action != "change":
+                continue  # a deletion or a merge says nothing about values
             self.plain[item.message_id] = plain(_by_external_id(item.values))
             if item.link:
                 item.changed = changed_fields(item.link.base, self.plain[item.message_id])

@@ -145,18 +145,23 @@ class HubApplyResults(models.AbstractModel):
             )
 
     def _supersede(self, cr, env, rows, effects):
-        """A full record that was decided takes the place of older ones that failed or wait."""
+        """A full record that was decided takes the place of older versions that failed or wait."""
         if not rows:
             return
         cr.execute(
             """
             UPDATE hub_message m SET state = 'skipped', reason = 'superseded', params = NULL,
                    done_at = clock_timestamp() AT TIME ZONE 'UTC'
-              FROM unnest(%s::bigint[], %s::bigint[]) n(id, order_key)
+              FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[]) n(id, order_key, version)
              WHERE m.order_key = n.order_key AND m.id < n.id AND m.direction = 'in' AND m.kind <> 'event'
+               AND (m.version IS NULL OR n.version IS NULL OR m.version <= n.version)
                AND m.state IN ('failed', 'dead', 'waiting') RETURNING m.id
             """,
-            [[row["id"] for row in rows], [row["order_key"] for row in rows]],
+            [
+                [row["id"] for row in rows],
+                [row["order_key"] for row in rows],
+                [row["version"] for row in rows],
+            ],
         )
         closed = [row[0] for row in cr.fetchall()]
         if closed:
@@ -222,8 +227,13 @@ class HubApplyResults(models.AbstractModel):
         params = json.dumps(problem.params, default=str)
         return {
             "message_id": row["id"],
+            # Users of one company do not see causes of another: they share no issue.
             "fingerprint": fingerprint(
-                row["system_id"], row["entity_id"], problem.code, problem.cause
+                row["system_id"],
+                row["entity_id"],
+                problem.code,
+                problem.cause,
+                more.get("company_id", row.get("company_id")) or "",
             ),
             "code": problem.code,
             "kind": problem.kind,
