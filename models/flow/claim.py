@@ -18,6 +18,18 @@ class HubClaim(models.AbstractModel):
     _name = "hub.claim"
     _description = "Claim of Messages"
 
+    def _paused_streams(self, cr):
+        """Streams whose messages are kept and wait until a person resumes them."""
+        cr.execute(
+            """
+            SELECT s.id FROM hub_stream s
+              JOIN hub_process p ON p.id = s.process_id
+              LEFT JOIN hub_system y ON y.id = s.system_id
+             WHERE s.paused OR p.paused OR y.paused
+            """
+        )
+        return [row[0] for row in cr.fetchall()]
+
     def _lock_parts(self, cr, lane, workers=2):
         """Lock partitions of a lane that have work, until their messages are applied.
 
@@ -29,11 +41,12 @@ class HubClaim(models.AbstractModel):
              WHERE lane = %s AND EXISTS (
                    SELECT 1 FROM hub_message m
                     WHERE m.state = 'pending' AND m.direction = 'in' AND m.lane = l.lane AND m.part = l.part
-                      AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC')
+                      AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
+                      AND NOT coalesce(m.stream_id = ANY(%s), FALSE))
              ORDER BY random() LIMIT %s
                FOR NO KEY UPDATE SKIP LOCKED
             """,
-            [lane, PARTS // workers],
+            [lane, self._paused_streams(cr), PARTS // workers],
         )
         return [row[0] for row in cr.fetchall()]
 
@@ -74,6 +87,7 @@ class HubClaim(models.AbstractModel):
                        SELECT {_COLUMNS} FROM hub_message
                         WHERE state = 'pending' AND direction = 'in' AND lane = %s AND part = p.part
                           AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
+                          AND NOT coalesce(stream_id = ANY(%s), FALSE)
                         ORDER BY next_attempt_at, id LIMIT %s
                           FOR NO KEY UPDATE SKIP LOCKED) x)
             SELECT c.*, q.digest AS payload_digest, q.body,
@@ -85,7 +99,7 @@ class HubClaim(models.AbstractModel):
               FROM c LEFT JOIN hub_payload q ON q.id = c.payload_id
              ORDER BY c.id
             """,
-            [parts, lane, max(1, -(-limit // len(parts)))],
+            [parts, lane, self._paused_streams(cr), max(1, -(-limit // len(parts)))],
             log_exceptions=False,
         )
         rows = cr.dictfetchall()

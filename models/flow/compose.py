@@ -1,4 +1,7 @@
+import json
+import logging
 import time
+import traceback
 from collections import defaultdict
 
 from odoo import api, models
@@ -7,9 +10,12 @@ from ...core import strict_json
 from ...core.keys import digest, idempotency_key, order_key
 from ...core.mapping import to_external
 from ...core.merge import plain
+from ...core.problem import Problem
 from .apply import CONCURRENCY
 from .context import HUB_CONTEXT
 from .cursors import business_cursor
+
+_logger = logging.getLogger(__name__)
 
 BATCH = 500
 
@@ -62,7 +68,73 @@ class HubCompose(models.AbstractModel):
         )
         for stream_id, user_id in cr.fetchall():
             env = api.Environment(cr, user_id, dict(HUB_CONTEXT))
-            self._compose_stream(env, env["hub.stream"].browse(stream_id), changed)
+            marks = [(model, res_id) for model, ids in changed.items() for res_id in sorted(ids)]
+            self._try_stream(env, env["hub.stream"].browse(stream_id), marks)
+
+    def _try_stream(self, env, stream, marks):
+        """Compose for one stream; a batch that one record spoils is halved until it stands alone.
+
+        :param marks: list of ``(model, id)``.
+        """
+        changed = defaultdict(set)
+        for model, res_id in marks:
+            changed[model].add(res_id)
+        try:
+            with env.cr.savepoint():
+                self._compose_stream(env, stream, changed)
+                env.flush_all()
+            return
+        except CONCURRENCY:
+            raise  # a savepoint keeps the stale snapshot: the whole batch starts again
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            fault = {"type": type(error).__name__, "place": f"{place.name}:{place.lineno}"}
+        if len(marks) == 1:
+            self._give_up(env, stream, *marks[0], fault)
+            return
+        middle = len(marks) // 2
+        self._try_stream(env, stream, marks[:middle])
+        self._try_stream(env, stream, marks[middle:])
+
+    def _give_up(self, env, stream, model, res_id, fault):
+        """One record cannot be composed: a message without content stands for it before a person."""
+        system, entity = stream.system_id, stream.entity_id
+        _logger.error("A record cannot be composed: %s in %s", fault["type"], fault["place"])
+        key = order_key(system.id, entity.code, f"{model},{res_id}", "out")
+        self._supersede(env, [key])
+        env.cr.execute(
+            """
+            INSERT INTO hub_message (system_id, stream_id, entity_id, order_key, part, lane, direction, kind, action,
+                                     res_model, res_id, state, reason, params, done_at)
+            VALUES (%(system)s, %(stream)s, %(entity)s, %(key)s, (%(key)s & 63)::smallint, %(lane)s, 'out',
+                    'snapshot', 'update', %(model)s, %(res)s, 'failed', 'bug', %(params)s,
+                    clock_timestamp() AT TIME ZONE 'UTC')
+            RETURNING id
+            """,
+            {
+                "system": system.id,
+                "stream": stream.id,
+                "entity": entity.id,
+                "key": key,
+                "lane": int(stream.lane),
+                "model": model,
+                "res": res_id,
+                "params": json.dumps(fault),
+            },
+        )
+        row = {"id": env.cr.fetchone()[0], "system_id": system.id, "entity_id": entity.id}
+        problem = Problem("bug", kind="bug", cause=fault["place"], **fault)
+        env["hub.exception"]._open(
+            env.cr,
+            [
+                env["hub.apply"]._exception_row(
+                    row,
+                    problem,
+                    process_id=stream.process_id.id,
+                    owner_id=system.owner_id.id or None,
+                )
+            ],
+        )
 
     def _compose_stream(self, env, stream, changed):
         """Messages of one outbound stream for everything that changed."""
@@ -144,18 +216,7 @@ class HubCompose(models.AbstractModel):
         rows = [row for row in rows if on_its_way.get(row["key"]) != digest(row["body"].decode())]
         if not rows:
             return
-        env.cr.execute(
-            """
-            UPDATE hub_message
-               SET state = 'skipped', reason = 'superseded',
-                   done_at = clock_timestamp() AT TIME ZONE 'UTC'
-             WHERE order_key = ANY(%s) AND direction = 'out'
-               AND state IN ('pending', 'held', 'failed', 'dead')
-            RETURNING id
-            """,
-            [[row["key"] for row in rows]],
-        )
-        env["hub.exception"]._close(env.cr, [row[0] for row in env.cr.fetchall()], "superseded")
+        self._supersede(env, [row["key"] for row in rows])
         # It names this database; it is no secret.
         database = env["ir.config_parameter"].sudo().get_param("database.uuid")
         # The same value sent again later is another delivery; a repeat of this one keeps its stored key.
@@ -204,6 +265,23 @@ class HubCompose(models.AbstractModel):
                 ],
             },
         )
+
+    def _supersede(self, env, keys):
+        """What was not sent gives way to today's values. One whose answer was lost is settled first:
+        it may have taken effect."""
+        env.cr.execute(
+            """
+            UPDATE hub_message
+               SET state = 'skipped', reason = 'superseded',
+                   done_at = clock_timestamp() AT TIME ZONE 'UTC'
+             WHERE order_key = ANY(%s) AND direction = 'out'
+               AND state IN ('pending', 'held', 'failed', 'dead')
+               AND NOT (state = 'pending' AND reason IS NOT DISTINCT FROM 'error_unknown')
+            RETURNING id
+            """,
+            [keys],
+        )
+        env["hub.exception"]._close(env.cr, [row[0] for row in env.cr.fetchall()], "superseded")
 
     def _mark_all(self, model, ids):
         """Mark records whose outbound values change with time alone (overdue amounts)."""

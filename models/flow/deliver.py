@@ -9,7 +9,7 @@ from ...core import strict_json
 from ...core.keys import order_key
 from ...core.merge import plain
 from .cursors import short_cursor
-from .fault import Fault
+from .fault import Fault, unforeseen
 
 LEASE = 120
 
@@ -45,6 +45,11 @@ class HubDeliver(models.AbstractModel):
                    AND y.state = 'connected' AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
                    AND NOT coalesce(k.state = 'open' AND
                                     k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
+                   -- one that waits for an earlier one of its record must not hold up all others
+                   AND NOT EXISTS (
+                       SELECT 1 FROM hub_message e
+                        WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
+                          AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
                  ORDER BY m.lane, m.next_attempt_at LIMIT 1
                 """
             )
@@ -127,6 +132,9 @@ class HubDeliver(models.AbstractModel):
                 Outcome(write.key, False, error=ConnectorError("sign_in", "no_secret"))
                 for write in writes
             ]
+        except Exception as error:
+            fault = unforeseen(error)
+            outcomes = [Outcome(write.key, False, error=fault) for write in writes]
         self._answer(system, entity, rows, {outcome.key: outcome for outcome in outcomes})
         return len(rows)
 

@@ -1,6 +1,7 @@
 import logging
 import os
 import time
+import traceback
 
 from odoo import api, models
 
@@ -43,17 +44,10 @@ class HubEngine(models.AbstractModel):
             # What this transaction has cached may be old: others change systems, streams and words.
             self.env.cr.commit()  # pylint: disable=invalid-commit
             self.env.invalidate_all()
-            try:
-                if now - last_chores > 15:
-                    self._chores()
-                    last_chores = now
-                worked = self._once(online)
-            except Exception as error:
-                # Class only; a broken slice must not stop the others or switch the cron off.
-                _logger.exception("A slice of the drainer failed: %s", type(error).__name__)
-                self.env.cr.rollback()
-                worked = 0
-                time.sleep(0.5)
+            if now - last_chores > 15:
+                last_chores = now
+                self._guarded(self._chores)
+            worked = self._once(online)
             if worked:
                 last_work = time.monotonic()
             if time.monotonic() - started > RUN_SECONDS:
@@ -68,6 +62,19 @@ class HubEngine(models.AbstractModel):
         if not self._paused() and self._has_work(online):
             self.env["ir.cron"].browse(self.env.context.get("cron_id") or ())._trigger()
 
+    def _guarded(self, work, *arguments):
+        """Do one kind of work; one that is broken must not stop the others or switch the cron off."""
+        try:
+            return work(*arguments)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            # Class and place only: the text of an error can hold personal data.
+            _logger.error(
+                "A part of the engine failed: %s in %s:%s", type(error).__name__, place.name, place.lineno
+            )
+            self.env.cr.rollback()
+            return 0
+
     def _once(self, online=True):
         """One slice of the most urgent work.
 
@@ -77,14 +84,14 @@ class HubEngine(models.AbstractModel):
         env = self.env
         calls = ("hub.fetch", "hub.compose", "hub.deliver") if online else ("hub.compose",)
         for lane in (0, 1, 2):
-            done = env["hub.apply"]._slice(lane, SLICE[lane])
+            done = self._guarded(env["hub.apply"]._slice, lane, SLICE[lane])
             if done:
                 return done
             if lane == 0:
-                done = next(filter(None, (env[model]._slice() for model in calls)), 0)
+                done = next(filter(None, (self._guarded(env[model]._slice) for model in calls)), 0)
                 if done:
                     return done
-        return env["hub.poll"]._slice() if online else 0
+        return self._guarded(env["hub.poll"]._slice) if online else 0
 
     def _has_work(self, online=True):
         """Whether anything is due now or within the time that a drainer stays awake.
@@ -103,6 +110,7 @@ class HubEngine(models.AbstractModel):
             SELECT EXISTS (SELECT 1 FROM hub_outbox)
                 OR EXISTS (
                     SELECT 1 FROM hub_message WHERE state = 'pending' AND direction = 'in'
+                       AND NOT coalesce(stream_id = ANY(%s), FALSE)
                        AND next_attempt_at <= (SELECT at FROM soon))
                 OR EXISTS (
                     SELECT 1 FROM hub_message m JOIN reachable y ON y.id = m.system_id
@@ -120,7 +128,7 @@ class HubEngine(models.AbstractModel):
                        AND c.next_poll_at <= (SELECT at FROM soon)
                        AND coalesce(c.lease_until, '-infinity') <= (SELECT at FROM soon))
             """,
-            [online],
+            [online, self.env["hub.claim"]._paused_streams(self.env.cr)],
         )
         return self.env.cr.fetchone()[0]
 
@@ -132,7 +140,7 @@ class HubEngine(models.AbstractModel):
                     WHERE state = 'waiting' AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'"""
             )
         self.env["hub.issue"]._refresh()
-        self.env["hub.alert"]._send()
+        self._guarded(self.env["hub.alert"]._send)
 
     def _paused(self):
         """ "Pause the hub" makes drainers return at once, so that modules can be installed."""

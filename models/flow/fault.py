@@ -1,11 +1,16 @@
 import json
+import logging
+import traceback
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from odoo import models
 
+from ...connectors.errors import ConnectorError
 from ...core import retry
 from ...core.problem import Problem
+
+_logger = logging.getLogger(__name__)
 
 # A fault of the account or the address is not the message's: it waits, and keeps its tries.
 OF_THE_SYSTEM = ("sign_in", "permission", "schema")
@@ -17,6 +22,14 @@ class Fault(NamedTuple):
 
     row: dict
     error: Exception
+
+
+def unforeseen(error):
+    """What no connector should raise, as an error that a person sees. Class and place only."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _logger.error("A connector failed: %s in %s:%s", type(error).__name__, place.name, place.lineno)
+    params = {"type": type(error).__name__, "place": f"{place.name}:{place.lineno}"}
+    return ConnectorError("bug", "unforeseen", params=params)
 
 
 class HubFault(models.AbstractModel):

@@ -8,10 +8,11 @@ from ...connectors.errors import ConnectorError
 from ...core.keys import digest
 from ...core.problem import Problem
 from .cursors import short_cursor
-from .fault import Fault
+from .fault import Fault, unforeseen
 
 LEASE = 120
 MAX_IDS = 100
+SPOILT = ("data", "reference", "identity", "bug")  # kinds of error that one id can cause
 
 
 class HubFetch(models.AbstractModel):
@@ -70,13 +71,37 @@ class HubFetch(models.AbstractModel):
         for row in rows:
             by_id[row["external_id"]].append(row)
         try:
-            records = system._connector().fetch(entity.code, sorted(by_id))
+            records, spoilt = self._read(system._connector(), entity.code, sorted(by_id))
         except (ConnectorError, UserError) as error:
-            self._failed(system, rows, error)
+            self._failed(system, entity, rows, error)
             return len(rows)
+        for external_id, error in spoilt.items():
+            self._failed(system, entity, by_id.pop(external_id), error)
         self._store(system, entity, by_id, records)
-        self.env["hub.circuit"]._reset(system.id)
+        if by_id:
+            self.env["hub.outage"]._works(system, entity)
         return len(rows)
+
+    def _read(self, connector, code, ids):
+        """Records by id; a call that one id spoils is halved until that id stands alone.
+
+        :return: ``(records by id, errors by id)``
+        :raise ConnectorError: the fault is the system's, not that of an id.
+        """
+        try:
+            return connector.fetch(code, ids), {}
+        except ConnectorError as error:
+            if error.kind not in SPOILT:
+                raise
+            fault = error
+        except Exception as error:
+            fault = unforeseen(error)
+        if len(ids) == 1:
+            return {}, {ids[0]: fault}
+        middle = len(ids) // 2
+        records, spoilt = self._read(connector, code, ids[:middle])
+        more_records, more_spoilt = self._read(connector, code, ids[middle:])
+        return records | more_records, spoilt | more_spoilt
 
     def _store(self, system, entity, by_id, records):
         """The newest notice of each record carries what was read; the older ones are superseded."""
@@ -132,11 +157,13 @@ class HubFetch(models.AbstractModel):
                         WHERE id = ANY(%s) AND state = 'received'""",
                     [superseded],
                 )
+                # A person may have replayed one whose exception is still open.
+                self.env["hub.exception"]._close(cr, superseded, "superseded")
             self._not_found(cr, system, entity, missing)
         if missing:
             self.env["hub.issue"]._refresh()
 
-    def _failed(self, system, rows, error):
+    def _failed(self, system, entity, rows, error):
         """The whole call failed: each notice is tried again, or goes to a person."""
         if not isinstance(error, ConnectorError):
             error = ConnectorError("sign_in", "no_secret")
@@ -144,7 +171,7 @@ class HubFetch(models.AbstractModel):
             asked = self.env["hub.fault"]._settle(
                 cr, system, "fetch", [Fault(row, error) for row in rows]
             )
-        self.env["hub.outage"]._report(system, error)
+        self.env["hub.outage"]._report(system, error, entity)
         if asked:
             self.env["hub.issue"]._refresh()
 

@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 from .cursors import short_cursor
 
@@ -12,6 +12,8 @@ FIXES = {
     "unmapped_project": ("link",),
     "payment_unmatched": ("link",),
 }
+# The question is which Odoo record the message is itself, not one that it points to.
+OF_ITSELF = ("possible_duplicate", "ambiguous_match")
 
 
 class HubIssue(models.Model):
@@ -77,6 +79,12 @@ class HubIssue(models.Model):
     def _compute_display_name(self):
         for issue in self:
             issue.display_name = issue.sentence or issue.code
+
+    def write(self, vals):
+        """What an issue says is the engine's; a person takes it over, and talks about it."""
+        if not self.env.su and any(self._fields[name].readonly for name in vals if name in self._fields):
+            raise AccessError(self.env._("What an issue says is not edited. Decide with its buttons."))
+        return super().write(vals)
 
     # -- fixes -------------------------------------------------------------------------------------
 
@@ -146,6 +154,11 @@ class HubIssue(models.Model):
             )
             messages = self._messages()
         else:
+            entity = self.entity_id
+            if self.code in OF_ITSELF and record._name != entity.model_name:
+                raise UserError(
+                    self.env._("Choose one of these: %s.", self.env[entity.model_name]._description)
+                )
             messages = self._messages()
             messages._decide({"link": record.id})
         self.env["hub.audit"]._append(
@@ -219,7 +232,7 @@ class HubIssue(models.Model):
                             SELECT count(*) AS n, sum(amount_company) AS amount FROM hub_message
                              WHERE wait_key = m.order_key AND state = 'waiting'
                            ) w ON TRUE
-                     WHERE i.state = 'open' AND i.code <> 'reconnect'
+                     WHERE i.state = 'open' AND i.code <> 'reconnect' AND NOT coalesce(i.params ? 'blocked', FALSE)
                      GROUP BY i.id
                 )
                 UPDATE hub_issue i

@@ -149,6 +149,7 @@ class HubMessage(models.Model):
         """Bring messages back into the flow with a clean count of tries, and say who did it.
 
         Undelivered and failed outbound messages keep their key, so the product recognises a repeat.
+        What was sent or replaced is composed anew instead: old values never go out over newer ones.
         """
         self.env["hub.audit"]._append(
             [
@@ -168,7 +169,29 @@ class HubMessage(models.Model):
                                 THEN 'received' ELSE 'pending' END,
                    next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC',
                    attempts = 0, crashes = 0, reason = NULL, params = NULL, wait_key = NULL
-             WHERE id = ANY(%s) AND state IN ('failed', 'dead', 'waiting', 'skipped', 'done', 'held')
+             WHERE id = ANY(%s) AND coalesce(action, '') <> 'ignored' AND entity_id IS NOT NULL
+               AND (direction = 'in' OR payload_id IS NOT NULL)
+               AND (state IN ('failed', 'dead', 'waiting', 'held')
+                    OR state IN ('skipped', 'done') AND direction = 'in')
+            """,
+            [self.ids],
+        )
+        self.env.cr.execute(
+            """
+            UPDATE hub_message SET state = 'skipped', reason = 'superseded', params = NULL
+             WHERE id = ANY(%s) AND direction = 'out' AND payload_id IS NULL AND state IN ('failed', 'dead')
+            RETURNING id
+            """,
+            [self.ids],
+        )
+        self.env["hub.exception"]._close(
+            self.env.cr, [row[0] for row in self.env.cr.fetchall()], "superseded"
+        )
+        self.env.cr.execute(
+            """
+            INSERT INTO hub_outbox (model, res_id)
+            SELECT DISTINCT res_model, res_id FROM hub_message
+             WHERE id = ANY(%s) AND direction = 'out' AND state IN ('skipped', 'done') AND res_id IS NOT NULL
             """,
             [self.ids],
         )

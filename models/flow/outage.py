@@ -1,7 +1,13 @@
+import json
+
 from odoo import models
 
 from ...core.keys import fingerprint
+from ...core.problem import TRANSIENT
 from .cursors import short_cursor
+
+
+BLOCKING = ("permission", "schema")
 
 
 class HubOutage(models.AbstractModel):
@@ -10,11 +16,15 @@ class HubOutage(models.AbstractModel):
     _name = "hub.outage"
     _description = "System Faults"
 
-    def _report(self, system, error):
+    def _report(self, system, error, entity=None, poll=False):
         """A call failed for a reason that lies with the system.
 
-        Sign-in and permission faults stop the system until a person mends it; the messages that
-        wait keep their tries.
+        A sign-in fault stops the system until a person mends it; the messages that wait keep their
+        tries. What an account may not read, or an answer that is no answer, is one issue for all that
+        waits: it goes on by itself, and the issue closes, when a call works again.
+
+        :param entity: what was read, a ``hub.entity`` record.
+        :param poll: the call was for no message, so no exception tells of the fault.
         """
         kind = getattr(error, "kind", "sign_in")
         if kind == "rate" and error.retry_after:
@@ -24,6 +34,25 @@ class HubOutage(models.AbstractModel):
             self.env["hub.circuit"]._failed(system.id)
         if kind == "sign_in" and not self._expire_token(system):
             self._sign_in_lost(system)
+        if entity and (kind in BLOCKING or poll and kind not in (*TRANSIENT, "sign_in")):
+            self._open_issue(
+                system,
+                fingerprint(system.id, entity.id, "blocked"),
+                f"error_{kind}",
+                kind,
+                {"system": system.name, "code": error.code, "status": error.status, "blocked": True},
+                entity,
+            )
+
+    def _works(self, system, entity):
+        """A call worked: the circuit closes, and so does the issue about what could not be read."""
+        self.env["hub.circuit"]._reset(system.id)
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """UPDATE hub_issue SET state = 'resolved', resolved_at = clock_timestamp() AT TIME ZONE 'UTC'
+                    WHERE fingerprint = %s AND state = 'open'""",
+                [fingerprint(system.id, entity.id, "blocked")],
+            )
 
     def _expire_token(self, system):
         """An OAuth token that is refused may have expired early: it is renewed once before we give up.
@@ -53,15 +82,28 @@ class HubOutage(models.AbstractModel):
                 "UPDATE hub_system SET state = 'error' WHERE id = %s AND state = 'connected'",
                 [system.id],
             )
+        self._open_issue(system, fingerprint(system.id, "sign_in"), "reconnect", "sign_in", {})
+
+    def _open_issue(self, system, cause, code, kind, params, entity=None):
+        """An issue without messages of its own, open once a cause."""
+        with short_cursor(self.env) as cr:
             cr.execute(
                 """
-                INSERT INTO hub_issue (fingerprint, code, kind, params, system_id, owner_id, impact, state, opened_at,
-                                       exception_count, waiting_count, at_risk, create_date, write_date)
-                VALUES (%s, 'reconnect', 'sign_in', '{}', %s, %s, 'high', 'open', now() AT TIME ZONE 'UTC', 0, 0, 0,
+                INSERT INTO hub_issue (fingerprint, code, kind, params, system_id, entity_id, owner_id, impact, state,
+                                       opened_at, exception_count, waiting_count, at_risk, create_date, write_date)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, 'high', 'open', now() AT TIME ZONE 'UTC', 0, 0, 0,
                         now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
                 ON CONFLICT (fingerprint) WHERE state = 'open' DO NOTHING
                 """,
-                [fingerprint(system.id, "sign_in"), system.id, system.owner_id.id or None],
+                [
+                    cause,
+                    code,
+                    kind,
+                    json.dumps(params),
+                    system.id,
+                    entity.id if entity else None,
+                    system.owner_id.id or None,
+                ],
             )
 
     def _mended(self, system):

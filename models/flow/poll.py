@@ -10,6 +10,7 @@ from ...connectors.base import Page
 from ...connectors.errors import ConnectorError
 from ...core import retry
 from .cursors import short_cursor
+from .fault import unforeseen
 from .receive import Incoming
 
 _logger = logging.getLogger(__name__)
@@ -70,6 +71,9 @@ class HubPoll(models.AbstractModel):
         except (ConnectorError, UserError) as error:
             self._failed(stream, failures or 0, error)
             return True
+        except Exception as error:
+            self._failed(stream, failures or 0, unforeseen(error))
+            return True
         incoming = [
             Incoming(
                 record.entity,
@@ -98,7 +102,7 @@ class HubPoll(models.AbstractModel):
                 """,
                 [json.dumps(page.cursor), 0 if page.more else stream.interval, stream_id],
             )
-        self.env["hub.circuit"]._reset(system.id)
+        self.env["hub.outage"]._works(system, stream.entity_id)
         return True
 
     def _page(self, connector, entity, position):
@@ -136,4 +140,4 @@ class HubPoll(models.AbstractModel):
                     WHERE stream_id = %s""",
                 [kind, seconds, stream.id],
             )
-        self.env["hub.outage"]._report(stream.system_id, error)
+        self.env["hub.outage"]._report(stream.system_id, error, stream.entity_id, poll=True)
