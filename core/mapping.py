@@ -69,11 +69,14 @@ THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 
 def _epoch_seconds(value, _argument, _payload):
-    if isinstance(value, bool) or not isinstance(value, int):
+    try:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
         raise Problem(
             "bad_value", cause="time", field="time", value=str(value)[:80], expected="epoch seconds"
-        )
-    return datetime.fromtimestamp(value, UTC)
+        ) from None
 
 
 def _pair(value, argument, payload):

@@ -65,6 +65,8 @@ def to_decimal(name, value):
 
 def to_datetime(name, value):
     """ISO 8601 with an offset, or epoch milliseconds; the result is aware and in UTC."""
+    if isinstance(value, bool):
+        raise _bad(name, value, "date and time")
     if isinstance(value, datetime):
         parsed = value
     elif isinstance(value, int) or (isinstance(value, str) and _EPOCH_MS.match(value)):
@@ -79,7 +81,10 @@ def to_datetime(name, value):
             raise _bad(name, value, "date and time") from error
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=UTC)
-    return parsed.astimezone(UTC)
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError as error:  # the first hours of year 1, the last of 9999
+        raise _bad(name, value, "date and time") from error
 
 
 def to_date(name, value):
@@ -150,13 +155,16 @@ def coerce(name, kind, value, country=None):
         return None
     base, _sep, target = kind.partition(":")
     if base == "ref":
-        return Ref(target, to_text(name, value, 200))
+        key = to_text(name, value, 200)
+        return Ref(target, key) if key else None
     if base == "refs":
         if not isinstance(value, list):
             raise _bad(name, value, "list")
-        return [Ref(target, to_text(name, item, 200)) for item in value]
+        keys = [to_text(name, item, 200) for item in value if item is not None]
+        return [Ref(target, key) for key in keys if key]
     if base == "term":
-        return Word(target, to_text(name, value, 200))
+        word = to_text(name, value, 200)
+        return Word(target, word) if word else None
     if base == "phone":
         return to_phone(name, value, country)
     if base in ("country", "language"):
