@@ -21,22 +21,29 @@ class Screens:
             executable_path=str(browser.ensure()), args=["--no-sandbox", "--disable-gpu"]
         )
         self.page = self._browser.new_page(viewport={"width": 1400, "height": 900})
-        self.page.goto(f"{url}/web/login")
-        self.page.fill("input[name=login]", login)
-        self.page.fill("input[name=password]", password)
-        self.page.click("button[type=submit]")
-        self.page.wait_for_selector(".o_web_client .o_main_navbar", timeout=90_000)
+        self._who = (login, password)
+        self._signed_in = False
 
     def take(
         self, name, path, ready=".o_action_manager .o_view_controller, .o_action_manager .o_action"
     ):
         """Open a page and save its picture as `<name>.png`."""
+        if not self._signed_in:
+            self._sign_in()
         self.page.goto(f"{self.url}{path}")
         try:
             self.page.wait_for_selector(ready, timeout=30_000)
             self.page.wait_for_load_state("networkidle", timeout=10_000)
         finally:
             self.page.screenshot(path=str(FOLDER / f"{name}.png"))
+
+    def _sign_in(self):
+        self.page.goto(f"{self.url}/web/login")
+        self.page.fill("input[name=login]", self._who[0])
+        self.page.fill("input[name=password]", self._who[1])
+        self.page.click("button[type=submit]")
+        self.page.wait_for_selector(".o_web_client .o_main_navbar", timeout=90_000)
+        self._signed_in = True
 
     def close(self):
         """End the browser."""

@@ -263,7 +263,6 @@ env["hub.vocabulary.word"].create(
     {"term_id": travel_term.id, "system_id": harvest.id, "word": "Travel"}
 )
 env["hub.process"].search([]).write({"owner_id": owner})
-env["res.users"].browse(2).write({"password": "admin"})
 # the story speaks with Odoo as its users do
 from datetime import timedelta
 
