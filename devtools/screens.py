@@ -33,7 +33,7 @@ class Screens:
         self.page.goto(f"{self.url}{path}")
         try:
             self.page.wait_for_selector(ready, timeout=30_000)
-            self.page.wait_for_load_state("networkidle", timeout=10_000)
+            self.page.wait_for_selector(".o_loading_indicator", state="hidden", timeout=30_000)
         finally:
             self.page.screenshot(path=str(FOLDER / f"{name}.png"))
 
