@@ -3,6 +3,10 @@
 from . import browser, paths
 
 FOLDER = paths.STATE / "screens"
+# what shows that a page has its content
+READY = (
+    ".o_list_renderer, .o_kanban_renderer, .o_form_renderer, .o_hub_operations, .o_nocontent_help"
+)
 
 
 class Screens:
@@ -24,9 +28,7 @@ class Screens:
         self._who = (login, password)
         self._signed_in = False
 
-    def take(
-        self, name, path, ready=".o_action_manager .o_view_controller, .o_action_manager .o_action"
-    ):
+    def take(self, name, path, ready=READY):
         """Open a page and save its picture as `<name>.png`."""
         if not self._signed_in:
             self._sign_in()

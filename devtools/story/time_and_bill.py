@@ -183,7 +183,6 @@ def _invoice(world):
                         "date_from": PERIOD[0],
                         "date_to": PERIOD[1],
                         "contract_ids": [[6, 0, [contract]]],
-                        "invoice_date": "2026-11-30",
                     },
                     user="ben",
                 )

@@ -130,8 +130,9 @@ class HubContractStart(models.Model):
                 "company_id": self.company_id.id,
                 "allow_billable": True,
                 "allow_timesheets": True,
-                "date_start": self.date_start,
-                "date": self.date_end,
+                # Odoo's project has both dates or none.
+                "date_start": self.date_start if self.date_end else False,
+                "date": self.date_end if self.date_start else False,
                 "hub_team_ids": [Command.set([employee.id for employee in filled.values()])],
             },
             role_to_users_mapping=mapping,

@@ -44,6 +44,7 @@ class HubSystem(models.Model):
         string="Address",
         required=True,
         compute="_compute_base_url",
+        precompute=True,
         store=True,
         readonly=False,
         tracking=True,

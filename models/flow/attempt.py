@@ -21,6 +21,5 @@ class HubAttempt(models.Model):
     @api.depends("outcome", "params")
     def _compute_sentence(self):
         for attempt in self:
-            attempt.sentence = self.env["hub.sentence"]._sentence(
-                attempt.outcome, attempt.params or {}
-            )
+            params = {"system": attempt.message_id.system_id.name} | (attempt.params or {})
+            attempt.sentence = self.env["hub.sentence"]._sentence(attempt.outcome, params)

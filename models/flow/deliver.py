@@ -222,6 +222,11 @@ class HubDeliver(models.AbstractModel):
                     WHERE l.system_id = u.system_id AND l.entity_id = u.entity_id AND l.external_id = u.external_id""",
                 [list(column) for column in zip(*sent, strict=True)],
             )
+        cr.execute(
+            """UPDATE hub_cursor SET last_success_at = clock_timestamp() AT TIME ZONE 'UTC'
+                WHERE stream_id = ANY(%s)""",
+            [[row["stream_id"] for row, _outcome in done if row["stream_id"]]],
+        )
         self.env["hub.audit"]._append(audits, cr)
         self.env["hub.exception"]._close(cr, mine, "sent")
         return woken

@@ -70,7 +70,10 @@ class HubEngine(models.AbstractModel):
             place = traceback.extract_tb(error.__traceback__)[-1]
             # Class and place only: the text of an error can hold personal data.
             _logger.error(
-                "A part of the engine failed: %s in %s:%s", type(error).__name__, place.name, place.lineno
+                "A part of the engine failed: %s in %s:%s",
+                type(error).__name__,
+                place.name,
+                place.lineno,
             )
             self.env.cr.rollback()
             return 0

@@ -82,8 +82,12 @@ class HubIssue(models.Model):
 
     def write(self, vals):
         """What an issue says is the engine's; a person takes it over, and talks about it."""
-        if not self.env.su and any(self._fields[name].readonly for name in vals if name in self._fields):
-            raise AccessError(self.env._("What an issue says is not edited. Decide with its buttons."))
+        if not self.env.su and any(
+            self._fields[name].readonly for name in vals if name in self._fields
+        ):
+            raise AccessError(
+                self.env._("What an issue says is not edited. Decide with its buttons.")
+            )
         return super().write(vals)
 
     # -- fixes -------------------------------------------------------------------------------------
@@ -131,6 +135,10 @@ class HubIssue(models.Model):
         self.ensure_one()
         self.env["hub.message"]._require_resolver()
         record.check_access("read")
+        if self.code == "payment_unmatched":
+            raise UserError(
+                self.env._("Choose the invoice that was paid, in the fix of the issue.")
+            )
         if self.code in ("unknown_consultant", "unmapped_project"):
             # The missing one is what the message points to: link that.
             entity = self.env["hub.entity"].search([("code", "=", self.params["entity_code"])])

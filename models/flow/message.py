@@ -107,10 +107,9 @@ class HubMessage(models.Model):
     def _compute_explanation(self):
         sentences = self.env["hub.sentence"]
         for message in self:
+            params = {"system": message.system_id.name} | (message.params or {})
             message.explanation = (
-                sentences._sentence(message.reason, message.params or {})
-                if message.reason
-                else False
+                sentences._sentence(message.reason, params) if message.reason else False
             )
 
     @api.depends("entity_id", "external_id")

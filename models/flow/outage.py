@@ -40,7 +40,12 @@ class HubOutage(models.AbstractModel):
                 fingerprint(system.id, entity.id, "blocked"),
                 f"error_{kind}",
                 kind,
-                {"system": system.name, "code": error.code, "status": error.status, "blocked": True},
+                {
+                    "system": system.name,
+                    "code": error.code,
+                    "status": error.status,
+                    "blocked": True,
+                },
                 entity,
             )
 

@@ -132,6 +132,7 @@ class HubStream(models.Model):
         self.env.registry.clear_cache()
         return result
 
+    @api.depends("paused", "system_id.paused", "process_id.paused", "interval")
     @api.depends_context("uid")
     def _compute_sync_state(self):
         # Counts by stream are no secret of one record; the list itself is under record rules.
