@@ -55,6 +55,7 @@ class HubReceive(models.AbstractModel):
                 digest(one.payload.decode("utf-8", "replace")),
                 one.reason,
                 one.merged_into,
+                len(rows),
             )
         if not rows:
             return 0
@@ -69,9 +70,10 @@ class HubReceive(models.AbstractModel):
                     %(key)s::bytea[], %(entity)s::varchar[], %(external)s::varchar[],
                     %(order)s::bigint[], %(kind)s::varchar[], %(action)s::varchar[],
                     %(changed)s::timestamp[], %(version)s::varchar[], %(payload)s::bytea[],
-                    %(digest)s::varchar[], %(reason)s::varchar[], %(merged)s::varchar[]
+                    %(digest)s::varchar[], %(reason)s::varchar[], %(merged)s::varchar[],
+                    %(place)s::int[]
                 ) u(key, entity, external_id, order_key, kind, action,
-                    changed_at, version, payload, digest, reason, merged_into)
+                    changed_at, version, payload, digest, reason, merged_into, place)
             ), fresh AS (
                 INSERT INTO hub_seen (system_id, key)
                 SELECT %(system)s, key FROM u ON CONFLICT DO NOTHING RETURNING key
@@ -100,6 +102,7 @@ class HubReceive(models.AbstractModel):
               LEFT JOIN hub_entity e ON e.code = u.entity
               LEFT JOIN hub_stream s ON s.system_id = %(system)s AND s.entity_id = e.id
                                     AND s.direction = 'in' AND s.active
+             ORDER BY u.place  -- ids say in which order they arrived
             """,
             {
                 "system": system_id,
@@ -116,6 +119,7 @@ class HubReceive(models.AbstractModel):
                 "digest": columns[9],
                 "reason": columns[10],
                 "merged": columns[11],
+                "place": columns[12],
             },
             # A conflict would otherwise write the whole payload into the log.
             log_exceptions=False,
