@@ -130,6 +130,7 @@ travel = product(
 template = env["project.project"].create(
     {
         "name": "Implementation",
+        "user_id": rita.id,
         "is_template": True,
         "allow_billable": True,
         "allow_milestones": True,
