@@ -1,0 +1,193 @@
+from odoo.tests import tagged
+
+from .hub_common import HubCase
+
+
+@tagged("post_install", "-at_install")
+class TestEngineOrder(HubCase):
+    """Messages of one record apply in the order of the source; what is missing is waited for."""
+
+    # -- newer and older -----------------------------------------------------------------------
+
+    def test_of_many_snapshots_in_one_batch_only_the_newest_is_written(self):
+        messages = self.work(
+            self._company("1", 3, name="Third"),
+            self._company("1", 1, name="First"),
+            self._company("1", 2, name="Second"),
+        )
+        self.assertEqual(self.partner_of("1").name, "Third")
+        self.assertStates(
+            messages.sorted("version"), "skipped:superseded", "skipped:superseded", "done:applied"
+        )
+
+    def test_an_older_snapshot_after_a_newer_one_is_left_out(self):
+        self.work(self._company("1", 2, name="New"))
+        late = self.work(self._company("1", 1, name="Old"))
+        self.assertStates(late, "skipped:stale")
+        self.assertEqual(self.partner_of("1").name, "New")
+
+    def test_a_newer_snapshot_takes_the_place_of_a_failed_one_and_closes_its_exception(self):
+        failed = self.work(self._company("1", 1, country="Atlantis"))
+        exception = self.assertExplained(failed, "unknown_country")
+        self.work(self._company("1", 2, country="Germany"))
+        self.assertStates(failed, "skipped:superseded")
+        self.assertEqual((exception.state, exception.resolution), ("resolved", "superseded"))
+        self.assertIn("Fixed at the source", exception.resolution_text)
+        self.assertFalse(self.issues())
+        self.assertEqual(self.partner_of("1").country_id.code, "DE")
+
+    def test_an_older_snapshot_that_comes_late_does_not_supersede_a_failed_newer_one(self):
+        newer = self.work(self._company("1", 5, name="Newer", country="Atlantis"))
+        self.work(self._company("1", 3, name="Older"))
+        self.assertExplained(newer, "unknown_country")
+        self._patch(
+            "hub.handler.customer",
+            "_hub_countries",
+            lambda handler, items: ({"Atlantis": self.env.ref("base.fr")}, {}),
+        )
+        newer.action_replay()
+        self.drain()
+        self.assertStates(newer, "done")
+        self.assertEqual(self.partner_of("1").name, "Newer")
+
+    def test_a_failed_newer_snapshot_takes_the_place_of_the_failed_older_one(self):
+        first = self.work(self._company("1", 1, country="Atlantis"))
+        second = self.work(self._company("1", 2, country="Lemuria"))
+        self.assertStates(first, "skipped:superseded")
+        self.assertExplained(second, "unknown_country")
+        self.assertEqual(len(self.issues()), 1)
+
+    def test_a_decision_of_a_person_goes_over_to_the_newer_version_in_the_same_batch(self):
+        self.env["res.partner"].create({"name": "Initech Software Ltd.", "is_company": True})
+        asked = self.work(self._company("1", 1, name="Initech Software", domain="initech.example"))
+        self.assertExplained(asked, "possible_duplicate")
+        self.issues()._fix_create()
+        self.receive(
+            self._company("1", 2, name="Initech Software", domain="initech.example", city="Austin")
+        )
+        self.drain()
+        self.assertEqual(self.partner_of("1").city, "Austin")
+        self.assertFalse(self.issues())
+
+    # -- events --------------------------------------------------------------------------------
+
+    def test_a_deletion_after_a_change_in_one_batch_is_applied_after_it(self):
+        change, deletion = self.work(self._company("1"), self._event("customer", "1", number=2))
+        self.assertStates(change, "done")
+        self.assertTrue(self.partner_of("1").active)
+        self.assertExplained(deletion, "deleted_at_source")
+
+    def test_an_event_waits_behind_a_failed_one_and_goes_on_when_it_is_decided(self):
+        self.work(self._company("1"))
+        first = self.work(self._event("customer", "1"))
+        self.assertExplained(first, "deleted_at_source")
+        later = self.work(self._company("1", 2, name="Back again"))
+        self.assertStates(later, "waiting:waits_for_earlier")
+        first._skip("restored there")
+        self.later(61)
+        self.drain()
+        self.assertStates(later, "done")
+        self.assertEqual(self.partner_of("1").name, "Back again")
+
+    def test_a_failed_message_holds_back_only_its_own_record(self):
+        messages = self.work(
+            self._company("1", country="Atlantis"),
+            self._company("2"),
+            self._contact("9", company="2"),
+        )
+        self.assertStates(messages, "failed", "done", "done")
+
+    def test_a_merge_whose_survivor_is_unknown_moves_on_to_it(self):
+        self.work(self._company("1"))
+        stub = self._use_stub()
+        stub.records["customer", "7"] = {
+            "id": "7",
+            "properties": {"name": "Company 1", "domain": "c1.example"},
+        }
+        merge = self.work(self._event("customer", "1", action="merge", merged_into="7"))
+        self.assertStates(merge, "skipped:merge_followed")
+        self.assertEqual(self.partner_of("7"), self.partner_of("1"))
+
+    def test_a_merge_of_two_known_customers_asks_a_person(self):
+        self.work(self._company("1"), self._company("2"))
+        self._use_stub()
+        merge = self.work(self._event("customer", "1", action="merge", merged_into="2"))
+        self.assertExplained(merge, "merged_at_source")
+        self.assertNotEqual(self.partner_of("1"), self.partner_of("2"))
+
+    def test_a_deletion_of_what_odoo_never_knew_is_left_out(self):
+        self.assertStates(self.work(self._event("customer", "404")), "skipped:not_linked")
+
+    # -- references ----------------------------------------------------------------------------
+
+    def test_a_contact_before_its_company_waits_and_is_woken_by_it(self):
+        self._use_stub()
+        contact = self.receive(self._contact("9", company="1"))
+        self.step()
+        self.assertStates(contact, "waiting:waits_for")
+        self.assertIn("which has not arrived yet", contact.explanation)
+        self.assertTrue(contact.next_attempt_at, "nothing waits for a signal alone")
+        self.work(self._company("1"))
+        self.assertStates(contact, "done")
+        self.assertEqual(self.partner_of("9", "contact").parent_id, self.partner_of("1"))
+
+    def test_a_missing_company_is_fetched_once_for_all_who_need_it(self):
+        stub = self._use_stub()
+        stub.records["customer", "1"] = {
+            "id": "1",
+            "properties": {"name": "Acme", "domain": "acme.example"},
+        }
+        contacts = self.work(*(self._contact(str(number), company="1") for number in range(10, 15)))
+        self.assertStates(contacts, *["done"] * 5)
+        self.assertEqual(
+            [call for call in stub.calls if call[0] == "fetch"], [("fetch", "customer", ["1"])]
+        )
+        self.assertEqual(
+            set(contacts.mapped(lambda m: self.partner_of(m.external_id, "contact").parent_id)),
+            {self.partner_of("1")},
+        )
+
+    def test_a_company_that_the_source_does_not_have_is_a_question(self):
+        self._use_stub()
+        contact = self.work(self._contact("9", company="1"))
+        self.assertStates(contact, "waiting")
+        company = self.env["hub.message"].search([("external_id", "=", "1")])
+        self.assertExplained(company, "not_found_at_source")
+
+    def test_what_waits_longer_than_a_day_is_shown_to_a_person(self):
+        self._use_stub()
+        contact = self.work(self._contact("9", company="1"))
+        self.env.cr.execute(
+            "UPDATE hub_message SET params = jsonb_set(params, '{since}', '\"2026-01-01T00:00:00\"') WHERE id = %s",
+            contact.ids,
+        )
+        self.later()
+        self.drain()
+        self.assertExplained(contact, "reference_missing")
+
+    def test_a_record_that_a_person_skipped_is_not_asked_about_again_by_those_who_wait(self):
+        stub = self._use_stub()
+        stub.records["customer", "1"] = {
+            "id": "1",
+            "properties": {"name": "Acme", "country": "Atlantis"},
+        }
+        contact = self.work(self._contact("9", company="1"))
+        company = self.env["hub.message"].search([("external_id", "=", "1")])
+        self.assertExplained(company, "unknown_country")
+        company._skip("not ours")
+        for _minute in range(3):
+            self.later(61)
+            self.drain()
+        self.assertEqual(len(self.env["hub.message"].search([("external_id", "=", "1")])), 1)
+        self.assertStates(contact, "waiting")
+
+    def test_what_waits_is_tried_again_by_time_alone(self):
+        """A wake-up that is lost, as in a crash between the commit and the wake, costs a minute."""
+        self._use_stub()
+        contact = self.work(self._contact("9", company="1"))
+        self._patch("hub.apply", "_after", lambda *args: None)
+        self.work(self._company("1"))
+        self.assertStates(contact, "waiting")
+        self.later(61)
+        self.drain()
+        self.assertStates(contact, "done")
