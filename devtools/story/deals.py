@@ -242,6 +242,8 @@ def _unknown_code(world):
         issue = f"/odoo/hub.issue/{issues[0]['id']}"
         context.screen("issue_before", issue)
         context.screen("issues", "/odoo/action-lead_to_cash_hub.hub_issue_action")
+        context.screen("exceptions", "/odoo/action-lead_to_cash_hub.hub_exception_action")
+        context.screen("operations", "/odoo/action-lead_to_cash_hub.hub_operations_action")
     context.checkpoint()
     with step(
         "  the fix in the form: ADV-2 is Consulting; both deals go through", [True, 2, 0]

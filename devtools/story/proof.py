@@ -88,12 +88,10 @@ def tell(world):
     world.context.link("Exceptions", "/odoo/action-lead_to_cash_hub.hub_exception_action")
     screen = world.context.screen
     for name, path in {
-        "operations": "/odoo/action-lead_to_cash_hub.hub_operations_action",
         "systems": "/odoo/action-lead_to_cash_hub.hub_system_action",
         "system": f"/odoo/hub.system/{world.ids['hubspot']}",
         "streams": "/odoo/action-lead_to_cash_hub.hub_stream_action",
         "messages": "/odoo/action-lead_to_cash_hub.hub_message_action",
-        "exceptions": "/odoo/action-lead_to_cash_hub.hub_exception_action",
         "mapping": "/odoo/action-lead_to_cash_hub.hub_mapping_action",
         "contract": f"/odoo/hub.contract/{world.ids['contract']}",
         "project": f"/odoo/project.project/{world.ids['project']}",

@@ -43,6 +43,22 @@ class HubAlert(models.AbstractModel):
                     self._tell(env, owner, issues.with_context(lang=owner.lang))
         return len(ids)
 
+    @api.model
+    def _put_away(self):
+        """An issue that is resolved needs nobody any more: its activities are done."""
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """SELECT a.id FROM mail_activity a JOIN hub_issue i ON i.id = a.res_id
+                    WHERE a.res_model = 'hub.issue' AND a.active AND i.state = 'resolved'
+                      FOR NO KEY UPDATE OF a SKIP LOCKED"""
+            )
+            ids = [row[0] for row in cr.fetchall()]
+            if ids:
+                env = api.Environment(cr, api.SUPERUSER_ID, {})  # as OdooBot, who made them
+                env["mail.activity"].browse(ids).action_feedback(
+                    feedback=env._("Resolved: nothing waits for it any more.")
+                )
+
     def _tell(self, env, owner, issues):
         """One activity on the weightiest issue, and one e-mail that lists all of them."""
         issues = issues.sorted(lambda issue: -issue.at_risk)
