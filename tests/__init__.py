@@ -13,5 +13,6 @@ from . import (
     test_engine_promises,
     test_operations,
     test_tours,
+    test_upkeep,
     test_views,
 )
