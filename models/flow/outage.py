@@ -6,7 +6,6 @@ from ...core.keys import fingerprint
 from ...core.problem import TRANSIENT
 from .cursors import short_cursor
 
-
 BLOCKING = ("permission", "schema")
 
 
@@ -34,7 +33,7 @@ class HubOutage(models.AbstractModel):
             self.env["hub.circuit"]._failed(system.id)
         if kind == "sign_in" and not self._expire_token(system):
             self._sign_in_lost(system)
-        if entity and (kind in BLOCKING or poll and kind not in (*TRANSIENT, "sign_in")):
+        if entity and (kind in BLOCKING or (poll and kind not in (*TRANSIENT, "sign_in"))):
             self._open_issue(
                 system,
                 fingerprint(system.id, entity.id, "blocked"),
