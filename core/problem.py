@@ -20,7 +20,7 @@ class Problem(Exception):
         (for example the unknown word). Defaults to nothing: all of one code are one issue.
     """
 
-    def __init__(self, code: str, *, kind: str = "data", cause: str = "", **params: Any):
+    def __init__(self, code: str, /, *, kind: str = "data", cause: str = "", **params: Any):
         super().__init__(code)
         self.code = code
         self.kind = kind

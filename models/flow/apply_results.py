@@ -129,7 +129,7 @@ class HubApplyResults(models.AbstractModel):
         )
         effects.finished.append(row["id"])
         effects.wake.add(row["order_key"])
-        if item.res_id and item.action == "change":
+        if item.res_id and item.action == "change" and item.skip != "stale":
             rows.links.append(batch.link_row(row, item))
         if not item.skip:
             rows.audits.append(
