@@ -24,9 +24,23 @@ _EMPTIED = (
 )
 
 
+# Shipped once, then the admin's own: an update must not take back what was edited. The presets of
+# products (mappings and streams without a system) stay the addon's.
+_THE_ADMINS = (
+    "hub.entity",
+    "hub.entity.field",
+    "hub.vocabulary",
+    "hub.vocabulary.term",
+    "hub.vocabulary.word",
+)
+
+
 def post_init_hook(env):
     """The technical user works in every company that exists; more are added in its form."""
     env.ref("lead_to_cash_hub.user_hub").company_ids = env["res.company"].search([])
+    env["ir.model.data"].search(
+        [("module", "=", "lead_to_cash_hub"), ("model", "in", _THE_ADMINS)]
+    ).noupdate = True
 
 
 def uninstall_hook(env):
