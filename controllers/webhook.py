@@ -1,4 +1,3 @@
-import logging
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -9,8 +8,6 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..connectors.base import WebhookRequest
 from ..connectors.errors import BadBody, BadSignature
-
-_logger = logging.getLogger(__name__)
 
 MAX_BODY = 1_000_000
 TYPES = (
@@ -68,14 +65,12 @@ class HubWebhook(http.Controller):
                 system._settings(),
                 datetime.now(UTC),
             )
-        except BadSignature as error:
-            _logger.debug("A webhook of system %s was refused: %s", system.id, error.code)
-            return self._answer(error.status)
-        except BadBody as error:
-            _logger.debug("A webhook of system %s cannot be read: %s", system.id, error.code)
+        except (BadSignature, BadBody) as error:
+            request.env["hub.rejection"]._count(system.id, error.code)
             return self._answer(error.status)
         except UserError:
             # No key, or a secret that cannot be opened: fail closed; the provider tries again.
+            request.env["hub.rejection"]._count(system.id, "no_secret")
             return self._answer(connector.bad_signature_status)
         receive._receive(system.id, system.account_ref or "", notices)
         return self._answer(connector.ok_status, connector.ok_body)

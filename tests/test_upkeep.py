@@ -204,3 +204,15 @@ class TestCopies(HubCase):
         self.assertFalse(any(self.system.credential_ids.mapped("is_set")))
         self.assertTrue(self.system.paused)
         self.assertNotEqual(self.system.webhook_token, token)
+
+
+@tagged("post_install", "-at_install")
+class TestRejections(HubCase):
+    def test_refusals_are_counted_by_day_and_reason_not_kept(self):
+        with self.engine_env() as env:
+            for _number in range(50):
+                env["hub.rejection"]._count(self.system.id, "mismatch")
+            env["hub.rejection"]._count(self.system.id, "too_old")
+        rows = self.system.rejection_ids
+        self.assertEqual(sorted(rows.mapped("code")), ["mismatch", "too_old"])
+        self.assertIn("signing secret", rows.filtered(lambda r: r.code == "mismatch").sentence)

@@ -86,6 +86,7 @@ class HubSystem(models.Model):
     )
     credential_ids = fields.One2many("hub.credential", "system_id", string="Credentials")
     stream_ids = fields.One2many("hub.stream", "system_id", string="Streams")
+    rejection_ids = fields.One2many("hub.rejection", "system_id", string="Refused Webhooks")
     mapping_ids = fields.One2many("hub.mapping", "system_id", string="Mappings")
     webhook_token = fields.Char(
         default=lambda self: secrets.token_urlsafe(24), readonly=True, copy=False, required=True

@@ -19,6 +19,7 @@ from . import (
     payload,
     poll,
     receive,
+    rejection,
     sentence,
     stream,
     sweep,
