@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from urllib.parse import urlsplit
 
 from odoo import http
@@ -63,7 +63,7 @@ class HubWebhook(http.Controller):
                 WebhookRequest(httprequest.method, url, dict(httprequest.headers), body),
                 secrets,
                 system._settings(),
-                datetime.now(UTC),
+                datetime.now(timezone.utc),
             )
         except (BadSignature, BadBody) as error:
             request.env["hub.rejection"]._count(system.id, error.code)

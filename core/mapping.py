@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time, timezone
 from decimal import Decimal
 
 import jmespath
@@ -72,7 +72,7 @@ def _epoch_seconds(value, _argument, _payload):
     try:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError
-        return datetime.fromtimestamp(value, UTC)
+        return datetime.fromtimestamp(value, timezone.utc)
     except (ValueError, OverflowError, OSError):
         raise Problem(
             "bad_value", cause="time", field="time", value=str(value)[:80], expected="epoch seconds"
@@ -152,7 +152,7 @@ def _external(value, transform):
     if value is None:
         return ""
     if transform == "epoch_ms" and isinstance(value, date):
-        moment = datetime.combine(value, time.min, UTC)
+        moment = datetime.combine(value, time.min, timezone.utc)
         return str(int(moment.timestamp() * 1000))
     if isinstance(value, Decimal):
         return format(value, "f")

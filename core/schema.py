@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timezone
 from decimal import Decimal, InvalidOperation
 
 import phonenumbers
@@ -71,7 +71,7 @@ def to_datetime(name, value):
         parsed = value
     elif isinstance(value, int) or (isinstance(value, str) and _EPOCH_MS.match(value)):
         try:
-            parsed = datetime.fromtimestamp(int(value) / 1000, UTC)
+            parsed = datetime.fromtimestamp(int(value) / 1000, timezone.utc)
         except (OverflowError, ValueError, OSError) as error:
             raise _bad(name, value, "date and time") from error
     else:
@@ -80,9 +80,9 @@ def to_datetime(name, value):
         except ValueError as error:
             raise _bad(name, value, "date and time") from error
     if parsed.tzinfo is None:
-        parsed = parsed.replace(tzinfo=UTC)
+        parsed = parsed.replace(tzinfo=timezone.utc)
     try:
-        return parsed.astimezone(UTC)
+        return parsed.astimezone(timezone.utc)
     except OverflowError as error:  # the first hours of year 1, the last of 9999
         raise _bad(name, value, "date and time") from error
 

@@ -1,6 +1,6 @@
 import logging
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from odoo import models, tools
 
@@ -20,7 +20,7 @@ class HubHttp(models.AbstractModel):
     _description = "Outgoing HTTP"
 
     def _clock(self):
-        return datetime.now(UTC)
+        return datetime.now(timezone.utc)
 
     def _local_hosts(self):
         """Sandboxes on this machine that may be called, from Odoo's configuration file only."""

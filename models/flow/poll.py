@@ -1,7 +1,7 @@
 import hashlib
 import json
 import logging
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from odoo import models
 from odoo.exceptions import UserError
@@ -110,7 +110,7 @@ class HubPoll(models.AbstractModel):
 
         ``position`` is ``{"changes": cursor, "deleted": cursor, "phase": "changes" | "deleted"}``.
         """
-        now = datetime.now(UTC)
+        now = datetime.now(timezone.utc)
         position = dict(position)
         if position.get("phase") != "deleted":
             page = connector.poll(entity, position.get("changes") or {}, now)

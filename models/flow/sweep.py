@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from odoo import fields, models
 from odoo.exceptions import UserError
@@ -62,7 +62,7 @@ class HubSweep(models.AbstractModel):
                 for external_id, version in cr.fetchall()
                 if external_id not in listed
             ]
-            now = datetime.now(UTC)
+            now = datetime.now(timezone.utc)
             self.env["hub.receive"]._store(
                 cr,
                 system.id,
