@@ -42,10 +42,14 @@ class HubMapping(models.Model):
                 )
 
     def write(self, vals):
-        if "line_ids" in vals or "entity_id" in vals:
-            for mapping in self:
-                super(HubMapping, mapping).write({"revision": mapping.revision + 1})
+        if "entity_id" in vals:
+            self._grow()
         return super().write(vals)
+
+    def _grow(self):
+        """A changed mapping makes equal payloads worth another look."""
+        for mapping in self:
+            super(HubMapping, mapping).write({"revision": mapping.revision + 1})
 
     def _lines(self):
         """The lines as plain data, for the rules in ``core``: ``{mapping id: [Line]}``."""
@@ -115,3 +119,23 @@ class HubMappingLine(models.Model):
                 raise ValidationError(
                     self.env._("%(path)s is not a valid path.", path=problem.params.get("path"))
                 ) from problem
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        lines._grow()
+        return lines
+
+    def write(self, vals):
+        result = super().write(vals)
+        self._grow()
+        return result
+
+    def unlink(self):
+        mappings = self.mapping_id
+        result = super().unlink()
+        mappings._grow()
+        return result
+
+    def _grow(self):
+        self.mapping_id._grow()
