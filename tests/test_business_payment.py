@@ -73,8 +73,9 @@ class TestBusinessPayment(BusinessCase):
         self.env["payment.transaction"].create(
             {
                 "provider_id": provider.id,
-                "provider_reference": "ch_own",
+                "provider_reference": "pi_own",
                 "reference": "own",
+                "state": "done",
                 "payment_method_id": self.env["payment.method"]
                 .create({"name": "Card", "code": "hub_card"})
                 .id,
@@ -84,7 +85,9 @@ class TestBusinessPayment(BusinessCase):
                 "payment_id": own.id,
             }
         )
-        item = self._apply(self._item("payment", self._pay(self.invoice, reference="ch_own")))
+        item = self._item("payment", self._pay(self.invoice, reference="ch_own"))
+        item.external_id = "pi_own"  # what Odoo's own provider keeps
+        self._apply(item)
         self.assertEqual(item.res_id, own.id)
         self.assertEqual(own.hub_reference, "ch_own")
 

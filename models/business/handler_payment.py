@@ -22,11 +22,13 @@ class HubHandlerPayment(models.AbstractModel):
     @api.model
     def _hub_match(self, items):
         """A payment that Odoo made itself (a payment link) is found by the provider's reference."""
-        by_reference = {
-            item.values["reference"]: item
-            for item in items
-            if item.open and not item.res_id and item.values.get("reference")
-        }
+        # Odoo's own provider keeps the payment's id at the provider; hub_reference is the charge's.
+        by_reference = {}
+        for item in items:
+            if item.open and not item.res_id:
+                for reference in (item.external_id, item.values.get("reference")):
+                    if reference:
+                        by_reference[reference] = item
         if not by_reference:
             return
         references = list(by_reference)
@@ -46,14 +48,18 @@ class HubHandlerPayment(models.AbstractModel):
             .search(
                 [
                     ("provider_reference", "in", references),
-                    ("payment_id", "!=", False),
                     ("company_id", "=", self.env.company.id),
+                    ("state", "in", ("pending", "authorized", "done")),
                 ]
             )
         )
         for transaction in transactions:
             item = by_reference[transaction.provider_reference]
-            item.res_id = item.res_id or transaction.payment_id.id
+            if transaction.payment_id:
+                item.res_id = item.res_id or transaction.payment_id.id
+            elif not item.res_id:
+                # Odoo is about to book it: looked at again in a moment, never booked beside it.
+                item.problem = Problem("odoo_books_it", kind="lock", reference=item.external_id)
 
     # --- check ------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import uuid
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
+from odoo.addons.base.models.res_partner import _tz_get
 from odoo.exceptions import UserError, ValidationError
 
 from ... import connectors
@@ -58,6 +59,9 @@ class HubSystem(models.Model):
         help="Named in requests to products that ask for a contact (Harvest)."
     )
     start_date = fields.Date(help="Changes before this day are not read.")
+    time_zone = fields.Selection(
+        _tz_get, help="Time zone of the account: its daily limits begin anew at midnight there."
+    )
     client_id = fields.Char(string="OAuth Client ID")
     company_ids = fields.Many2many(
         "res.company",
@@ -245,6 +249,7 @@ class HubSystem(models.Model):
             "contact_email": self.contact_email or "",
             "start_date": fields.Date.to_string(self.start_date) if self.start_date else "",
             "client_id": self.client_id or "",
+            "time_zone": self.time_zone or "",
             "properties": self._mapped_properties(),
         }
 

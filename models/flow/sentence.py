@@ -148,6 +148,10 @@ class HubSentence(models.AbstractModel):
                 ),
                 _("Merge the two records in Odoo, or skip with a reason."),
             ),
+            "odoo_books_it": (
+                _("Odoo's own payment provider is about to book this payment."),
+                _("It goes on by itself."),
+            ),
             "record_gone": (
                 _("The linked Odoo record (%(id)s) no longer exists.", id=p["id"]),
                 _("Restore it, or unlink it here, then replay."),
