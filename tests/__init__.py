@@ -16,6 +16,7 @@ from . import (
     test_engine_promises,
     test_engine_watch,
     test_operations,
+    test_snapshot,
     test_tours,
     test_upkeep,
     test_views,

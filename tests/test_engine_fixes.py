@@ -273,7 +273,6 @@ class TestEngineWords(HubMixin, BusinessCase):
         issue = exception.issue_id
         self.assertIn("Okafor", issue.sentence)
         self.assertEqual(issue.exception_count, 3)
-        self.resolver.group_ids += self.env.ref("hr.group_hr_user")
         issue.with_user(self.resolver)._fix_link(self.architect.with_user(self.resolver))
         self.drain()
         self.assertStates(messages, "done", "done", "done")

@@ -144,6 +144,7 @@ class HubEngine(models.AbstractModel):
             )
         self.env["hub.issue"]._refresh()
         self._guarded(self.env["hub.alert"]._send)
+        self._guarded(self.env["hub.alert"]._put_away)
 
     def _paused(self):
         """ "Pause the hub" makes drainers return at once, so that modules can be installed."""

@@ -134,7 +134,9 @@ class HubIssue(models.Model):
         """This is the Odoo record: link it, and let what waited go on."""
         self.ensure_one()
         self.env["hub.message"]._require_resolver()
-        record.check_access("read")
+        # Who works here is known to every user by the public directory; HR's own data is not needed.
+        directory = self.env["hr.employee.public"] if record._name == "hr.employee" else record
+        directory.browse(record.id).check_access("read")
         if self.code == "payment_unmatched":
             raise UserError(
                 self.env._("Choose the invoice that was paid, in the fix of the issue.")

@@ -12,7 +12,8 @@ class HubPayload(models.Model):
 
     system_id = fields.Many2one("hub.system", readonly=True, ondelete="restrict", index=True)
     digest = fields.Char(readonly=True)
-    body = fields.Binary(attachment=False, readonly=True)
+    # Reading a column asks record rules only, never the linked record: the bytes are shown by `text`.
+    body = fields.Binary(attachment=False, readonly=True, groups=fields.NO_ACCESS)
     text = fields.Text(compute="_compute_text", string="Content")
     message_ids = fields.One2many("hub.message", "payload_id")
 

@@ -49,6 +49,7 @@ class HubSnapshot(models.Model):
         )
         contracts = self.env["hub.contract"].search([("state", "=", "active")])
         taken = set(self.search([("date", "=", today), ("kind", "=", "backlog")]).contract_id.ids)
+        invoiced = self._invoiced_untaxed(contracts)
         self.create(
             [
                 {
@@ -59,9 +60,9 @@ class HubSnapshot(models.Model):
                     "contract_id": contract.id,
                     "lead_id": contract.lead_id.id,
                     "stage": contract.state,
-                    "amount": contract.contracted_amount,
-                    "invoiced": contract.invoiced_amount,
-                    "remaining": contract.contracted_amount - contract.invoiced_amount,
+                    "amount": contract.amount_total,
+                    "invoiced": invoiced.get(contract.id, 0.0),
+                    "remaining": contract.amount_total - invoiced.get(contract.id, 0.0),
                 }
                 for contract in contracts
                 if contract.id not in taken
@@ -70,3 +71,21 @@ class HubSnapshot(models.Model):
         # What is overdue changes with the day, not with a write.
         self.env["hub.compose"]._mark_all("hub.contract", contracts.ids)
         return True
+
+    @api.model
+    def _invoiced_untaxed(self, contracts):
+        """What was invoiced before taxes, less credits, by contract id: backlog is a net value."""
+        groups = self.env["account.move"]._read_group(
+            [
+                ("hub_contract_id", "in", contracts.ids),
+                ("state", "=", "posted"),
+                ("move_type", "in", ("out_invoice", "out_refund")),
+            ],
+            ["hub_contract_id", "move_type"],
+            ["amount_untaxed:sum"],
+        )
+        result = {}
+        for contract, move_type, amount in groups:
+            sign = -1 if move_type == "out_refund" else 1
+            result[contract.id] = result.get(contract.id, 0.0) + sign * amount
+        return result
