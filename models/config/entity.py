@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 
 from ...core.schema import TYPES
 
@@ -56,6 +56,27 @@ class HubEntity(models.Model):
     active = fields.Boolean(default=True)
 
     _code_unique = models.Constraint("UNIQUE(code)", "Each canonical entity has its own code.")
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self._require_settings({name for vals in vals_list for name in vals})
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self._require_settings(vals)
+        return super().write(vals)
+
+    @api.model
+    def _require_settings(self, names):
+        """Which model messages write into is decided by Settings administrators alone."""
+        if {"model_id", "handler"} & set(names) and not (
+            self.env.su or self.env.user.has_group("base.group_system")
+        ):
+            raise AccessError(
+                self.env._(
+                    "Which Odoo model an entity is bound to is for users with the Settings right."
+                )
+            )
 
     @api.constrains("model_id", "handler")
     def _check_bound_model(self):

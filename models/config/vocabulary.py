@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .entity import DENIED_PREFIXES
+
 
 class HubVocabulary(models.Model):
     _name = "hub.vocabulary"
@@ -19,6 +21,17 @@ class HubVocabulary(models.Model):
     description = fields.Char(translate=True)
 
     _code_unique = models.Constraint("UNIQUE(code)", "Each vocabulary has its own code.")
+
+    @api.constrains("model_id")
+    def _check_bound_model(self):
+        for vocabulary in self:
+            if (vocabulary.model_name or "").startswith(DENIED_PREFIXES):
+                raise ValidationError(
+                    self.env._(
+                        "Terms may not stand for records of %(model)s: it governs access or the system itself.",
+                        model=vocabulary.model_name,
+                    )
+                )
 
 
 class HubVocabularyTerm(models.Model):

@@ -1,4 +1,4 @@
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 
 from .business_common import BusinessCase
@@ -46,3 +46,25 @@ class TestPayloadAccess(HubCase):
         )
         with self.assertRaises(AccessError):
             message.with_user(manager).payload_id.read(["text"])
+
+
+@tagged("post_install", "-at_install")
+class TestBinding(HubCase):
+    def test_binding_an_entity_needs_the_settings_right(self):
+        manager = self._make_role("binding_manager", "manager")
+        entities = self.env["hub.entity"].with_user(manager)
+        entity = entities.search([("code", "=", "customer")])
+        entity.name = "Client"  # its words are the manager's
+        leads = self.env["ir.model"]._get("crm.lead")
+        with self.assertRaises(AccessError):
+            entity.write({"model_id": leads.id})
+        with self.assertRaises(AccessError):
+            entities.create({"name": "X", "code": "x", "handler": "hub.handler.customer"})
+
+    def test_not_even_settings_users_bind_users_groups_or_the_system(self):
+        for model in ("res.users", "res.groups", "ir.actions.server", "hub.system"):
+            bound = self.env["ir.model"]._get(model)
+            with self.assertRaises(ValidationError):
+                self.env["hub.entity"].create({"name": "X", "code": "x", "model_id": bound.id})
+            with self.assertRaises(ValidationError):
+                self.env["hub.vocabulary"].create({"name": "X", "code": "x", "model_id": bound.id})
