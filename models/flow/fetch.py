@@ -8,11 +8,12 @@ from ...connectors.errors import ConnectorError
 from ...core.keys import digest
 from ...core.problem import Problem
 from .cursors import short_cursor
-from .fault import Fault, unforeseen
+from .fault import Fault
+from .reading import Reading
 
 LEASE = 120
 MAX_IDS = 100
-SPOILT = ("data", "reference", "identity", "bug")  # kinds of error that one id can cause
+SECONDS = 5.0  # of reading in one slice, far below the lease and Odoo's limit for a cron
 
 
 class HubFetch(models.AbstractModel):
@@ -51,7 +52,7 @@ class HubFetch(models.AbstractModel):
                    SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
                   FROM due WHERE m.id = due.id
                 RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.order_key,
-                          m.attempts, m.version, m.company_id
+                          m.attempts, m.version, m.company_id, m.lane
                 """,
                 [MAX_IDS, LEASE],
             )
@@ -68,40 +69,40 @@ class HubFetch(models.AbstractModel):
         system = self.env["hub.system"].browse(rows[0]["system_id"])
         entity = self.env["hub.entity"].browse(rows[0]["entity_id"])
         by_id = defaultdict(list)
-        for row in rows:
+        for row in sorted(rows, key=lambda row: (row["lane"], row["external_id"])):
             by_id[row["external_id"]].append(row)
         try:
-            records, spoilt = self._read(system._connector(), entity.code, sorted(by_id))
+            reading = Reading(
+                system._connector(), entity.code, list(by_id), system._connector_class().batch_read
+            )
         except (ConnectorError, UserError) as error:
             self._failed(system, entity, rows, error)
             return len(rows)
-        for external_id, error in spoilt.items():
-            self._failed(system, entity, by_id.pop(external_id), error)
-        self._store(system, entity, by_id, records)
-        if by_id:
+        for ids, records, error in reading.calls(SECONDS):
+            part = {key: by_id[key] for key in ids}
+            if error is None:
+                # After each call: what was read is kept, whatever becomes of this worker.
+                self._store(system, entity, part, records)
+            else:
+                self._failed(system, entity, part[ids[0]], error)
+        if reading.worked:
             self.env["hub.outage"]._works(system, entity)
+        left = [row for key in reading.left for row in by_id[key]]
+        if reading.fault is not None:
+            self._failed(system, entity, left, reading.fault)
+        else:
+            self._release(left)
         return len(rows)
 
-    def _read(self, connector, code, ids):
-        """Records by id; a call that one id spoils is halved until that id stands alone.
-
-        :return: ``(records by id, errors by id)``
-        :raise ConnectorError: the fault is the system's, not that of an id.
-        """
-        try:
-            return connector.fetch(code, ids), {}
-        except ConnectorError as error:
-            if error.kind not in SPOILT:
-                raise
-            fault = error
-        except Exception as error:
-            fault = unforeseen(error)
-        if len(ids) == 1:
-            return {}, {ids[0]: fault}
-        middle = len(ids) // 2
-        records, spoilt = self._read(connector, code, ids[:middle])
-        more_records, more_spoilt = self._read(connector, code, ids[middle:])
-        return records | more_records, spoilt | more_spoilt
+    def _release(self, rows):
+        """The time was over before these were read: anyone may take them now."""
+        if rows:
+            with short_cursor(self.env) as cr:
+                cr.execute(
+                    """UPDATE hub_message SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                        WHERE id = ANY(%s) AND state = 'received'""",
+                    [[row["id"] for row in rows]],
+                )
 
     def _store(self, system, entity, by_id, records):
         """The newest notice of each record carries what was read; the older ones are superseded."""
