@@ -68,12 +68,12 @@ def open_(
     version, _sep, encoded = envelope.partition(":")
     if not version.isdigit() or int(version) not in keys:
         raise NoKey(f"key version {version[:4]!r} is not configured")
-    raw = base64.b64decode(encoded)
     try:
+        raw = base64.b64decode(encoded, validate=True)
         return (
             AESGCM(keys[int(version)])
             .decrypt(raw[:12], raw[12:], _bound_to(system, field, origins))
             .decode()
         )
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:
         raise NotBound(field) from error

@@ -36,7 +36,7 @@ def vat_key(vat: str | None, country: str | None = None) -> str | None:
     companies. Countries without a check in ``stdnum`` count by letters and digits.
     """
     compact = re.sub(r"[^0-9A-Za-z]", "", vat or "").upper()
-    if len(compact) < 6:
+    if len(compact) < 6 or not _says_something(compact):
         return None
     prefix = compact[:2] if compact[:2].isalpha() else (country or "").upper()
     if not prefix:
@@ -49,6 +49,12 @@ def vat_key(vat: str | None, country: str | None = None) -> str | None:
         if module.is_valid(candidate):
             return prefix + number
     return None
+
+
+def _says_something(compact: str) -> bool:
+    """Whether a number can be one: "unknown", "n/a" and "000000000" stand in many records."""
+    digits = re.sub(r"\D", "", compact)
+    return len(digits) >= 3 and len(set(digits)) > 1
 
 
 def domain_key(domain: str | None, *, email: str | None = None) -> str | None:

@@ -94,7 +94,8 @@ class HubCredential(models.Model):
         # The envelope is readable by Settings admins only; whoever may write this credential may
         # replace it, so sudo() widens nothing.
         vals = {"envelope": sealed, "changed_at": fields.Datetime.now()}
-        if (keep_previous or self.name == "webhook_secret") and self.sudo().envelope:
+        signs_webhooks = self.name == self.system_id._connector_class().webhook_secret_field
+        if (keep_previous or signs_webhooks) and self.sudo().envelope:
             vals |= {
                 "previous_envelope": self.sudo().envelope,
                 "previous_until": fields.Datetime.add(fields.Datetime.now(), days=1),

@@ -88,7 +88,12 @@ class HubSystem(models.Model):
     fee_account_id = fields.Many2one(
         "account.account", help="Expense account for the provider's fees."
     )
-    credential_ids = fields.One2many("hub.credential", "system_id", string="Credentials")
+    credential_ids = fields.One2many(
+        "hub.credential",
+        "system_id",
+        string="Credentials",
+        groups="lead_to_cash_hub.group_hub_manager",
+    )
     stream_ids = fields.One2many("hub.stream", "system_id", string="Streams")
     rejection_ids = fields.One2many("hub.rejection", "system_id", string="Refused Webhooks")
     mapping_ids = fields.One2many("hub.mapping", "system_id", string="Mappings")

@@ -26,7 +26,9 @@ class HubAudit(models.Model):
     res_model = fields.Char(readonly=True)
     res_id = fields.Many2oneReference(model_field="res_model", readonly=True, string="Record")
     commitment = fields.Char(readonly=True, help="Digest of the values.")
-    value_ids = fields.One2many("hub.audit.value", "audit_id")
+    value_ids = fields.One2many(
+        "hub.audit.value", "audit_id", groups="lead_to_cash_hub.group_hub_auditor"
+    )
     sentence = fields.Char(compute="_compute_sentence", string="What Happened")
 
     _record_index = models.Index("(res_model, res_id)")

@@ -46,10 +46,12 @@ class HubLink(models.Model):
     record_name = fields.Char(compute="_compute_record_name")
     base = fields.Json(
         readonly=True,
+        prefetch=False,
         groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
     )
     sent = fields.Json(
         readonly=True,
+        prefetch=False,
         groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
     )
     version = fields.Char(readonly=True)
@@ -83,6 +85,20 @@ class HubLink(models.Model):
             names = {record.id: record.display_name for record in records}
             for link in links:
                 link.record_name = names.get(link.res_id)
+
+    def _fetch_query(self, query, fields):
+        """The agreed values are those of the linked record: who may not read it, may not read them."""
+        if not self.env.su and any(field.name in ("base", "sent") for field in fields):
+            readable = set()
+            # The model and id of a link are no secret; the values of its record are.
+            found = self.browse(query.get_result_ids())
+            for model, links in found.sudo().grouped("res_model").items():
+                if model in self.env:
+                    records = self.env[model].browse(links.mapped("res_id")).exists()
+                    allowed = set(records._filtered_access("read").ids)
+                    readable.update(link.id for link in links if link.res_id in allowed)
+            query = found.filtered(lambda link: link.id in readable)._as_query(ordered=True)
+        return super()._fetch_query(query, fields)
 
     def write(self, vals):
         raise UserError(
