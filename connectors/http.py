@@ -66,12 +66,13 @@ class Answer:
         return self.body.lstrip()[:1] in (b"{", b"[")
 
     def json(self) -> Any:
-        """The body as strict JSON.
+        """The body as JSON. One record with an unusable text or number does not spoil its page:
+        the mapping judges it, record by record.
 
         :raise ConnectorError: kind ``schema``, code ``bad_json`` with the reader's reason.
         """
         try:
-            return strict_json.loads(self.body)
+            return strict_json.loads(self.body, repair=True)
         except strict_json.BadJson as error:
             raise ConnectorError(
                 "schema", "bad_json", status=self.status, params={"reason": error.code}

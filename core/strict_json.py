@@ -17,6 +17,8 @@ MAX_DIGITS = 40
 # A string (closed or not: an unclosed one runs to the end, so the scan stays linear) or a bracket.
 _TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
+_UNTEXT = re.compile("[\x00\ud800-\udfff]")
+
 
 class BadJson(ValueError):
     """The text is refused. ``code`` says why: empty, bom, encoding, nul, depth, duplicate_key,
@@ -87,15 +89,43 @@ def _check_text(value: Any) -> None:
             stack.extend(current)
 
 
-def loads(raw: bytes) -> Any:
+def _number_or_text(read):
+    """A number of absurd size as its text, which no mapping takes for a number."""
+
+    def keep(text: str):
+        try:
+            return read(text)
+        except BadJson:
+            return text
+
+    return keep
+
+
+def _repaired(value: Any) -> Any:
+    """The same value without NUL and lone surrogates in its texts."""
+    if isinstance(value, str):
+        return _UNTEXT.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_repaired(key): _repaired(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_repaired(entry) for entry in value]
+    return value
+
+
+def loads(raw: bytes, repair: bool = False) -> Any:
     """Read one JSON value.
 
     :param raw: the bytes as received: UTF-8 without a byte order mark.
+    :param repair: for an answer that holds many records, where one must not stop the others: what
+        is valid JSON and yet of no use is replaced (NUL, lone surrogates and broken UTF-8 by
+        U+FFFD, absurd numbers by their text; of equal keys the last counts).
     :return: dict, list, str, int, bool, None; a number with a fraction or an exponent is a
         ``Decimal``, so no cent is lost.
     :raise BadJson: with the code of the first reason to refuse.
     """
     raw = bytes(raw)
+    if repair:
+        raw = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\x00", "\ufffd".encode())
     if not raw.strip():
         raise BadJson("empty")
     if raw.startswith(b"\xef\xbb\xbf"):
@@ -104,22 +134,25 @@ def loads(raw: bytes) -> Any:
         raise BadJson("nul")
     _check_depth(raw)
     try:
-        text = raw.decode("utf-8", "strict")
+        text = raw.decode("utf-8", "replace" if repair else "strict")
     except UnicodeDecodeError:
         raise BadJson("encoding") from None
     try:
         value = json.loads(
             text,
-            parse_float=_decimal,
-            parse_int=_int,
-            parse_constant=_constant,
-            object_pairs_hook=_pairs,
+            strict=not repair,
+            parse_float=_number_or_text(_decimal) if repair else _decimal,
+            parse_int=_number_or_text(_int) if repair else _int,
+            parse_constant=str if repair else _constant,
+            object_pairs_hook=dict if repair else _pairs,
         )
     except BadJson:
         raise
     except (ValueError, RecursionError):
         raise BadJson("syntax") from None
     if "\\u" in text:
+        if repair:
+            return _repaired(value)
         _check_text(value)
     return value
 

@@ -42,6 +42,33 @@ def test_refuses(raw, code):
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (b'\xef\xbb\xbf{"a":1}', {"a": 1}),
+        (b'{"a":"x\\u0000y"}', {"a": "x\ufffdy"}),
+        (b'{"a":"x\x00y"}', {"a": "x\ufffdy"}),
+        (b'{"\\u0000":1}', {"\ufffd": 1}),
+        (b'[{"a":["\\ud800", "\\ud83d\\ude00"]}]', [{"a": ["\ufffd", "\U0001f600"]}]),
+        (b'{"a":"\xff"}', {"a": "\ufffd"}),
+        (b"[1e999999]", ["1e999999"]),
+        (b"[" + b"9" * 50 + b"]", ["9" * 50]),
+        (b"[NaN, -Infinity]", ["NaN", "-Infinity"]),
+        (b'{"a":1,"a":2}', {"a": 2}),
+        (b'{"a":0.10}', {"a": Decimal("0.10")}),
+    ],
+)
+def test_repairs_what_one_record_of_many_may_hold(raw, value):
+    assert strict_json.loads(raw, repair=True) == value
+    assert strict_json.loads(strict_json.dumps(value)) == value
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[" * 10_000 + b"]" * 10_000, b"<html>", b"{}\x00"])
+def test_what_is_no_json_is_not_repaired(raw):
+    with pytest.raises(strict_json.BadJson):
+        strict_json.loads(raw, repair=True)
+
+
 def test_brackets_inside_strings_are_no_depth():
     assert strict_json.loads(b'["' + b"[" * 500 + b'\\"{"]') == ["[" * 500 + '"{']
 
