@@ -1,0 +1,207 @@
+import hashlib
+
+from odoo.tests import tagged
+
+from ..connectors.errors import ConnectorError
+from ..models.flow.cursors import short_cursor
+from .hub_common import HubCase
+
+
+def unlike(key):
+    """A name that resembles no other."""
+    return hashlib.sha256(key.encode()).hexdigest()[:20]
+
+
+@tagged("post_install", "-at_install")
+class TestEngineCost(HubCase):
+    """What one more message costs: nothing. Each test doubles its data and counts the queries."""
+
+    ROOM = 4  # a cache that fills, a savepoint more
+
+    def _queries(self, work):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        before = self.env.cr.sql_log_count
+        work()
+        self.env.flush_all()
+        return self.env.cr.sql_log_count - before
+
+    def assertFlat(self, prepare, work, count=20, each=0):
+        """``work`` on twice as much asks the database no more often.
+
+        :param each: queries that Odoo itself makes for each further record
+        """
+        prepare(2)
+        work()  # fills the caches of configuration
+        prepare(count)
+        single = self._queries(work)
+        prepare(2 * count)
+        double = self._queries(work)
+        self.assertLessEqual(
+            double, single + count * each + self.ROOM, f"{count}: {single}, {2 * count}: {double}"
+        )
+
+    def _numbers(self, count):
+        self.last = getattr(self, "last", 0) + count
+        return [str(number) for number in range(self.last - count + 1, self.last + 1)]
+
+    def _apply(self):
+        with self.engine_env() as env:
+            for _turn in range(10):
+                if not env["hub.apply"]._slice(1, 200):
+                    return
+        self.fail("there is always more")
+
+    def test_receiving_is_one_statement(self):
+        def count(number):
+            incoming = [self._notice("customer", key) for key in self._numbers(number)]
+            with short_cursor(self.env) as cr:
+                before = cr.sql_log_count
+                self.env["hub.receive"]._store(cr, self.system.id, "x", incoming)
+                return cr.sql_log_count - before
+
+        self.assertEqual([count(1), count(50), count(100)], [1, 1, 1])
+
+    def test_applying_customers(self):
+        def prepare(count):
+            self.receive(*(self._company(key, name=unlike(key)) for key in self._numbers(count)))
+
+        # Odoo looks for the children of each new company when its type is written.
+        self.assertFlat(prepare, self._apply, each=3)
+        self.assertEqual(set(self.env["hub.message"].search([]).mapped("state")), {"done"})
+
+    def test_applying_changes_of_customers(self):
+        keys = self._numbers(42)
+        self.receive(*(self._company(key, 1, name=unlike(key)) for key in keys))
+        self._apply()
+        turn = iter(range(2, 100))
+
+        def prepare(count):
+            number = next(turn)
+            self.receive(
+                *(
+                    self._company(key, number, name=unlike(key), zip=f"{number}{key}")
+                    for key in keys[:count]
+                )
+            )
+
+        # Odoo writes each partner by itself, as its values differ.
+        prepare(2)
+        self._apply()
+        prepare(20)
+        single = self._queries(self._apply)
+        prepare(40)
+        double = self._queries(self._apply)
+        self.assertLess((double - single) / 20, 12, f"{single}, {double}")
+
+    def test_leaving_out_what_did_not_change(self):
+        keys = self._numbers(42)
+        self.receive(*(self._company(key, 1, name=unlike(key)) for key in keys))
+        self._apply()
+        turn = iter(range(2, 100))
+
+        def prepare(count):
+            number = next(turn)
+            self.receive(*(self._company(key, number, name=unlike(key)) for key in keys[:count]))
+
+        self.assertFlat(prepare, self._apply)
+
+    def test_applying_contacts(self):
+        self.work(self._company("1"))
+        self.last = 1
+
+        def prepare(count):
+            self.receive(*(self._contact(key, company="1") for key in self._numbers(count)))
+
+        # Odoo copies the address of its company to each new contact.
+        self.assertFlat(prepare, self._apply, each=1)
+
+    def test_failing_and_waiting(self):
+        self._use_stub()
+
+        def fail(count):
+            self.receive(*(self._company(key, country="Atlantis") for key in self._numbers(count)))
+
+        def wait(count):
+            self.receive(*(self._contact(key, company=f"x{key}") for key in self._numbers(count)))
+
+        self.assertFlat(fail, self._apply)
+        self.assertFlat(wait, self._apply)
+
+    def test_fetching(self):
+        stub = self._use_stub()
+
+        def prepare(count):
+            for key in self._numbers(count):
+                stub.records["customer", key] = {"id": key, "properties": {"name": key}}
+                self.receive(self._notice("customer", key))
+
+        def work():
+            with self.engine_env() as env:
+                env["hub.fetch"]._slice()
+
+        self.assertFlat(prepare, work)
+
+    def test_failing_to_fetch(self):
+        stub = self._use_stub()
+        stub.error = ConnectorError("data", "refused", status=400)
+
+        def work():
+            with self.engine_env() as env:
+                rows = env["hub.fetch"]._lease()
+                system, entity = (
+                    env["hub.system"].browse(rows[0]["system_id"]),
+                    env["hub.entity"].browse(rows[0]["entity_id"]),
+                )
+                env["hub.fetch"]._failed(system, entity, rows, stub.error)
+
+        self.assertFlat(
+            lambda count: self.receive(
+                *(self._notice("customer", key) for key in self._numbers(count))
+            ),
+            work,
+        )
+
+    def test_composing_and_delivering(self):
+        stream = (
+            self.env["hub.stream"]
+            .with_context(active_test=False)
+            .search(
+                [
+                    ("system_id", "=", self.system.id),
+                    ("entity_id.code", "=", "customer"),
+                    ("direction", "=", "out"),
+                ]
+            )
+        )
+        self._use_stub()
+        self.receive(*(self._company(key, name=unlike(key)) for key in self._numbers(42)))
+        self._apply()
+        stream.active = True
+        partners = self.env["hub.link"].search([]).mapped("res_id")
+        balance = iter(range(1, 100))
+        self._patch(
+            "hub.handler.customer",
+            "_hub_compose",
+            lambda handler, records, system: {
+                key: {"balance": str(self.now)} for key in records.ids
+            },
+        )
+
+        def prepare(count):
+            self.now = next(balance)
+            self.env["hub.compose"]._mark_all("res.partner", partners[:count])
+
+        def compose():
+            with self.engine_env() as env:
+                env["hub.compose"]._slice()
+
+        def both():
+            compose()
+            with self.engine_env() as env:
+                while env["hub.deliver"]._slice():
+                    pass
+
+        self.assertFlat(prepare, both)
+        sent = self.env["hub.message"].search([("direction", "=", "out")])
+        self.assertEqual(set(sent.mapped("state")), {"done"})
