@@ -40,13 +40,34 @@ class TestBusinessApproval(BusinessCase):
         with self.assertRaises(UserError):
             self.invoice.action_post()  # not even the superuser
 
+    def test_status_cannot_be_written_around(self):
+        clerk = self._make_user("clerk", "base.group_user", "account.group_account_invoice")
+        forged = {"hub_own_code": True, "hub_posting": True}
+        for user in (clerk, self.technical, self.approver):
+            invoice = self.invoice.with_user(user)
+            for move in (invoice, invoice.with_context(**forged)):
+                with self.assertRaises(UserError):
+                    move.write({"state": "posted"})
+        self.assertEqual(self.invoice.state, "draft")
+        self._approve(self.invoice)
+        for state in ("draft", "cancel"):
+            with self.assertRaises(UserError):
+                self.invoice.with_user(clerk).write({"state": state})
+        self.invoice.with_user(clerk).button_draft()
+        self.invoice.with_user(clerk).button_cancel()
+        self.assertEqual(self.invoice.state, "cancel")
+        self.assertEqual(self.contract.sale_order_id.order_line.qty_to_invoice, 8)
+
     def test_approval_cannot_be_written_around(self):
         for values in (
             {"hub_approval": "approved"},
             {"hub_approval": "none"},
             {"hub_contract_id": False},
+            {"hub_refund_payment_id": 1},
+            {"hub_period_to": False},
+            {"hub_posted_at": "2025-01-01"},
         ):
-            for user in (self.technical, self.accountant):
+            for user in (self.technical, self.accountant, self.approver):
                 with self.assertRaises(AccessError):
                     self.invoice.with_user(user).write(values)
         with self.assertRaises(UserError):
@@ -115,6 +136,12 @@ class TestBusinessApproval(BusinessCase):
     def test_price_is_the_price_of_the_contract(self):
         self.invoice.invoice_line_ids.price_unit = 140
         self._blocked_by("rate")
+
+    def test_price_of_the_order_is_not_the_price_of_the_contract(self):
+        self.contract.sale_order_id.order_line.price_unit = 140
+        self.invoice.invoice_line_ids.price_unit = 140
+        self._blocked_by("rate")
+        self.assertEqual(self.contract.line_ids.unit_price, 150)
 
     def test_no_tax_without_a_reason(self):
         self.invoice.invoice_line_ids.tax_ids = False

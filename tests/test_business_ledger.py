@@ -70,6 +70,30 @@ class TestBusinessLedger(BusinessCase):
         self._approve(note)
         self.assertEqual(self._bill(self.contract, None, JULY[1]).invoice_line_ids.quantity, 3)
 
+    def test_credit_note_taken_back_restores_the_ledger(self):
+        invoice = self._invoice(self.contract, "5", "3")
+        rows = invoice.hub_billing_ids
+        for kind, state in (("hours", "released"), ("price", "credited")):
+            note = self._credit(invoice, 8, kind=kind)
+            self.assertEqual(set(rows.mapped("state")), {state})
+            note.with_user(self.approver).button_draft()
+            self.assertEqual(set(rows.mapped("state")), {"posted"})
+            self.assertEqual(rows.entry_id.timesheet_invoice_id, invoice)
+            self.assertFalse(self._bill(self.contract, None, JULY[1]))
+            note.unlink()
+
+    def test_credit_note_is_not_taken_back_when_its_hours_are_billed_again(self):
+        invoice = self._invoice(self.contract, "8")
+        note = self._credit(invoice, 8, kind="hours")
+        again = self._bill(self.contract, None, JULY[1])
+        for button in ("button_draft", "button_cancel"):
+            with self.assertRaisesRegex(UserError, "billed again"):
+                getattr(note.with_user(self.approver), button)()
+        self.assertEqual((note.state, again.state), ("posted", "draft"))
+        again.unlink()
+        note.with_user(self.approver).button_cancel()
+        self.assertEqual(invoice.hub_billing_ids.filtered(lambda r: r.move_id).state, "posted")
+
     # --- drafts (F2, F3) --------------------------------------------------------------------------
 
     def test_draft_edited_by_hand_is_not_posted(self):

@@ -2,6 +2,7 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from ..core.problem import Term
@@ -95,6 +96,47 @@ class TestBusinessPayment(BusinessCase):
         for state in ("pending", "failed", "canceled"):
             item = self._item("payment", self._pay(self.invoice, status=Term(state)))
             self.assertEqual(self._apply(item).skip, f"payment_{state}")
+
+    def _says(self, problem, *texts):
+        sentence = self.env["hub.sentence"]._sentence(problem.code, problem.params)
+        for text in texts:
+            self.assertIn(text, sentence)
+
+    def test_fee_that_is_not_known_yet_is_waited_for(self):
+        problem = self._refused("fee_pending", net=None, fee=None, settlement_currency=None)
+        self.assertTrue(problem.transient)
+        self._says(problem, "1,440.38")
+        payment = self._paid(fee="42.07")
+        self.assertEqual((payment.hub_fee, payment.hub_net), (42.07, 1398.31))
+
+    def test_booked_payment_that_changed_is_a_question(self):
+        payment = self._paid(fee="42.07")
+        later = self._pay(self.invoice, fee="43.00")
+        item = self._apply(self._item("payment", later, record=payment, changed=["fee", "net"]))
+        self.assertEqual((item.problem.code, item.problem.kind), ("payment_changed", "conflict"))
+        self._says(item.problem, "fee 42.07 to 43.00", "net 1398.31 to 1397.38")
+        self.assertEqual(payment.hub_fee, 42.07)
+        same = self._pay(self.invoice, fee="42.07", note="x")
+        self.assertFalse(
+            self._apply(self._item("payment", same, record=payment, changed=["note"])).problem
+        )
+
+    def test_booked_payment_that_fails_is_a_question(self):
+        payment = self._paid()
+        item = self._item(
+            "payment",
+            self._pay(self.invoice, status=Term("failed")),
+            payment.hub_reference,
+            payment,
+        )
+        self.assertEqual(self._apply(item).problem.code, "refund_failed_after_booking")
+        self._says(item.problem, "The payment of 1,440.38")
+
+    def test_booked_parts_are_not_written_by_hand(self):
+        payment = self._paid()
+        for values in ({"hub_reference": "ch_other"}, {"hub_gross": 1.0}):
+            with self.assertRaises(AccessError):
+                payment.with_user(self.accountant).write(values)
 
     def test_exact_amount_of_the_customer(self):
         self._paid(invoice_number=None, customer=self.customer.id)
@@ -282,3 +324,46 @@ class TestBusinessPayment(BusinessCase):
             note.with_user(self.accountant).action_post()
         with self.assertRaises(AccessError):
             note.with_user(self.accountant).action_hub_approve()
+
+    def test_booked_refund_that_fails_is_a_question(self):
+        payment = self._paid()
+        first = self._apply(self._refund(payment, "50.00"))
+        item = self._apply(self._refund(payment, "50.00", status=Term("failed")))
+        self.assertEqual(item.problem.code, "refund_failed_after_booking")
+        self.assertEqual(item.problem.kind, "conflict")
+        self._says(item.problem, "The refund of 50.00")
+        self.assertEqual(payment.hub_refund_ids.ids, [first.res_id])
+        unknown = self._apply(self._refund(payment, "60.00", status=Term("failed")))
+        self.assertEqual(unknown.skip, "refund_failed")
+
+    def test_refund_without_a_contract_needs_approval_too(self):
+        invoice = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.customer.id,
+                "invoice_date": date(2025, 6, 30),
+                "invoice_line_ids": [
+                    Command.create(
+                        {
+                            "product_id": self.consulting.id,
+                            "quantity": 1,
+                            "price_unit": 100,
+                            "tax_ids": [Command.set(self.tax.ids)],
+                        }
+                    )
+                ],
+            }
+        )
+        invoice.action_post()
+        paid = self._apply(self._item("payment", self._pay(invoice)))
+        payment = self.env["account.payment"].browse(paid.res_id)
+        item = self._apply(self._refund(payment, "23.00"))
+        self.assertFalse(item.problem, item.problem and item.problem.params)
+        note = self.env["account.move"].search([("hub_refund_payment_id", "=", item.res_id)])
+        self.assertEqual((note.hub_contract_id.id, note.hub_approval), (False, "to_approve"))
+        with self.assertRaises(UserError):
+            note.with_user(self.accountant).action_post()
+        with self.assertRaises(UserError):
+            note.with_user(self.accountant).write({"state": "posted"})
+        self._approve(note)
+        self.assertEqual((note.state, note.payment_state), ("posted", "paid"))

@@ -3,6 +3,21 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from .account_move_times import TIMES
+from .guard import called_by_people, is_own_code, own_code, refuse_guarded
+
+# What approval and billing rest on.
+GUARDED = (
+    "hub_approval",
+    "hub_approved_by_id",
+    "hub_approved_at",
+    "hub_contract_id",
+    "hub_period_from",
+    "hub_period_to",
+    "hub_refund_payment_id",
+    *TIMES,
+)
+
 
 class AccountMove(models.Model):
     """Invoices of a contract: prepared by the hub, decided by a person.
@@ -65,19 +80,37 @@ class AccountMove(models.Model):
     def _hub_may_decide(self):
         return self.env.su or self.env.user.has_group("lead_to_cash_hub.group_hub_billing_approver")
 
+    def _hub_governed(self):
+        """The documents of ``self`` that are posted with an approval only."""
+        return self.filtered(
+            lambda move: (
+                move.hub_contract_id or move.hub_refund_payment_id or move.hub_approval != "none"
+            )
+        )
+
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            if vals.get("hub_contract_id"):
+            # A copy or a credit note of a contract's invoice stays with the contract, and waits.
+            refuse_guarded(self, vals, {"hub_refund_payment_id", *TIMES})
+            if vals.get("hub_contract_id") or vals.get("hub_refund_payment_id"):
                 vals["hub_approval"] = "to_approve"
             elif not self.env.su:
                 vals.pop("hub_approval", None)
         return super().create(vals_list)
 
     def write(self, vals):
-        decided = {"hub_approval", "hub_contract_id", "hub_approved_by_id"} & vals.keys()
-        if decided and not self._hub_may_decide():
-            raise AccessError(self.env._("Only billing approvers decide about hub invoices."))
+        refuse_guarded(self, vals, GUARDED)
+        if "state" in vals and not is_own_code(self.env):
+            # Odoo's own posting comes through _post below, after the checks.
+            governed = self._hub_governed().filtered(lambda move: move.state != vals["state"])
+            if governed:
+                raise UserError(
+                    self.env._(
+                        "%(names)s: the status of a hub document is changed by its buttons only.",
+                        names=", ".join(governed.mapped("display_name")),
+                    )
+                )
         return super().write(vals)
 
     @api.constrains("hub_contract_id", "currency_id")
@@ -108,7 +141,8 @@ class AccountMove(models.Model):
             raise AccessError(self.env._("Only billing approvers approve hub invoices."))
         waiting = self.filtered(lambda move: move.hub_approval == "to_approve")
         waiting._hub_refuse_blocked()
-        waiting.write(
+        # Written with sudo: what allows it was looked at above, and nobody writes it by hand.
+        waiting.sudo().write(
             {
                 "hub_approval": "approved",
                 "hub_approved_by_id": self.env.uid,
@@ -128,18 +162,18 @@ class AccountMove(models.Model):
 
     def _post(self, soft=True):
         """Post what was approved; the ledger follows the document."""
-        hub = self.filtered("hub_contract_id")
+        hub = self._hub_governed()
         waiting = hub.filtered(lambda move: move.hub_approval != "approved")
         if waiting:
             raise UserError(
                 self.env._(
-                    "%(names)s: invoices of a contract are approved before they are posted. Ask a "
-                    "billing approver to press Approve.",
+                    "%(names)s: invoices of a contract and credit notes of refunds are approved "
+                    "before they are posted. Ask a billing approver to press Approve.",
                     names=", ".join(waiting.mapped("display_name")),
                 )
             )
         hub._hub_refuse_blocked()
-        posted = super()._post(soft)
+        posted = called_by_people(super(AccountMove, own_code(self))._post(soft))
         # The ledger is written by code only.
         rows = posted.sudo().hub_billing_ids.filtered(lambda row: row.state == "draft")
         rows.write({"state": "posted"})
@@ -148,8 +182,9 @@ class AccountMove(models.Model):
 
     def button_draft(self):
         """Back in draft, a document is approved again before it is posted again."""
-        result = super().button_draft()
-        hub = self.filtered("hub_contract_id").sudo()  # takes rights away, gives none
+        self._hub_take_back_credit()
+        result = super(AccountMove, own_code(self)).button_draft()
+        hub = self._hub_governed().sudo()  # takes rights away, gives none
         hub.write(
             {"hub_approval": "to_approve", "hub_approved_by_id": False, "hub_approved_at": False}
         )
@@ -158,7 +193,7 @@ class AccountMove(models.Model):
 
     def button_cancel(self):
         """What a cancelled document billed is billable again."""
-        result = super().button_cancel()
+        result = super(AccountMove, own_code(self)).button_cancel()
         self.sudo().hub_billing_ids._release(self.env._("document cancelled"))  # code only
         return result
 

@@ -41,8 +41,8 @@ class AccountMove(models.Model):
 
     def _hub_apply_credit(self):
         """After posting: the ledger follows a credit note, and a refund is settled with it."""
-        for note in self.filtered(lambda m: m.move_type == "out_refund" and m.hub_contract_id):
-            if note.reversed_entry_id:
+        for note in self.filtered(lambda move: move.move_type == "out_refund"):
+            if note.hub_contract_id and note.reversed_entry_id:
                 note._hub_credit_ledger()
             if note.hub_refund_payment_id:
                 note._hub_settle_refund()
@@ -55,7 +55,14 @@ class AccountMove(models.Model):
         if self.hub_credit_kind == "hours":
             self._hub_release_credited(rows)
         elif not self.currency_id.compare_amounts(self.amount_total, origin.amount_total):
-            rows.write({"state": "credited", "reason": self.name})
+            rows.write({"state": "credited", "reason": self.name, "credit_id": self.id})
+
+    def _hub_take_back_credit(self):
+        """Before a posted credit note goes back to draft: the ledger is as it was before it."""
+        notes = self.filtered(lambda move: move.move_type == "out_refund")
+        # The ledger is written by code only.
+        rows = self.env["hub.billing"].sudo().search([("credit_id", "in", notes.ids)])
+        rows._restore()
 
     def _hub_release_credited(self, rows):
         # Read with sudo: a billing approver need not see the time entries of others.
@@ -76,7 +83,7 @@ class AccountMove(models.Model):
                         chosen=f"{quantity:g}",
                     )
                 )
-            chosen._release(self.name)
+            chosen._release(self.name, self)
 
     def _hub_settle_refund(self):
         payment = self.hub_refund_payment_id

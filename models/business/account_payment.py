@@ -1,4 +1,16 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+from .guard import refuse_guarded
+
+# What the provider said; payments are known again and refunds are counted by it.
+GUARDED = (
+    "hub_reference",
+    "hub_gross",
+    "hub_currency_id",
+    "hub_fee",
+    "hub_net",
+    "hub_original_payment_id",
+)
 
 
 class AccountPayment(models.Model):
@@ -26,3 +38,13 @@ class AccountPayment(models.Model):
         index="btree_not_null",
     )
     hub_refund_ids = fields.One2many("account.payment", "hub_original_payment_id", string="Refunds")
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_guarded(self, vals, GUARDED)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_guarded(self, vals, GUARDED)
+        return super().write(vals)

@@ -70,6 +70,14 @@ class HubBilling(models.Model):
         "res.users", readonly=True, default=lambda self: self.env.user, string="By"
     )
     released_at = fields.Datetime(readonly=True)
+    credit_id = fields.Many2one(
+        "account.move",
+        string="Credit Note",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The credit note that credited or released this; back in draft, it is undone.",
+    )
 
     _entry_once = models.UniqueIndex(
         "(entry_id) WHERE entry_id IS NOT NULL AND state != 'released'",
@@ -156,15 +164,46 @@ class HubBilling(models.Model):
             )
         return rows
 
-    def _release(self, reason):
-        """Make what these live rows hold billable again."""
+    def _release(self, reason, credit=None):
+        """Make what these live rows hold billable again, because of the credit note if any."""
         rows = self.filtered(lambda row: row.state in LIVE)
         if not rows:
             return
-        rows.write({"state": "released", "reason": reason, "released_at": fields.Datetime.now()})
+        rows.write(
+            {
+                "state": "released",
+                "reason": reason,
+                "released_at": fields.Datetime.now(),
+                "credit_id": credit.id if credit else False,
+            }
+        )
         rows.flush_recordset(["state"])  # the next row of the same entry may be inserted at once
         # Cleared after the rows: an entry with a live row refuses to lose its invoice.
         rows.entry_id.filtered("timesheet_invoice_id").write({"timesheet_invoice_id": False})
+
+    def _restore(self):
+        """Undo what a credit note did to these rows: they are billed on their invoices again.
+
+        :raise UserError: when something of them was billed again meanwhile
+        """
+        rows = self.filtered(lambda row: row.move_id.state in ("draft", "posted"))
+        released = rows.filtered(lambda row: row.state == "released")
+        again = released.entry_id.hub_billing_id | released.milestone_id.hub_billing_id
+        if again:
+            raise UserError(
+                self.env._(
+                    "What %(notes)s credited is billed again on %(invoices)s. Take it off there "
+                    "first; then the credit note can be changed.",
+                    notes=", ".join(released.credit_id.mapped("display_name")),
+                    invoices=", ".join(again.move_id.mapped("display_name")),
+                )
+            )
+        for state, group in rows.grouped(lambda row: row.move_id.state).items():
+            group.write({"state": state, "reason": False, "released_at": False, "credit_id": False})
+        rows.flush_recordset(["state"])
+        for move, group in released.grouped("move_id").items():
+            entries = group.entry_id.filtered("project_id")
+            entries.write({"timesheet_invoice_id": move.id})
 
     @api.model
     def _adopt(self, orders):

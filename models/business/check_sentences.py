@@ -21,8 +21,8 @@ def _rate(env, params, ok):
     if ok:
         return env._("Every price is the price of the contract.")
     return env._(
-        "%(line)s is billed at %(price)s; the contract says %(contract)s. Correct the line, or "
-        "the order if the price was renegotiated.",
+        "%(line)s is billed at %(price)s; the contract says %(contract)s. Correct the line; "
+        "a renegotiated price needs a new contract.",
         **params,
     )
 

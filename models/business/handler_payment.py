@@ -3,6 +3,7 @@ from odoo import api, fields, models
 
 from ...core.billing import exact
 from ...core.problem import Money, Problem, Term
+from .guard import called_by_people, own_code
 
 
 class HubHandlerPayment(models.AbstractModel):
@@ -71,18 +72,58 @@ class HubHandlerPayment(models.AbstractModel):
         for item in items:
             values = item.values
             item.at_risk = Money(exact(values["amount"]), values["currency"])
-            state = (
-                values["status"].code if isinstance(values["status"], Term) else values["status"]
-            )
-            if state != "succeeded":
-                item.skip = f"payment_{state}"
-                continue
-            if item.link or item.res_id:
-                continue
+            state = self._state(item)
             try:
-                self._check_payment(item, currencies)
+                if item.link or item.res_id:
+                    self._check_booked(item, state)
+                elif state == "succeeded":
+                    self._check_payment(item, currencies)
             except Problem as problem:
                 item.problem = problem
+                continue
+            if state != "succeeded":
+                item.skip = f"payment_{state}"
+
+    @api.model
+    def _state(self, item):
+        status = item.values["status"]
+        return status.code if isinstance(status, Term) else status
+
+    # What was booked, beside what the provider says now.
+    _booked = (("amount", "hub_gross"), ("fee", "hub_fee"), ("net", "hub_net"))
+
+    @api.model
+    def _check_booked(self, item, state):
+        """A booked payment is never changed or taken back in silence: a person decides."""
+        values = item.values
+        payment = self.env["account.payment"].browse(item.link.res_id if item.link else item.res_id)
+        if not payment.exists() or payment.state in ("draft", "canceled", "rejected"):
+            return
+        facts = {
+            "amount": str(values["amount"]),
+            "currency": values["currency"],
+            "reference": values.get("reference") or item.external_id,
+            "payment": payment.display_name,
+            "outbound": payment.payment_type == "outbound",
+        }
+        if state in ("failed", "canceled"):
+            raise Problem("refund_failed_after_booking", kind="conflict", **facts)
+        if state != "succeeded" or not payment.hub_gross:
+            return  # one that Odoo booked itself keeps no parts to compare with
+        differs = {
+            name: (str(exact(payment[field])), str(exact(values[name])))
+            for name, field in self._booked
+            if values.get(name) is not None and exact(payment[field]) != exact(values[name])
+        }
+        if payment.hub_currency_id and payment.hub_currency_id.name != values["currency"]:
+            differs["currency"] = (payment.hub_currency_id.name, values["currency"])
+        if differs:
+            raise Problem(
+                "payment_changed",
+                kind="conflict",
+                changes=[[name, old, new] for name, (old, new) in sorted(differs.items())],
+                **facts,
+            )
 
     @api.model
     def _currencies(self, items):
@@ -150,13 +191,15 @@ class HubHandlerPayment(models.AbstractModel):
             "journal": journal.display_name,
             "journal_currency": own,
         }
+        if values.get("net") is None and settled == values["currency"]:
+            # The provider has not said yet what it keeps: looked at again in a while.
+            raise Problem("fee_pending", kind="lock", **figures)
         if settled != own:
             raise Problem("settlement_currency", kind="rule", cause=settled, **figures)
         gross, fee = exact(values["amount"]), exact(values.get("fee") or 0)
         if values.get("net") is None:
-            if settled != values["currency"]:
-                raise Problem("no_exchange_info", kind="data", **figures)
-        elif settled == values["currency"] and exact(values["net"]) + fee != gross:
+            raise Problem("no_exchange_info", kind="data", **figures)
+        if settled == values["currency"] and exact(values["net"]) + fee != gross:
             raise Problem("payment_parts_differ", kind="data", **figures)
 
     @api.model
@@ -204,8 +247,10 @@ class HubHandlerPayment(models.AbstractModel):
             return
         currencies = self._currencies(new)
         invoices = self._match_invoices(new, currencies)
-        payments = self.env["account.payment"].create(
-            [self._payment_values(item, invoices[item.message_id], currencies) for item in new]
+        payments = called_by_people(
+            own_code(self.env["account.payment"]).create(
+                [self._payment_values(item, invoices[item.message_id], currencies) for item in new]
+            )
         )
         payments.action_post()
         for item, payment in zip(new, payments, strict=True):
@@ -221,9 +266,8 @@ class HubHandlerPayment(models.AbstractModel):
         payment = self.env["account.payment"].browse(item.res_id)
         reference = item.values.get("reference")
         if reference and not payment.hub_reference:
-            payment.hub_reference = (
-                reference  # a payment link's own payment, seen for the first time
-            )
+            # A payment link's own payment, seen for the first time.
+            own_code(payment).hub_reference = reference
         if not item.changed and item.link:
             item.skip = "unchanged"
 

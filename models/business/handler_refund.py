@@ -2,7 +2,8 @@ from odoo import api, models
 from odoo.fields import Command
 
 from ...core.billing import allocate, exact, net_of_gross
-from ...core.problem import Money, Problem, Term
+from ...core.problem import Money, Problem
+from .guard import called_by_people, own_code
 
 
 class HubHandlerRefund(models.AbstractModel):
@@ -43,16 +44,21 @@ class HubHandlerRefund(models.AbstractModel):
         for item in items:
             values = item.values
             item.at_risk = Money(exact(values["amount"]), values["currency"])
-            status = values["status"]
-            state = status.code if isinstance(status, Term) else status
-            if state != "succeeded":
-                item.skip = f"refund_{state}"
-            elif not item.link and not item.res_id:
-                try:
+            state = self._state(item)
+            try:
+                if item.link or item.res_id:
+                    self._check_booked(item, state)
+                elif state == "succeeded":
                     self._check_payment(item, currencies, "outbound")
                     self._check_refund(item, payments.browse(values.get("payment") or ()))
-                except Problem as problem:
-                    item.problem = problem
+            except Problem as problem:
+                item.problem = problem
+                continue
+            if state != "succeeded":
+                item.skip = f"refund_{state}"
+
+    # Providers give a refund's net as less than nothing, and its fee not at all.
+    _booked = (("amount", "hub_gross"),)
 
     @api.model
     def _check_settlement(self, item, journal, currencies):
@@ -125,7 +131,7 @@ class HubHandlerRefund(models.AbstractModel):
     @api.model
     def _pay_out(self, item, payment, invoice):
         values, journal = item.values, self._system(item).journal_id
-        refund = self.env["account.payment"].create(
+        refund = own_code(self.env["account.payment"]).create(
             {
                 "payment_type": "outbound",
                 "partner_type": "customer",
@@ -145,6 +151,7 @@ class HubHandlerRefund(models.AbstractModel):
                 "hub_original_payment_id": payment.id,
             }
         )
+        refund = called_by_people(refund)
         refund.action_post()
         return refund
 
@@ -152,7 +159,7 @@ class HubHandlerRefund(models.AbstractModel):
     def _credit_note(self, item, refund, invoice):
         """A draft credit note of exactly the refund, taxed as the invoice was."""
         values = item.values
-        note = self.env["account.move"].create(
+        note = own_code(self.env["account.move"]).create(
             {
                 "move_type": "out_refund",
                 "partner_id": invoice.partner_id.id,
@@ -170,10 +177,8 @@ class HubHandlerRefund(models.AbstractModel):
                 "invoice_line_ids": self._note_lines(item, invoice),
             }
         )
+        note = called_by_people(note)
         self._match_total(note, exact(values["amount"]))
-        if not note.hub_contract_id:
-            # Written with sudo: this asks for an approval, it gives none.
-            note.sudo().hub_approval = "to_approve"
         note._hub_run_checks()
         return note
 

@@ -8,11 +8,11 @@ class AccountMove(models.Model):
     _inherit = "account.move"
 
     def _hub_run_checks(self):
-        """Look at the documents of contracts in ``self`` and keep what was found.
+        """Look at the documents in ``self`` that need an approval and keep what was found.
 
         :return: the new checks, those that are fine included.
         """
-        moves = self.filtered("hub_contract_id")
+        moves = self._hub_governed()
         waiting = moves._hub_unapproved_time()
         values = []
         for move in moves:
@@ -65,7 +65,7 @@ class AccountMove(models.Model):
         for line in self._hub_product_lines().filtered("sale_line_ids"):
             if self.move_type != "out_invoice":
                 break
-            agreed = line.sale_line_ids[:1].price_unit
+            agreed = line.sale_line_ids[:1]._hub_agreed_price()
             if self.currency_id.compare_amounts(line.price_unit, agreed) or line.discount:
                 price = line.price_unit * (1 - (line.discount or 0.0) / 100)
                 findings.append(

@@ -66,6 +66,14 @@ class SaleOrderLine(models.Model):
         self.ensure_one()
         return self.product_uom_id.round(quantity) if self.product_uom_id else quantity
 
+    def _hub_agreed_price(self):
+        """The price that was signed; that of the order where no line of a contract says one."""
+        lines = self.sudo().hub_contract_line_ids  # a price, shown on the invoice anyway
+        line = lines.filtered(lambda line: line.kind != "reimbursable")[:1]
+        if not line:
+            return self.price_unit
+        return line.amount if line.kind == "milestone" else line.unit_price
+
     @api.model
     def _hub_period(self, start_date, end_date):
         period = Domain.TRUE

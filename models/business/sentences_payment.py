@@ -169,7 +169,67 @@ def _refund_exceeds_payment(env, p):
     )
 
 
+def _fee_pending(env, p):
+    return (
+        env._(
+            "%(amount)s was paid; the provider has not said yet what it keeps of it.",
+            amount=money(env, p["amount"], p["currency"]),
+        ),
+        env._("Nothing to do: it is fetched and booked when the provider says so."),
+    )
+
+
+def _payment_changed(env, p):
+    names = {
+        "amount": env._("amount"),
+        "fee": env._("fee"),
+        "net": env._("net"),
+        "currency": env._("currency"),
+    }
+    changes = listed(
+        env._("%(name)s %(old)s to %(new)s", name=names.get(name, name), old=old, new=new)
+        for name, old, new in p["changes"] or []
+    )
+    return (
+        env._(
+            "%(payment)s is booked, but the provider now says otherwise (%(reference)s, "
+            "%(amount)s): %(changes)s.",
+            payment=p["payment"],
+            reference=p["reference"],
+            amount=money(env, p["amount"], p["currency"]),
+            changes=changes,
+        ),
+        env._("What is booked stays. Correct it in accounting, then skip with a reason."),
+    )
+
+
+def _refund_failed_after_booking(env, p):
+    amount = money(env, p["amount"], p["currency"])
+    if p["outbound"]:
+        what = env._(
+            "The refund of %(amount)s (%(reference)s) failed after it was booked as %(payment)s: "
+            "the money did not leave, or came back.",
+            amount=amount,
+            reference=p["reference"],
+            payment=p["payment"],
+        )
+        fix = env._("Cancel the payment and its credit note, or refund the customer again.")
+    else:
+        what = env._(
+            "The payment of %(amount)s (%(reference)s) failed after it was booked as "
+            "%(payment)s: the money did not arrive.",
+            amount=amount,
+            reference=p["reference"],
+            payment=p["payment"],
+        )
+        fix = env._("Cancel the payment; its invoice is open again. Then tell the customer.")
+    return what, fix
+
+
 PAYMENT_SENTENCES = {
+    "fee_pending": _fee_pending,
+    "payment_changed": _payment_changed,
+    "refund_failed_after_booking": _refund_failed_after_booking,
     "no_payment_journal": _no_payment_journal,
     "journal_not_ready": _journal_not_ready,
     "no_fee_account": _no_fee_account,
