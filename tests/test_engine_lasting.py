@@ -4,6 +4,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..connectors.errors import ConnectorError
+from ..models.flow.cursors import business_cursor
 from .hub_common import HubCase
 
 FAULT = "odoo.addons.lead_to_cash_hub.models.flow.fault"
@@ -107,3 +108,143 @@ class TestEngineReads(HubCase):
         self.stub.bad["1"] = KeyError("x")
         self.drain()
         self.assertStates(messages, "failed", "done")
+
+
+@tagged("post_install", "-at_install")
+class TestEngineLasting(HubCase):
+    """What lasts (a deleted record, a restart, another company) is nobody else's trouble."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.resolver = cls._make_role("rita", "resolver", "base.group_partner_manager")
+
+    def _link_to(self, issue, partner):
+        issue.with_user(self.resolver)._fix_link(partner)
+        self.drain()
+
+    # -- deleted or merged in Odoo -----------------------------------------------------------------
+
+    def test_a_linked_record_that_was_deleted_asks_for_another_one(self):
+        self.work(self._company("1"), self._company("2"))
+        self.partner_of("1").unlink()
+        gone, other = self.work(
+            self._company("1", 2, city="Rome"), self._company("2", 2, city="Rome")
+        )
+        self.assertStates(other, "done")
+        issue = self.assertExplained(gone, "record_gone").issue_id
+        self.assertTrue(issue.can_link)
+        substitute = self.env["res.partner"].create({"name": "Substitute", "is_company": True})
+        self._link_to(issue, substitute)
+        self.assertStates(gone, "done")
+        self.assertEqual(self.partner_of("1"), substitute)
+        self.assertEqual(substitute.city, "Rome")
+        self.assertEqual(issue.state, "resolved")
+
+    def test_what_points_to_a_deleted_record_asks_and_goes_on(self):
+        self.work(self._company("1"))
+        self.partner_of("1").unlink()
+        one, other = self.work(self._contact("9", company="1"), self._contact("8"))
+        self.assertStates(other, "done")
+        issue = self.assertExplained(one, "record_gone").issue_id
+        substitute = self.env["res.partner"].create({"name": "Substitute", "is_company": True})
+        self._link_to(issue, substitute)
+        self.assertStates(one, "done")
+        self.assertEqual(self.partner_of("9", "contact").parent_id, substitute)
+
+    def test_the_deletion_of_what_odoo_has_deleted_is_done(self):
+        self.work(self._company("1"))
+        self.partner_of("1").unlink()
+        message = self.work(self._event("customer", "1", number=2))
+        self.assertStates(message, "skipped:record_gone")
+        self.assertTrue(message.explanation)
+
+    def test_links_follow_a_merge_in_odoo(self):
+        self.work(self._company("1"), self._company("2"))
+        winner, loser = self.partner_of("1"), self.partner_of("2")
+        wizard = self.env["base.partner.merge.automatic.wizard"].create({})
+        wizard._merge([winner.id, loser.id], winner, extra_checks=False)
+        self.env.flush_all()
+        self.assertFalse(loser.exists())
+        links = self.env["hub.link"].search([("res_id", "=", winner.id)])
+        self.assertEqual(set(links.mapped("external_id")), {"1", "2"})
+        self.assertEqual(len(links.record_id), 1)
+        self.assertFalse(self.env["hub.identity"].search([("res_id", "=", loser.id)]))
+        message = self.work(self._company("2", 2, city="Oslo"))
+        self.assertStates(message, "done")
+        self.assertEqual(winner.city, "Oslo")
+
+    def test_a_merge_moves_the_link_to_a_partner_that_had_none(self):
+        self.work(self._company("2"))
+        loser = self.partner_of("2")
+        winner = self.env["res.partner"].create({"name": "Winner", "is_company": True})
+        wizard = self.env["base.partner.merge.automatic.wizard"].create({})
+        wizard._merge([winner.id, loser.id], winner, extra_checks=False)
+        self.assertEqual(self.partner_of("2"), winner)
+        self.assertEqual(self.env["hub.link"].search([]).record_id.res_id, winner.id)
+
+    # -- restarts ------------------------------------------------------------------------------------
+
+    def _die(self, times):
+        """The worker is killed while it applies a batch, so many times; gives the sizes."""
+        sizes = []
+        for _time in range(times):
+            with self.engine_env() as env, business_cursor(env) as cr:
+                claim = env["hub.claim"]
+                parts = claim._lock_parts(cr, 1, workers=1)
+                claim._bury(cr, 1, parts)
+                rows = claim._claim(cr, 1, parts, 6400)
+                sizes.append(len(rows))
+                env["hub.apply"]._open_run(1, parts, [row["id"] for row in rows])
+                cr.hub_commit()
+        return sizes
+
+    def test_three_restarts_are_no_poison(self):
+        messages = self.receive(*(self._company(str(number)) for number in range(1, 51)))
+        self.assertEqual(self._die(3), [50, 32, 8])
+        self.drain()
+        self.assertStates(messages, *["done"] * 50)
+
+    # -- another company -------------------------------------------------------------------------------
+
+    def test_marks_of_a_company_that_is_not_served_are_left_out(self):
+        other = self.env["res.company"].create({"name": "Not served"})
+        handler = self.env["hub.handler.customer"].with_user(self.technical)
+        handler = handler.with_context(allowed_company_ids=self.company.ids)
+        self.env["account.journal"].create(
+            {"name": "Entries", "code": "E", "type": "general", "company_id": other.id}
+        )
+        partner = self.env["res.partner"].create({"name": "P", "company_id": other.id})
+        move = (
+            self.env["account.move"]
+            .with_company(other)
+            .create({"move_type": "entry", "partner_id": partner.id})
+        )
+        self.env["account.move"].flush_model()
+        self.env.cr.execute(
+            "UPDATE account_move SET commercial_partner_id = partner_id WHERE id = %s", move.ids
+        )
+        self.assertEqual(handler._hub_roots("account.move", move.ids), [])
+        for name in ("hub.handler.opportunity", "hub.handler.project"):
+            model = "project.project" if name.endswith("project") else "account.move"
+            other_handler = self.env[name].with_context(allowed_company_ids=self.company.ids)
+            self.assertEqual(other_handler._hub_roots(model, move.ids), [])
+
+    # -- left out by the handler -----------------------------------------------------------------------
+
+    def test_what_a_handler_leaves_out_is_not_agreed_on(self):
+        self.work(self._company("1", 1, city="Boston"))
+        link = self.env["hub.link"].search([("external_id", "=", "1")])
+        base = link.base
+        original = self.registry["hub.handler.customer"]._hub_check
+
+        def check(handler, items):
+            for item in items:
+                item.skip = "running"
+
+        self._patch("hub.handler.customer", "_hub_check", check)
+        self.assertStates(self.work(self._company("1", 2, city="Rome")), "skipped:running")
+        self.assertEqual(link.base, base)
+        self._patch("hub.handler.customer", "_hub_check", original)
+        self.assertStates(self.work(self._company("1", 3, city="Rome")), "done")
+        self.assertEqual(self.partner_of("1").city, "Rome")

@@ -200,7 +200,7 @@ class TestEnginePromises(HubCase):
         self.assertIn("three times", exception.sentence)
         self.assertStates(messages - killer, *["done"] * 4)
 
-    def test_after_one_death_batches_are_small_and_after_two_one_message_stands_alone(self):
+    def test_after_each_death_batches_are_smaller_until_one_message_stands_alone(self):
         messages, _bad = self._fifty()
         sizes = []
         original = self.registry["hub.apply"]._apply_rows
@@ -211,7 +211,7 @@ class TestEnginePromises(HubCase):
 
         self._patch("hub.apply", "_apply_rows", count)
         self.env.cr.execute("UPDATE hub_message SET crashes = 1 WHERE id = %s", messages[0].ids)
-        self.env.cr.execute("UPDATE hub_message SET crashes = 2 WHERE id = %s", messages[1].ids)
+        self.env.cr.execute("UPDATE hub_message SET crashes = 3 WHERE id = %s", messages[1].ids)
         self.drain()
         self.assertIn(1, sizes)
         self.assertStates(messages, *["done"] * 50)

@@ -25,6 +25,7 @@ from . import (  # isort: skip
     handler_time_entry,
     invoice_check,
     invoice_checks,
+    partner_merge,
     project,
     res_company,
     res_partner,

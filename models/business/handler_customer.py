@@ -122,8 +122,15 @@ class HubHandlerPartner(models.AbstractModel):
         for item in known:
             partner = partners.get(item.res_id)
             if partner is None:
+                # A person chose a record that was deleted since.
                 item.problem = Problem(
-                    "record_gone", kind="reference", cause=str(item.res_id), id=item.res_id
+                    "record_gone",
+                    kind="reference",
+                    cause=f"{item.entity}:{item.external_id}",
+                    id=item.external_id,
+                    entity=self.env["hub.entity"].search([("code", "=", item.entity)]).name,
+                    entity_code=item.entity,
+                    itself=True,
                 )
                 continue
             vals = {
@@ -354,13 +361,14 @@ class HubHandlerCustomer(models.AbstractModel):
     @api.model
     def _hub_roots(self, model, ids):
         """Customers whose balance moved when invoices did."""
-        if model == "account.move":
-            return self.env["account.move"].browse(ids).exists().commercial_partner_id.ids
-        if model == "hub.contract":
-            return (
-                self.env["hub.contract"].browse(ids).exists().partner_id.commercial_partner_id.ids
-            )
-        return []
+        path = {"account.move": "commercial_partner_id", "hub.contract": "partner_id"}.get(model)
+        if not path:
+            return []
+        # Asked with sudo: marks come from all companies; those of others are left out before they
+        # are read.
+        records = self.env[model].sudo().browse(ids).exists()
+        records = records.filtered(lambda record: record.company_id in records.env.companies)
+        return records[path].commercial_partner_id.ids
 
     @api.model
     def _hub_compose(self, records, system):

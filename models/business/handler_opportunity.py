@@ -245,11 +245,12 @@ class HubHandlerOpportunity(models.AbstractModel):
         }.get(model)
         if not path or not ids:
             return []
-        # Asked with sudo: which deal an invoice belongs to does not depend on who paid it.
-        groups = (
-            self.env["hub.contract"]
-            .sudo()
-            ._read_group([(path, "in", list(ids)), ("lead_id", "!=", False)], ["lead_id"])
+        # Asked with sudo: which deal an invoice belongs to does not depend on who paid it. Marks come
+        # from all companies; those of others are left out.
+        contracts = self.env["hub.contract"].sudo()
+        served = ("company_id", "in", contracts.env.companies.ids)
+        groups = contracts._read_group(
+            [(path, "in", list(ids)), ("lead_id", "!=", False), served], ["lead_id"]
         )
         return [lead.id for (lead,) in groups]
 

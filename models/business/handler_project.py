@@ -31,7 +31,9 @@ class HubHandlerProject(models.AbstractModel):
             return []
         # Asked with sudo: what has to be sent does not depend on who changed it.
         projects = self.env["project.project"].sudo().with_context(active_test=False)
-        return projects.search([(path, "in", list(ids)), ("hub_contract_id", "!=", False)]).ids
+        served = ("company_id", "in", [*projects.env.companies.ids, False])
+        domain = [(path, "in", list(ids)), ("hub_contract_id", "!=", False), served]
+        return projects.search(domain).ids
 
     @api.model
     def _hub_compose(self, records, system):

@@ -114,7 +114,7 @@ class HubApply(models.AbstractModel):
                     message_ids,
                 ],
             )
-            dead = [message for message, crashes in cr.fetchall() if crashes >= 3]
+            dead = [m for m, crashes in cr.fetchall() if crashes >= 3 and len(message_ids) == 1]
             self._give_up(cr, dead, code="bug")
 
     def _give_up(self, cr, message_ids, code="kills_worker"):

@@ -41,6 +41,7 @@ class ApplyBatch(Resolver):
         self.waits: dict[int, Wait] = {}
         self.plain: dict[int, dict] = {}
         self._missing: dict[tuple, int] = {}  # (entity code, external id) -> lane of who asks
+        self._gone: set[tuple] = set()  # (model, id) that links name and Odoo has no more
         stream = env["hub.stream"].browse(
             next((row["stream_id"] for row in rows if row["stream_id"]), ())
         )
@@ -211,7 +212,9 @@ class ApplyBatch(Resolver):
     # -- what is kept --------------------------------------------------------------------------------
 
     def link_row(self, row, item):
-        base = self.plain.get(item.message_id)
+        # What a handler left out is not agreed on: it must still differ when it comes again.
+        agreed = item.skip in (None, "unchanged")
+        base = self.plain.get(item.message_id) if agreed else None
         stamp = {
             "system": self.system.id,
             "message": row["id"],
@@ -227,7 +230,7 @@ class ApplyBatch(Resolver):
             "res_id": item.res_id,
             "base": json.dumps(base) if base is not None else None,
             "version": item.version,
-            "payload_digest": self._seal(row),
+            "payload_digest": self._seal(row) if agreed else None,
             "provenance": json.dumps(dict.fromkeys(item.changed, stamp) if not item.skip else {}),
         }
 

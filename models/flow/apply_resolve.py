@@ -19,8 +19,8 @@ class Wait(NamedTuple):
 class Resolver:
     """The part of a batch that resolves; it reads, and it writes nothing.
 
-    Uses ``env``, ``system``, ``entity``, ``entities``, ``rows``, ``items``, ``waits``, ``plain`` and
-    ``_missing`` of :class:`~.apply_batch.ApplyBatch`.
+    Uses ``env``, ``system``, ``entity``, ``entities``, ``rows``, ``items``, ``waits``, ``plain``,
+    ``_missing`` and ``_gone`` of :class:`~.apply_batch.ApplyBatch`.
     """
 
     def _resolve_words(self):
@@ -62,7 +62,10 @@ class Resolver:
                 if ref.entity in self.entities:
                     wanted.add((self.system.id, self.entities[ref.entity].id, ref.external_id))
         links = self.env["hub.link"]._load(self.env.cr, wanted)
+        self._find_gone(links.values())
         for item in self._open():
+            if item.link and self._is_gone(item):
+                continue
             if item.action != "change":
                 continue  # a deletion or a merge says nothing about values
             self.plain[item.message_id] = plain(_by_external_id(item.values))
@@ -79,11 +82,50 @@ class Resolver:
                 elif isinstance(value, list) and value and isinstance(value[0], Ref):
                     item.values[name] = [self._reference(item, ref, links) for ref in value]
 
+    def _find_gone(self, links):
+        """Which of these and of the items' own links name records that Odoo has no more."""
+        known = {(link["res_model"], link["res_id"]) for link in links}
+        known |= {(item.link.res_model, item.link.res_id) for item in self._open() if item.link}
+        for model in {model for model, _id in known}:
+            ids = {res_id for name, res_id in known if name == model}
+            there = self.env[model].browse(ids).exists().ids if model in self.env else ()
+            self._gone |= {(model, res_id) for res_id in ids.difference(there)}
+
+    def _is_gone(self, item):
+        """Whether nothing can be done with an item because its record was deleted in Odoo.
+
+        A person may have named another record: then it is linked as if for the first time.
+        """
+        if (item.link.res_model, item.link.res_id) not in self._gone:
+            return False
+        if item.action != "change":
+            item.skip, item.res_id = "record_gone", None
+        elif item.decision.get("link"):
+            item.link, item.res_id = None, None
+            return False
+        else:
+            item.problem = self._record_gone(self.entity, item.external_id, itself=True)
+        return True
+
+    def _record_gone(self, entity, external_id, itself=False):
+        return Problem(
+            "record_gone",
+            kind="reference",
+            cause=f"{entity.code}:{external_id}",
+            id=external_id,
+            entity=entity.name,
+            entity_code=entity.code,
+            itself=itself,
+        )
+
     def _reference(self, item, ref, links):
         entity = self.entities.get(ref.entity)
         link = links.get((self.system.id, entity.id, ref.external_id)) if entity else None
         if link:
-            return link["res_id"]
+            if (link["res_model"], link["res_id"]) not in self._gone:
+                return link["res_id"]
+            item.problem = item.problem or self._record_gone(entity, ref.external_id)
+            return None
         if item.problem is not None or item.message_id in self.waits:
             return None
         if entity.on_missing == "ask":
@@ -118,6 +160,8 @@ class Resolver:
         for item in self._open():
             if mode == "shared":
                 item.company_id = None
+            elif item.action != "change" and item.company_id:
+                pass  # a deletion says nothing about projects: its record stays where it is
             elif mode == "follow":
                 item.company_id = projects.get(item.values.get("project")) or (
                     served.id if len(served) == 1 else None

@@ -129,7 +129,8 @@ class HubApplyResults(models.AbstractModel):
         )
         effects.finished.append(row["id"])
         effects.wake.add(row["order_key"])
-        if item.res_id and item.action == "change" and item.skip != "stale":
+        left_out = item.skip not in (None, "unchanged")
+        if item.res_id and item.action == "change" and not (left_out and item.link):
             rows.links.append(batch.link_row(row, item))
         if not item.skip:
             rows.audits.append(

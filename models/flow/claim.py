@@ -3,7 +3,7 @@ from odoo import models
 from .tables import PARTS
 
 # While a message with crashes is in a claim, the batch shrinks until the guilty one stands alone.
-CRASHED_ONCE_BATCH = 32
+CRASHED_BATCH = {1: 32, 2: 8}
 CRASHES_UNTIL_DEAD = 3
 
 _COLUMNS = (
@@ -53,15 +53,19 @@ class HubClaim(models.AbstractModel):
     def _bury(self, cr, lane, parts):
         """A run left behind by a dead worker: count it against its messages.
 
+        A restart of Odoo leaves runs behind too, so only one that died alone is given up.
+
         :return: ids of the messages that are given up, or None if no run was left behind.
         """
         cr.execute(
             "DELETE FROM hub_run WHERE lane = %s AND parts && %s::smallint[] RETURNING message_ids",
             [lane, parts],
         )
-        found = [message for row in cr.fetchall() for message in row[0]]
-        if not found:
+        runs = [row[0] for row in cr.fetchall() if row[0]]
+        if not runs:
             return None
+        found = [message for run in runs for message in run]
+        alone = {run[0] for run in runs if len(run) == 1}
         cr.execute(
             """
             UPDATE hub_message SET crashes = crashes + 1, reason = 'kills_worker'
@@ -69,7 +73,11 @@ class HubClaim(models.AbstractModel):
             """,
             [found],
         )
-        return [message for message, crashes in cr.fetchall() if crashes >= CRASHES_UNTIL_DEAD]
+        return [
+            message
+            for message, crashes in cr.fetchall()
+            if crashes >= CRASHES_UNTIL_DEAD and message in alone
+        ]
 
     def _claim(self, cr, lane, parts, limit):
         """Lock and read messages that are due, with what blocks them.
@@ -103,9 +111,7 @@ class HubClaim(models.AbstractModel):
             log_exceptions=False,
         )
         rows = cr.dictfetchall()
-        twice = [row for row in rows if row["crashes"] >= 2]
-        if twice:
-            return twice[:1]
-        if any(row["crashes"] for row in rows):
-            return rows[:CRASHED_ONCE_BATCH]
-        return rows
+        most = max((row["crashes"] for row in rows), default=0)
+        if most > max(CRASHED_BATCH):
+            return next([row] for row in rows if row["crashes"] == most)
+        return rows[: CRASHED_BATCH.get(most, len(rows))]

@@ -159,11 +159,13 @@ class HubCompose(models.AbstractModel):
         if not stream.create_missing:
             roots &= set(links)
         records = env[entity.model_name].browse(sorted(roots)).exists()
-        records = records.filtered(
+        # With sudo: whether the system serves a record is asked before one of another company is read.
+        served = records.sudo().filtered(
             lambda r: (
                 "company_id" not in r or not r.company_id or r.company_id in system.company_ids
             )
         )
+        records = records.browse(served.ids)
         mapping = env["hub.mapping"].search(
             [
                 ("system_id", "=", system.id),

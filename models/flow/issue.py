@@ -11,6 +11,7 @@ FIXES = {
     "unknown_consultant": ("link",),
     "unmapped_project": ("link",),
     "payment_unmatched": ("link",),
+    "record_gone": ("link",),
 }
 # The question is which Odoo record the message is itself, not one that it points to.
 OF_ITSELF = ("possible_duplicate", "ambiguous_match")
@@ -141,7 +142,10 @@ class HubIssue(models.Model):
             raise UserError(
                 self.env._("Choose the invoice that was paid, in the fix of the issue.")
             )
-        if self.code in ("unknown_consultant", "unmapped_project"):
+        itself = self.code in OF_ITSELF or (self.params or {}).get("itself")
+        if self.code in ("unknown_consultant", "unmapped_project") or (
+            self.code == "record_gone" and not itself
+        ):
             # The missing one is what the message points to: link that.
             entity = self.env["hub.entity"].search([("code", "=", self.params["entity_code"])])
             if record._name != entity.model_name:
@@ -165,7 +169,7 @@ class HubIssue(models.Model):
             messages = self._messages()
         else:
             entity = self.entity_id
-            if self.code in OF_ITSELF and record._name != entity.model_name:
+            if itself and record._name != entity.model_name:
                 raise UserError(
                     self.env._("Choose one of these: %s.", self.env[entity.model_name]._description)
                 )

@@ -110,6 +110,14 @@ class HubSentence(models.AbstractModel):
                 _("%(entity)s %(id)s is not known.", entity=p["entity"], id=p["id"]),
                 _("Check in the source whether it still exists; then replay."),
             ),
+            "record_gone": (
+                _(
+                    "The Odoo record of %(entity)s %(id)s was deleted.",
+                    entity=p["entity"],
+                    id=p["id"],
+                ),
+                _("Choose the record that takes its place; what waits for it goes on."),
+            ),
             "unknown_consultant": (
                 _(
                     "“%(name)s” in %(system)s matches no employee.",
@@ -151,10 +159,6 @@ class HubSentence(models.AbstractModel):
             "odoo_books_it": (
                 _("Odoo's own payment provider is about to book this payment."),
                 _("It goes on by itself."),
-            ),
-            "record_gone": (
-                _("The linked Odoo record (%(id)s) no longer exists.", id=p["id"]),
-                _("Restore it, or unlink it here, then replay."),
             ),
             "unknown_country": (
                 _("“%(value)s” is no country that Odoo knows.", value=p["value"]),
