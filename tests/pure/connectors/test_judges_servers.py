@@ -128,11 +128,23 @@ def test_errors_of_another_server(other_hubspot):
 
 # -- Stripe, by localstripe -------------------------------------------------------------------
 
+# It keeps its state in one file for the whole machine, where another user's would be in the way: here
+# the file lies in the folder that it runs in.
+LOCALSTRIPE = """
+import builtins, runpy, sys
+real = builtins.open
+def here(file, *more, **named):
+    return real("state" if file == "/tmp/localstripe.pickle" else file, *more, **named)
+builtins.open = here
+sys.argv[0] = "localstripe"
+runpy.run_module("localstripe", run_name="__main__")
+"""
+
 
 @pytest.fixture(scope="module")
 def localstripe_url(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("localstripe"), free_port()
-    command = [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"]
+    command = [sys.executable, "-c", LOCALSTRIPE, "--port", str(port), "--from-scratch"]
     process = serve(command, port, folder)
     yield f"http://127.0.0.1:{port}"
     end(process)
