@@ -1,3 +1,4 @@
+import itertools
 from unittest.mock import patch
 
 from odoo.tests import tagged
@@ -5,7 +6,8 @@ from odoo.tools import mute_logger
 
 from ..connectors.errors import ConnectorError
 from ..models.flow.cursors import business_cursor
-from .hub_common import HubCase
+from ..models.flow.rests import Rests
+from .hub_common import ENGINE, HubCase
 
 FAULT = "odoo.addons.lead_to_cash_hub.models.flow.fault"
 FETCH = "odoo.addons.lead_to_cash_hub.models.flow.fetch"
@@ -204,6 +206,30 @@ class TestEngineLasting(HubCase):
         self.assertEqual(self._die(3), [50, 32, 8])
         self.drain()
         self.assertStates(messages, *["done"] * 50)
+
+    # -- faults that last ----------------------------------------------------------------------------
+
+    def test_a_part_that_fails_rests_and_the_others_go_on(self):
+        tries, now = [], [1000.0]
+
+        def fail(part):
+            tries.append(now[0])
+            raise ValueError("broken")
+
+        self._patch("hub.compose", "_slice", fail)
+        self.env.cr.execute("INSERT INTO hub_outbox (model, res_id) VALUES ('res.partner', 1)")
+        messages = self.receive(self._company("1"))
+        rests = Rests()
+        with patch("time.monotonic", lambda: now[0]), mute_logger(ENGINE), self.engine_env() as env:
+            engine = env["hub.engine"]
+            self.assertTrue(engine._has_work(rests=rests))
+            for _second in range(200):
+                engine._once(rests=rests)
+                now[0] += 1
+            self.assertFalse(engine._has_work(rests=rests), "it is not woken for a rest")
+        waits = [int(late - early) for early, late in itertools.pairwise(tries)]
+        self.assertEqual(waits, [5, 10, 20, 40, 60, 60])
+        self.assertStates(messages, "done")
 
     # -- another company -------------------------------------------------------------------------------
 

@@ -159,6 +159,10 @@ class TestEnginePromises(HubCase):
 
         self._spoil("1", locked)
         messages = self.work(self._company("1"), self._company("2"))
+        for _time in range(3):
+            self.assertStates(messages, *["done" if len(tries) > 2 else "pending"] * 2)
+            self.later(10)  # it waits some seconds, with jitter
+            self.drain()
         self.assertStates(messages, "done", "done")
         self.assertEqual(len(tries), 3)
         self.assertEqual(messages.mapped("attempts"), [1, 1])

@@ -65,9 +65,11 @@ class HubApply(models.AbstractModel):
                 run_id = self._open_run(lane, parts, [row["id"] for row in rows])
                 self._apply_rows(cr, rows, effects)
                 cr.hub_commit()
-            except CONCURRENCY:
+            except CONCURRENCY as error:
                 cr.rollback()
                 effects.clear()
+                if isinstance(error, psycopg2.errors.LockNotAvailable):
+                    self._defer([row["id"] for row in rows])
                 return run_id, 1, None
             except Exception as error:
                 cr.rollback()
@@ -75,6 +77,17 @@ class HubApply(models.AbstractModel):
                 error.message_ids = [row["id"] for row in rows]
                 return run_id, 1, error
             return run_id, len(rows), None
+
+    def _defer(self, message_ids):
+        """Somebody holds a record for long: look again in some seconds, not all at the same moment."""
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """UPDATE hub_message
+                      SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                                            + (2 + 4 * random()) * interval '1 second'
+                    WHERE id = ANY(%s) AND state = 'pending'""",
+                [message_ids],
+            )
 
     # -- runs ----------------------------------------------------------------------------------------
 

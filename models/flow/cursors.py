@@ -28,7 +28,7 @@ def business_cursor(env):
     nothing", so its ``commit`` is refused.
     """
     with env.registry.cursor() as cr:
-        cr.execute("SET LOCAL lock_timeout = '10s'")
+        cr.execute("SET LOCAL lock_timeout = '3s'")
         commit, execute = cr.commit, cr.execute
 
         def refuse():

@@ -6,6 +6,7 @@ import traceback
 from odoo import api, models
 
 from .cursors import short_cursor
+from .rests import Rests
 
 _logger = logging.getLogger(__name__)
 
@@ -16,6 +17,7 @@ SLICE = {0: 100, 1: 200, 2: 200}  # messages a slice, by lane
 WAKE_EVERY = 0.2
 
 _last_wake = {}
+_rests = {}  # of this process, by database
 
 
 class HubEngine(models.AbstractModel):
@@ -34,6 +36,7 @@ class HubEngine(models.AbstractModel):
         last_work = started
         last_sign = last_chores = 0.0
         online = not self.env["hub.epoch"]._held()
+        rests = _rests.setdefault(self.env.cr.dbname, Rests())
         while True:
             now = time.monotonic()
             if now - last_sign > 1:
@@ -47,22 +50,22 @@ class HubEngine(models.AbstractModel):
             if now - last_chores > 15:
                 last_chores = now
                 self._guarded(self._chores)
-            worked = self._once(online)
+            worked = self._once(online, rests)
             if worked:
                 last_work = time.monotonic()
             if time.monotonic() - started > RUN_SECONDS:
                 break
-            if time.monotonic() - last_work > LINGER and not self._has_work(online):
+            if time.monotonic() - last_work > LINGER and not self._has_work(online, rests):
                 break
             if not worked:
                 time.sleep(0.1)
         self._sign(name, 0)
         # Between the last look and the sign-off a door may have trusted us: look once more. Work that is
         # due soon keeps a drainer awake too, because a trigger in the future wakes nobody.
-        if not self._paused() and self._has_work(online):
+        if not self._paused() and self._has_work(online, rests):
             self.env["ir.cron"].browse(self.env.context.get("cron_id") or ())._trigger()
 
-    def _guarded(self, work, *arguments):
+    def _guarded(self, work, *arguments, failed=None):
         """Do one kind of work; one that is broken must not stop the others or switch the cron off."""
         try:
             return work(*arguments)
@@ -76,32 +79,54 @@ class HubEngine(models.AbstractModel):
                 place.lineno,
             )
             self.env.cr.rollback()
+            if failed:
+                failed(error)
             return 0
 
-    def _once(self, online=True):
+    def _part(self, part, rests, *arguments):
+        """A slice of one part, unless it rests after a failure. Parts are named as their model, the
+        applying ones with their lane."""
+        if part in rests:
+            return 0
+        failures = []
+        done = self._guarded(
+            self.env[part.partition(":")[0]]._slice, *arguments, failed=failures.append
+        )
+        if failures:
+            rests.failed(part)
+        else:
+            rests.worked(part)
+        return done
+
+    def _once(self, online=True, rests=None):
         """One slice of the most urgent work.
 
         :param online: whether products may be called (not from a copied database).
+        :param rests: parts that rest; failures are added.
         :return: truthy if there was something to do.
         """
-        env = self.env
+        rests = Rests() if rests is None else rests
         calls = ("hub.fetch", "hub.compose", "hub.deliver") if online else ("hub.compose",)
         for lane in (0, 1, 2):
-            done = self._guarded(env["hub.apply"]._slice, lane, SLICE[lane])
+            done = self._part(f"hub.apply:{lane}", rests, lane, SLICE[lane])
             if done:
                 return done
             if lane == 0:
-                done = next(filter(None, (self._guarded(env[model]._slice) for model in calls)), 0)
+                done = next(filter(None, (self._part(model, rests) for model in calls)), 0)
                 if done:
                     return done
-        return self._guarded(env["hub.poll"]._slice) if online else 0
+        return self._part("hub.poll", rests) if online else 0
 
-    def _has_work(self, online=True):
+    def _has_work(self, online=True, rests=()):
         """Whether anything is due now or within the time that a drainer stays awake.
 
         What waits for a person (a paused or signed-out system) is no work: it must not keep
-        drainers turning.
+        drainers turning. Nor is what a resting part would do.
         """
+        lanes = [lane for lane in (0, 1, 2) if f"hub.apply:{lane}" not in rests]
+        awake = [
+            part not in rests for part in ("hub.compose", "hub.fetch", "hub.deliver", "hub.poll")
+        ]
         self.env.cr.execute(
             """
             WITH soon AS (SELECT clock_timestamp() AT TIME ZONE 'UTC' + interval '5 seconds' AS at),
@@ -110,19 +135,21 @@ class HubEngine(models.AbstractModel):
                  WHERE %s AND y.active AND y.state = 'connected' AND NOT coalesce(y.paused, FALSE)
                    AND NOT coalesce(k.state = 'open' AND k.retry_at > (SELECT at FROM soon), FALSE)
             )
-            SELECT EXISTS (SELECT 1 FROM hub_outbox)
+            SELECT %s AND EXISTS (SELECT 1 FROM hub_outbox)
                 OR EXISTS (
                     SELECT 1 FROM hub_message WHERE state = 'pending' AND direction = 'in'
+                       AND lane = ANY(%s)
                        AND NOT coalesce(stream_id = ANY(%s), FALSE)
                        AND next_attempt_at <= (SELECT at FROM soon))
                 OR EXISTS (
                     SELECT 1 FROM hub_message m JOIN reachable y ON y.id = m.system_id
                       LEFT JOIN hub_stream s ON s.id = m.stream_id
                       LEFT JOIN hub_process p ON p.id = s.process_id
-                     WHERE m.state IN ('received', 'pending', 'sending')
+                     WHERE (%s AND m.state = 'received'
+                            OR %s AND m.direction = 'out' AND m.state IN ('pending', 'sending'))
                        AND NOT coalesce(s.paused OR p.paused, FALSE)
                        AND m.next_attempt_at <= (SELECT at FROM soon))
-                OR EXISTS (
+                OR %s AND EXISTS (
                     SELECT 1 FROM hub_cursor c JOIN hub_stream s ON s.id = c.stream_id
                       JOIN reachable y ON y.id = s.system_id
                       LEFT JOIN hub_process p ON p.id = s.process_id
@@ -131,7 +158,13 @@ class HubEngine(models.AbstractModel):
                        AND c.next_poll_at <= (SELECT at FROM soon)
                        AND coalesce(c.lease_until, '-infinity') <= (SELECT at FROM soon))
             """,
-            [online, self.env["hub.claim"]._paused_streams(self.env.cr)],
+            [
+                online,
+                awake[0],
+                lanes,
+                self.env["hub.claim"]._paused_streams(self.env.cr),
+                *awake[1:],
+            ],
         )
         return self.env.cr.fetchone()[0]
 

@@ -1,0 +1,25 @@
+"""Parts of the engine that failed rest for a while: a lasting fault neither spins nor floods the log."""
+
+import time
+
+FIRST, LONGEST = 5.0, 60.0  # seconds
+
+
+class Rests:
+    """Which parts rest, in one process and for one database."""
+
+    def __init__(self):
+        self._until: dict[str, float] = {}
+        self._seconds: dict[str, float] = {}
+
+    def __contains__(self, part):
+        return self._until.get(part, 0.0) > time.monotonic()
+
+    def failed(self, part):
+        seconds = min(LONGEST, self._seconds.get(part, FIRST / 2) * 2)
+        self._seconds[part] = seconds
+        self._until[part] = time.monotonic() + seconds
+
+    def worked(self, part):
+        self._until.pop(part, None)
+        self._seconds.pop(part, None)
