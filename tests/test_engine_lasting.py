@@ -231,6 +231,18 @@ class TestEngineLasting(HubCase):
         self.assertEqual(waits, [5, 10, 20, 40, 60, 60])
         self.assertStates(messages, "done")
 
+    def test_a_batch_recomputes_only_the_issues_that_it_touched(self):
+        self.work(self._company("1", country="Atlantis"), self._company("2", country="Lemuria"))
+        one, other = (
+            self.issues().filtered(lambda i, w=w: w in str(i.params)) for w in ("Atl", "Lemur")
+        )
+        self.env.cr.execute("UPDATE hub_issue SET exception_count = 9")
+        self.env.invalidate_all()
+        self.work(self._company("3", country="Atlantis"))
+        self.assertEqual((one.exception_count, other.exception_count), (2, 9))
+        self.later(0)
+        self.assertEqual(other.exception_count, 1)
+
     # -- another company -------------------------------------------------------------------------------
 
     def test_marks_of_a_company_that_is_not_served_are_left_out(self):

@@ -279,7 +279,9 @@ class TestEnginePromises(HubCase):
             messages = self.receive(self._company("1"), lane=1) + self.receive(
                 self._company("2"), lane=2
             )
-            self.drain()
+            with self.engine_env() as env:
+                while env["hub.engine"]._once():
+                    pass
         self.assertStates(messages, "done", "done")
 
     def test_a_paused_hub_does_nothing(self):

@@ -207,4 +207,5 @@ class HubApply(models.AbstractModel):
             # A person may have replayed one whose exception is still open.
             self.env["hub.exception"]._close(cr, [row["id"] for row in skipped], "superseded")
             effects.dirty = True
+            effects.touched.update(row["id"] for row in skipped)
         return sorted([*kept, *newest.values()], key=lambda row: row["id"])

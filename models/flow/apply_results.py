@@ -47,6 +47,7 @@ class HubApplyResults(models.AbstractModel):
         env["hub.audit"]._append(rows.audits, cr)
         env["hub.exception"]._open(cr, rows.exceptions)
         env["hub.exception"]._close(cr, effects.finished, "applied")
+        effects.touched.update(effects.finished)
         effects.finished.clear()
         self._supersede(cr, env, rows.superseding, effects)
         batch.request_missing(cr)
@@ -113,6 +114,7 @@ class HubApplyResults(models.AbstractModel):
             )
         )
         effects.dirty = True
+        effects.touched.add(row["id"])
 
     def _record_done(self, row, batch, item, rows, effects):
         """It was applied, or there was a reason to leave it out."""
@@ -168,6 +170,7 @@ class HubApplyResults(models.AbstractModel):
         if closed:
             env["hub.exception"]._close(cr, closed, "superseded")
             effects.dirty = True
+            effects.touched.update(closed)
 
     def _store_states(self, cr, effects):
         """All changes of state in one statement."""
@@ -221,7 +224,10 @@ class HubApplyResults(models.AbstractModel):
                     },
                 )
         if effects.dirty or effects.wake:
-            self.env["hub.issue"]._refresh()
+            keys = effects.wake | {key for _message, key in effects.parked}
+            self.env["hub.issue"]._refresh(
+                None if effects.touched is None else (list(effects.touched), list(keys))
+            )
 
     def _exception_row(self, row, problem, **more):
         """One row for ``hub.exception._open``."""

@@ -156,8 +156,8 @@ class HubDeliver(models.AbstractModel):
         if confirmed:
             self.env["hub.circuit"]._reset(system.id)
             self.env["hub.apply"]._after(_Woken(confirmed))
-        elif asked:
-            self.env["hub.issue"]._refresh()
+        if asked:
+            self.env["hub.issue"]._refresh(([row["id"] for row, _outcome in faults], []))
 
     def _confirm(self, cr, system, entity, done):
         """Messages whose attempt is still ours are done; their links carry what was sent."""
@@ -236,6 +236,7 @@ class _Woken:
     """What a delivery leaves for ``hub.apply._after``."""
 
     def __init__(self, keys):
-        self.wake = keys
+        self.wake = set(keys)
+        self.touched = None  # compose may have closed others of the same records
         self.parked = []
         self.dirty = True

@@ -16,6 +16,7 @@ class Effects:
         self.finished = []
         self.parked = []
         self.wake = set()
+        self.touched = set()  # messages whose exceptions were opened or closed
         self.dirty = False
         self.count = 0
 

@@ -161,8 +161,9 @@ class HubFetch(models.AbstractModel):
                 # A person may have replayed one whose exception is still open.
                 self.env["hub.exception"]._close(cr, superseded, "superseded")
             self._not_found(cr, system, entity, missing)
-        if missing:
-            self.env["hub.issue"]._refresh()
+        if missing or superseded:
+            touched = [*superseded, *(row["id"] for row in missing)]
+            self.env["hub.issue"]._refresh((touched, []))
 
     def _failed(self, system, entity, rows, error):
         """The whole call failed: each notice is tried again, or goes to a person."""
@@ -174,7 +175,7 @@ class HubFetch(models.AbstractModel):
             )
         self.env["hub.outage"]._report(system, error, entity)
         if asked:
-            self.env["hub.issue"]._refresh()
+            self.env["hub.issue"]._refresh(([row["id"] for row in rows], []))
 
     def _not_found(self, cr, system, entity, rows):
         """Notices of records that the source does not have go to a person."""

@@ -226,9 +226,14 @@ class HubIssue(models.Model):
 
     # -- the engine's own --------------------------------------------------------------------------
 
-    def _refresh(self):
+    def _refresh(self, touched=None):
         """Totals of open issues from their exceptions, and of what waits behind them; closes those
-        that have no open exception left. Runs in a short transaction of its own."""
+        that have no open exception left. Runs in a short transaction of its own.
+
+        :param touched: ``(message ids, order keys)``: only the issues of these messages, and of those
+            that others wait for by these keys. All open issues if not given.
+        """
+        messages, keys = touched or ([], [])
         with short_cursor(self.env) as cr:
             cr.execute(
                 """
@@ -247,6 +252,12 @@ class HubIssue(models.Model):
                              WHERE wait_key = m.order_key AND state = 'waiting'
                            ) w ON TRUE
                      WHERE i.state = 'open' AND i.code <> 'reconnect' AND NOT coalesce(i.params ? 'blocked', FALSE)
+                       AND (%s OR i.id IN (
+                            SELECT issue_id FROM hub_exception WHERE message_id = ANY(%s)
+                             UNION
+                            SELECT x.issue_id FROM hub_exception x JOIN hub_message f ON f.id = x.message_id
+                             WHERE x.state = 'open' AND f.order_key = ANY(%s)
+                               AND f.state IN ('failed', 'dead')))
                      GROUP BY i.id
                 )
                 UPDATE hub_issue i
@@ -258,5 +269,6 @@ class HubIssue(models.Model):
                  WHERE t.id = i.id
                    AND (i.exception_count, i.waiting_count, i.at_risk, i.state) IS DISTINCT FROM
                        (t.n, t.waiting, t.own + t.behind, CASE WHEN t.n = 0 THEN 'resolved' ELSE 'open' END)
-                """
+                """,
+                [touched is None, messages, keys],
             )

@@ -93,6 +93,10 @@ class HubMessage(models.Model):
                 WHERE state = 'received';
             CREATE INDEX IF NOT EXISTS hub_message_deliver ON hub_message(next_attempt_at, id)
                 WHERE state IN ('pending', 'sending') AND direction = 'out';
+            CREATE INDEX IF NOT EXISTS hub_message_fetch_lane ON hub_message(lane, next_attempt_at)
+                WHERE state = 'received';
+            CREATE INDEX IF NOT EXISTS hub_message_deliver_lane ON hub_message(lane, next_attempt_at)
+                WHERE state IN ('pending', 'sending') AND direction = 'out';
             CREATE INDEX IF NOT EXISTS hub_message_open ON hub_message(order_key, id)
                 WHERE state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead');
             CREATE INDEX IF NOT EXISTS hub_message_wait ON hub_message(wait_key) WHERE state = 'waiting';
