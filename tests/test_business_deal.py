@@ -1,6 +1,8 @@
 from datetime import date
 from decimal import Decimal
 
+from odoo.exceptions import AccessError
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from ..core.problem import Term
@@ -290,3 +292,55 @@ class TestBusinessDeal(BusinessCase):
             project._hub_roots("project.task", contract.project_id.task_ids.ids),
             contract.project_id.ids,
         )
+
+    # --- rights -----------------------------------------------------------------------------------
+
+    def test_project_manager_fills_a_role(self):
+        self.template.task_ids[1].role_ids = self.open_role
+        contract = self._start_deal()
+        project = contract.project_id
+        self.assertFalse(contract.ready_at)
+        lead = self._make_user("projectlead", "project.group_project_manager")
+        action = project.with_user(lead).action_hub_fill_role()
+        wizard = self.env["hub.fill.role"].with_user(lead).with_context(**action["context"])
+        wizard = wizard.create({"employee_id": self.architect.id})
+        self.assertEqual(wizard.role_id, self.open_role)
+        wizard.action_fill()
+        self.env.invalidate_all()
+        self.assertIn(self.architect, project.hub_team_ids)
+        self.assertFalse(project.hub_open_role_ids)
+        self.assertTrue(contract.ready_at)
+
+    def test_role_taken_off_by_hand_makes_ready(self):
+        self.template.task_ids[1].role_ids = self.open_role
+        contract = self._start_deal()
+        self.assertFalse(contract.ready_at)
+        contract.project_id.task_ids.write({"role_ids": [Command.clear()]})
+        self.assertTrue(contract.ready_at)
+
+    def test_who_sees_a_contract_and_its_money(self):
+        mine, other = self._start_deal(), self._start_deal()
+        seller = self._make_user("seller", "sales_team.group_sale_salesman")
+        member = self._make_user("member", "project.group_project_user")
+        approver = self._make_user("timeapprover", "hr_timesheet.group_hr_timesheet_approver")
+        mine.lead_id.user_id = seller
+        self.env.flush_all()
+        found = (mine | other).with_user(seller).search([("id", "in", (mine | other).ids)])
+        self.assertEqual(found, mine)
+        self.assertEqual(found.line_ids.mapped("unit_price"), [150])
+        with self.assertRaises(AccessError):
+            other.with_user(seller).line_ids.read(["unit_price"])
+        seen = other.with_user(member)
+        self.assertEqual(seen.read(["code", "name", "state"])[0]["code"], other.code)
+        for name in ("amount_total", "invoiced_amount", "paid_amount", "overdue_amount"):
+            with self.assertRaises(AccessError):
+                seen.read([name])
+        with self.assertRaises(AccessError):
+            other.line_ids.with_user(member).read(["unit_price"])
+        with self.assertRaises(AccessError):
+            self.env["hub.billing"].with_user(approver).search([])
+        for user in (self.viewer, self.accountant):
+            self.assertEqual(other.with_user(user).amount_total, 15000)
+            self.env["hub.billing"].with_user(user).search([])
+        for view in ("list", "form", "kanban"):
+            other.with_user(member).get_view(view_type=view)

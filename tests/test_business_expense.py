@@ -98,3 +98,21 @@ class TestBusinessExpense(BusinessCase):
         self.env["res.currency.rate"].search([]).unlink()
         item = self._apply(self._expense(currency="EUR"))
         self.assertEqual(item.problem.code, "no_exchange_rate")
+
+    def test_moved_expense_is_a_question(self):
+        entry = self._entry(self._apply(self._expense()))
+        other = self._start_deal().project_id
+        for values in ({"billable": False}, {"project": other.id}):
+            item = self._apply(
+                self._expense(record=entry, changed=list(values), **{"billable": True, **values})
+            )
+            self.assertIn(item.problem.code, ("expense_moved", "no_reimbursable_line"))
+        service = Term("x", "product.product", self.milestone_service.id)
+        item = self._apply(self._expense(record=entry, changed=["service"], service=service))
+        self.assertEqual((item.problem.code, item.problem.kind), ("expense_moved", "conflict"))
+        self.assertIn(
+            "service", self.env["hub.sentence"]._sentence(item.problem.code, item.problem.params)
+        )
+        item = self._expense(record=entry, changed=["employee"], employee=self.architect.id)
+        self.assertFalse(self._apply(item).problem)
+        self.assertEqual(entry.employee_id, self.architect)

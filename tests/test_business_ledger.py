@@ -1,10 +1,13 @@
 from datetime import date
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 from psycopg2 import IntegrityError
+from psycopg2.errors import UniqueViolation
 
 from ..core.problem import Term
 from .business_common import BusinessCase
@@ -215,3 +218,69 @@ class TestBusinessLedger(BusinessCase):
         entry = invoice.hub_billing_ids.entry_id
         entry.sudo().write({"timesheet_invoice_id": False})
         self.assertEqual(entry.timesheet_invoice_id, invoice)
+
+    # --- nobody writes around it --------------------------------------------------------------
+
+    def test_what_guards_billing_is_not_written_by_hand(self):
+        entry = self._invoice(self.contract, "8").hub_billing_ids.entry_id
+        boss = self._make_user(
+            "boss",
+            "sales_team.group_sale_manager",
+            "project.group_project_manager",
+            "hr_timesheet.group_timesheet_manager",
+            "account.group_account_manager",
+            "lead_to_cash_hub.group_hub_manager",
+        )
+        forged = {"hub_own_code": True}
+        for record, values in (
+            (self.contract.sale_order_id, {"hub_contract_id": False}),
+            (self.contract.project_id, {"hub_contract_id": False}),
+            (self.contract.project_id, {"hub_code": "X"}),
+            (self.contract.lead_id, {"hub_contract_id": False}),
+            (entry, {"hub_billing_id": False}),
+            (entry, {"hub_source_hours": 0.0}),
+            (self.contract, {"sale_order_id": False}),
+            (self.contract, {"project_id": False}),
+            (self.contract, {"state": "draft"}),
+            (self.contract, {"line_ids": [Command.clear()]}),
+            (self.contract.line_ids, {"unit_price": 1.0}),
+            (self.contract.line_ids, {"sale_line_id": False}),
+        ):
+            with self.assertRaises(UserError):
+                record.with_user(boss).with_context(**forged).write(values)
+        with self.assertRaises(UserError):
+            self.contract.with_user(boss).unlink()
+        milestone = self.env["project.milestone"].create(
+            {"name": "M", "project_id": self.contract.project_id.id}
+        )
+        with self.assertRaises(UserError):
+            milestone.with_user(boss).write({"hub_billing_id": False})
+        self.contract.with_user(boss).write({"name": "Renamed", "po_number": "PO-1"})
+
+    def test_ledger_is_asked_and_not_the_entry(self):
+        entry = self._invoice(self.contract, "8").hub_billing_ids.entry_id
+        self.env.cr.execute(
+            "UPDATE account_analytic_line SET hub_billing_id = NULL WHERE id = %s", [entry.id]
+        )
+        self.env.invalidate_all()
+        self.assertFalse(self._bill(self.contract, None, JULY[1]))
+
+    def test_row_that_exists_already_leaves_out_its_contract_only(self):
+        other = self._start_deal()
+        self._book(self.contract, "1")
+        self._book(other, "2")
+        bill = type(self.env["hub.billing"]).create
+
+        def taken(rows, vals_list):
+            if any(vals["contract_id"] == other.id for vals in vals_list):
+                raise UniqueViolation("billed meanwhile")
+            return bill(rows, vals_list)
+
+        with patch.object(type(self.env["hub.billing"]), "create", taken):
+            moves, failures = (
+                self.env["hub.billing.run"]
+                .with_user(self.resolver)
+                ._run(self.company, None, JULY[1], self.contract | other)
+            )
+        self.assertEqual(moves.hub_contract_id, self.contract)
+        self.assertEqual([failure["contract"] for failure in failures], [other.display_name])

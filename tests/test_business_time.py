@@ -268,3 +268,21 @@ class TestBusinessTime(BusinessCase):
         self.assertEqual(contract.billing_ids.entry_id, entry)
         self.assertEqual(contract.billing_ids.state, "posted")
         self.assertFalse(self._bill(contract, None, JULY[1]))
+
+    # --- edited by a person -----------------------------------------------------------------------
+
+    def test_approved_entry_that_a_person_edits_waits_again(self):
+        contract = self._start_deal()
+        entry = self._book(contract, "8")
+        boss = self._make_user("timeboss", "hr_timesheet.group_timesheet_manager")
+        mine = entry.with_user(boss)
+        mine.write({"name": "better words", "unit_amount": 8.0})
+        self.assertEqual(entry.hub_approval, "approved")
+        mine.write({"unit_amount": 9.0})
+        self.assertEqual(entry.hub_approval, "submitted")
+        self.assertEqual(contract.sale_order_id.order_line.qty_to_invoice, 0)
+        mine.action_hub_approve_time()
+        self._change(entry, hours=Decimal("7"))
+        self.assertEqual((entry.unit_amount, entry.hub_approval), (7, "approved"))
+        mine.write({"date": "2025-06-11"})
+        self.assertEqual(entry.hub_approval, "submitted")

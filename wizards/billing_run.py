@@ -1,6 +1,7 @@
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
+from psycopg2 import IntegrityError
 
 
 class HubBillingRun(models.TransientModel):
@@ -150,11 +151,17 @@ class HubBillingRun(models.TransientModel):
             with self.env.cr.savepoint():
                 return orders._create_invoices(grouped=True), []
         except UserError as error:
-            if len(orders) == 1:
-                contract = orders.hub_contract_id
-                return self.env["account.move"].sudo(), [
-                    {"contract": contract.display_name, "why": str(error)}
-                ]
+            why = str(error)
+        except IntegrityError:
+            why = self.env._(
+                "Some of its time, expenses or milestones was billed by somebody else at the same "
+                "moment. Start the run again."
+            )
+        if len(orders) == 1:
+            contract = orders.hub_contract_id
+            return self.env["account.move"].sudo(), [
+                {"contract": contract.display_name, "why": why}
+            ]
         middle = len(orders) // 2
         first, failed = self._invoice(orders[:middle])
         second, also_failed = self._invoice(orders[middle:])

@@ -1,6 +1,9 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+# The ledger itself is asked, not what an entry or a milestone says of it; whoever asks.
+NOT_BILLED = Domain("hub_billing_ids", "not any!", Domain("state", "!=", "released"))
+
 
 class AccountMoveLine(models.Model):
     _inherit = "account.move.line"
@@ -32,7 +35,7 @@ class AccountMoveLine(models.Model):
         return (
             Domain("so_line", "in", sale_lines.ids)
             & Domain("hub_approval", "=", "approved")
-            & Domain("hub_billing_id", "=", False)
+            & NOT_BILLED
             & (
                 Domain("project_id", "!=", False)
                 | (Domain("so_line.is_expense", "=", True) & Domain("amount", "<=", 0))

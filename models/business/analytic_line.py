@@ -3,6 +3,8 @@ from contextlib import contextmanager
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from .guard import is_own_code, refuse_guarded
+
 APPROVAL = [
     ("draft", "Draft"),
     ("submitted", "Submitted"),
@@ -10,6 +12,7 @@ APPROVAL = [
     ("rejected", "Rejected"),
 ]
 # What an approval was given for; changing it takes the approval back.
+GUARDED = ("hub_billing_id", "hub_source_hours", "hub_billable", "hub_hourly_cost")
 APPROVED_FIELDS = ("unit_amount", "date", "project_id", "task_id", "so_line", "employee_id")
 
 
@@ -84,6 +87,7 @@ class AccountAnalyticLine(models.Model):
         may_approve = self._hub_may_approve()
         now = fields.Datetime.now()
         for vals in vals_list:
+            refuse_guarded(self, vals, GUARDED)
             if not may_approve:
                 vals.pop("hub_approval", None)
             timesheet = vals.get("project_id") or vals.get("task_id")
@@ -102,7 +106,39 @@ class AccountAnalyticLine(models.Model):
         return lines
 
     def write(self, vals):
-        vals = dict(vals)
+        refuse_guarded(self, vals, GUARDED)
+        edited = self._hub_edited_by_hand(vals)
+        result = self._hub_write_entries(dict(vals))
+        if edited:
+            # Written with sudo: what the source approved is not what stands here any more.
+            edited.sudo().write({"hub_approval": "submitted"})
+        return result
+
+    def _hub_edited_by_hand(self, vals):
+        """Entries that their source approved and that a person is about to change."""
+        names = [name for name in APPROVED_FIELDS if name in vals]
+        if not names or self.env.su or is_own_code(self.env) or "hub_approval" in vals:
+            return self.browse()
+        edited = self.filtered(
+            lambda line: (
+                (line.hub_source_hours or line.hub_billable)
+                and line.hub_approval == "approved"
+                and any(
+                    line._fields[name].convert_to_write(line[name], line)
+                    != line._fields[name].convert_to_write(
+                        line._fields[name].convert_to_record(
+                            line._fields[name].convert_to_cache(vals[name], line), line
+                        ),
+                        line,
+                    )
+                    for name in names
+                )
+            )
+        )
+        edited._hub_check_not_posted()
+        return edited
+
+    def _hub_write_entries(self, vals):
         if vals.get("employee_id"):
             vals["hub_hourly_cost"] = 0.0  # another person, another cost
         if "timesheet_invoice_id" in vals:

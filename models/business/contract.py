@@ -1,5 +1,31 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
+
+from .guard import is_own_code
+
+# What billing of a started contract rests on.
+LINKS = {
+    "code",
+    "company_id",
+    "currency_id",
+    "lead_id",
+    "sale_order_id",
+    "project_id",
+    "won_at",
+    "ready_at",
+    "amount_total",
+}
+
+
+# Who sees what a contract is worth; project members need its code, name and state.
+SEE_LINES = (
+    "lead_to_cash_hub.group_hub_viewer,account.group_account_invoice,"
+    "account.group_account_readonly,sales_team.group_sale_salesman"
+)
+SEE_MONEY = f"{SEE_LINES}_all_leads"
+SEE_LEDGER = (
+    "lead_to_cash_hub.group_hub_viewer,account.group_account_invoice,account.group_account_readonly"
+)
 
 
 class HubContract(models.Model):
@@ -94,11 +120,14 @@ class HubContract(models.Model):
         store=True,
         readonly=False,
     )
-    line_ids = fields.One2many("hub.contract.line", "contract_id", string="Lines", copy=True)
+    line_ids = fields.One2many(
+        "hub.contract.line", "contract_id", string="Lines", copy=True, groups=SEE_LINES
+    )
     amount_total = fields.Monetary(
         string="Contracted Amount",
         compute="_compute_amount_total",
         store=True,
+        groups=SEE_MONEY,
         help="The untaxed value that was signed.",
     )
     won_at = fields.Datetime(string="Won", copy=False, readonly=True)
@@ -109,7 +138,9 @@ class HubContract(models.Model):
         help="When contract, project and the whole team existed for the first time.",
     )
     move_ids = fields.One2many("account.move", "hub_contract_id", string="Invoices")
-    billing_ids = fields.One2many("hub.billing", "contract_id", string="Billing Ledger")
+    billing_ids = fields.One2many(
+        "hub.billing", "contract_id", string="Billing Ledger", groups=SEE_LEDGER
+    )
 
     _code_unique = models.UniqueIndex(
         "(company_id, code)", "This project code is already used in this company."
@@ -176,10 +207,28 @@ class HubContract(models.Model):
         return contracts
 
     def write(self, vals):
+        if LINKS & vals.keys() or vals.get("state") == "draft":
+            self._hub_refuse_started()
         result = super().write(vals)
         if vals.get("sale_order_id"):
             self._adopt_billed_entries()
         return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_started(self):
+        self._hub_refuse_started()
+
+    def _hub_refuse_started(self):
+        """Orders and projects would leave the ledger with their contract."""
+        started = self.filtered(lambda contract: contract.state != "draft")
+        if started and not self.env.su and not is_own_code(self.env):
+            raise UserError(
+                self.env._(
+                    "%(contracts)s: a started contract keeps its code, currency, deal, order and "
+                    "project. Close it if nothing more shall be billed.",
+                    contracts=", ".join(started.mapped("display_name")),
+                )
+            )
 
     def _adopt_billed_entries(self):
         """Take what an order that was invoiced before had a contract into the ledger."""

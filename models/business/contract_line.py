@@ -1,4 +1,19 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from .guard import is_own_code
+
+# What was signed, and what carries it out.
+TERMS = {
+    "contract_id",
+    "kind",
+    "product_id",
+    "quantity",
+    "unit_price",
+    "amount",
+    "sale_line_id",
+    "external_id",
+}
 
 
 class HubContractLine(models.Model):
@@ -42,3 +57,32 @@ class HubContractLine(models.Model):
         for line in self:
             amount = line.quantity * line.unit_price
             line.amount = line.currency_id.round(amount) if line.currency_id else amount
+
+    def _hub_refuse_started(self, contracts):
+        """What a started contract promises is not changed by hand: invoices are checked by it."""
+        started = contracts.filtered(lambda contract: contract.state != "draft")
+        if started and not self.env.su and not is_own_code(self.env):
+            raise UserError(
+                self.env._(
+                    "%(contracts)s: the terms of a started contract are kept as signed.",
+                    contracts=", ".join(started.mapped("display_name")),
+                )
+            )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        lines._hub_refuse_started(lines.contract_id)
+        return lines
+
+    def write(self, vals):
+        if TERMS & vals.keys():
+            self._hub_refuse_started(self.contract_id)
+        result = super().write(vals)
+        if "contract_id" in vals:
+            self._hub_refuse_started(self.contract_id)
+        return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_started(self):
+        self._hub_refuse_started(self.contract_id)

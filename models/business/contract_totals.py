@@ -1,6 +1,8 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+from .contract import SEE_MONEY
+
 
 class HubContractTotals(models.Model):
     """What was invoiced and paid under a contract, taxes included, in its own currency."""
@@ -11,12 +13,20 @@ class HubContractTotals(models.Model):
         string="Invoiced",
         compute="_compute_totals",
         compute_sudo=True,
+        groups=SEE_MONEY,
         help="Posted invoices less posted credit notes, taxes included.",
     )
-    paid_amount = fields.Monetary(string="Paid", compute="_compute_totals", compute_sudo=True)
-    overdue_amount = fields.Monetary(string="Overdue", compute="_compute_totals", compute_sudo=True)
+    paid_amount = fields.Monetary(
+        string="Paid", compute="_compute_totals", compute_sudo=True, groups=SEE_MONEY
+    )
+    overdue_amount = fields.Monetary(
+        string="Overdue", compute="_compute_totals", compute_sudo=True, groups=SEE_MONEY
+    )
     draft_amount = fields.Monetary(
-        string="In Draft Invoices", compute="_compute_totals", compute_sudo=True
+        string="In Draft Invoices",
+        compute="_compute_totals",
+        compute_sudo=True,
+        groups=SEE_MONEY,
     )
     invoice_count = fields.Integer(compute="_compute_totals", compute_sudo=True)
     last_invoice = fields.Char(compute="_compute_totals", compute_sudo=True)
@@ -26,8 +36,8 @@ class HubContractTotals(models.Model):
     def _compute_totals(self):
         """One query for all contracts.
 
-        The figures are shown to whoever may read the contract, also without accounting rights:
-        totals of one's own contract are what the contract page is for, single entries are not.
+        The figures are shown also without accounting rights, to those who see what a contract is
+        worth (``SEE_MONEY``): totals are what the contract page is for, single entries are not.
         """
         totals = self._hub_totals()
         for contract in self:

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools.sql import column_exists, create_column
 
+from .guard import refuse_guarded
+
 
 class CrmLead(models.Model):
     _inherit = "crm.lead"
@@ -51,3 +53,13 @@ class CrmLead(models.Model):
     def _compute_hub_contract_id(self):
         for lead in self:
             lead.hub_contract_id = lead.hub_contract_ids[:1]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_guarded(self, vals, {"hub_contract_id"})
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_guarded(self, vals, {"hub_contract_id"})
+        return super().write(vals)

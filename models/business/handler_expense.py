@@ -2,6 +2,7 @@ from odoo import api, fields, models
 
 from ...core.billing import exact
 from ...core.problem import Money, Problem, Term
+from .guard import own_code
 
 
 class HubHandlerExpense(models.AbstractModel):
@@ -47,6 +48,7 @@ class HubHandlerExpense(models.AbstractModel):
                 self._check_expense(item, currencies, rates)
                 if known:
                     self._check_billed(item)
+                    self._check_moved(item)
             except Problem as problem:
                 item.problem = problem
 
@@ -131,6 +133,33 @@ class HubHandlerExpense(models.AbstractModel):
             )
 
     @api.model
+    def _check_moved(self, item):
+        """Another project, service or billable flag means another order line: a person decides."""
+        entry = self.env["account.analytic.line"].browse(self._known_id(item))
+        project = self.env["project.project"].browse(item.values["project"])
+        service = item.values.get("service")
+        service = service.res_id if isinstance(service, Term) else service
+        moved = {
+            "project": any(
+                entry[name] != project[name] for name in project._get_plan_fnames() if project[name]
+            ),
+            "billable": (item.values.get("billable") is not False) != bool(entry.so_line),
+            "service": bool(service) and service != entry.product_id.id,
+        }
+        fields_moved = sorted(name for name in item.changed if moved.get(name))
+        if fields_moved:
+            raise Problem(
+                "expense_moved",
+                kind="conflict",
+                name=entry.name,
+                date=str(entry.date),
+                fields=fields_moved,
+                project=project.display_name,
+                amount=str(item.values["amount"]),
+                currency=item.values.get("currency") or self.env.company.currency_id.name,
+            )
+
+    @api.model
     def _product(self, item, contract):
         """The expense product: the one named, else that of the contract's reimbursable line."""
         term = item.values.get("service")
@@ -152,7 +181,7 @@ class HubHandlerExpense(models.AbstractModel):
             else:
                 new.append(item)
         sale_lines = self._create_sale_lines(new)
-        entries = self.env["account.analytic.line"].create(
+        entries = own_code(self.env["account.analytic.line"]).create(
             [self._entry_values(item, sale_lines.get(item.message_id)) for item in new]
         )
         for item, entry in zip(new, entries, strict=True):
@@ -225,8 +254,10 @@ class HubHandlerExpense(models.AbstractModel):
 
     @api.model
     def _update(self, item):
-        entry = self.env["account.analytic.line"].browse(item.res_id)
+        entry = own_code(self.env["account.analytic.line"]).browse(item.res_id)
         changed, values = item.changed, {}
+        if "employee" in changed:
+            values["employee_id"] = item.values.get("employee") or False
         if "note" in changed:
             values["name"] = item.values.get("note") or entry.name
         if "date" in changed:

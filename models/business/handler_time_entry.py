@@ -2,6 +2,7 @@ from odoo import api, fields, models
 
 from ...core.billing import exact, rounded, to_hours, to_seconds
 from ...core.problem import Money, Problem, Term
+from .guard import own_code
 
 # Changes that an invoice depends on; a new note never touches one.
 BILLED_FIELDS = frozenset({"project", "task", "employee", "date", "hours", "approval", "billable"})
@@ -268,7 +269,9 @@ class HubHandlerTimeEntry(models.AbstractModel):
         ids = [self._known_id(item) for item in items if self._known_id(item)]
         entries = {
             entry.id: entry
-            for entry in self.env["account.analytic.line"].search_fetch([("id", "in", ids)], READ)
+            for entry in own_code(self.env["account.analytic.line"]).search_fetch(
+                [("id", "in", ids)], READ
+            )
         }
         new = []
         for item in items:
@@ -278,7 +281,7 @@ class HubHandlerTimeEntry(models.AbstractModel):
                 continue
             item.res_id = entry.id
             self._update(item, entry)
-        created = self.env["account.analytic.line"].create(
+        created = own_code(self.env["account.analytic.line"]).create(
             [self._values(item, item.values) for item in new]
         )
         for item, entry in zip(new, created, strict=True):

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from .guard import refuse_guarded
+
 
 class ProjectProject(models.Model):
     _inherit = "project.project"
@@ -38,6 +40,32 @@ class ProjectProject(models.Model):
         for project in self:
             project.hub_open_role_ids = project.task_ids.role_ids
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_guarded(self, vals, {"hub_contract_id", "hub_code"})
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_guarded(self, vals, {"hub_contract_id", "hub_code"})
+        return super().write(vals)
+
+    def action_hub_fill_role(self):
+        """Ask who takes one of the open roles."""
+        self.ensure_one()
+        roles = self.hub_open_role_ids
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Fill a Role"),
+            "res_model": "hub.fill.role",
+            "view_mode": "form",
+            "target": "new",
+            "context": {
+                "default_project_id": self.id,
+                "default_role_id": roles.id if len(roles) == 1 else False,
+            },
+        }
+
     def hub_fill_role(self, role, employee):
         """Give a role of this project to a person.
 
@@ -58,7 +86,8 @@ class ProjectProject(models.Model):
                     "user_ids": [fields.Command.link(user.id)] if user else [],
                 }
             )
-        self.hub_team_ids |= employee
+        # Written with sudo: project managers have no rights in HR, but build their own team.
+        self.sudo().write({"hub_team_ids": [fields.Command.link(employee.id)]})
         self.activity_ids.filtered(
             lambda activity: activity.summary == self._hub_role_summary(role)
         ).action_done()
@@ -101,7 +130,7 @@ class ProjectProject(models.Model):
         """Note the first time when contract, project and the whole team exist."""
         ready = self.filtered(lambda project: not project.hub_open_role_ids)
         contracts = ready.sudo().hub_contract_id.filtered(  # a time stamp, written by code only
-            lambda contract: not contract.ready_at
+            lambda contract: not contract.ready_at and contract.state == "active"
         )
         contracts.write({"ready_at": fields.Datetime.now()})
 
@@ -114,6 +143,13 @@ class ProjectTask(models.Model):
         string="Billed As",
         help="On a template's task: the service of the deal that its time is billed as.",
     )
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "role_ids" in vals:
+            # A role that was taken off by hand is no request any more.
+            self.project_id.filtered("hub_contract_id")._hub_mark_ready()
+        return result
 
 
 class ProjectMilestone(models.Model):
@@ -135,6 +171,16 @@ class ProjectMilestone(models.Model):
         for milestone in self:
             rows = milestone.hub_billing_ids
             milestone.hub_billing_id = rows.filtered(lambda row: row.state != "released")[:1]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_guarded(self, vals, {"hub_billing_id"})
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_guarded(self, vals, {"hub_billing_id"})
+        return super().write(vals)
 
 
 class ProjectRole(models.Model):

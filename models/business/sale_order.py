@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .guard import refuse_guarded
+
 
 class SaleOrder(models.Model):
     _inherit = "sale.order"
@@ -20,6 +22,16 @@ class SaleOrder(models.Model):
     def _compute_hub_contract_id(self):
         for order in self:
             order.hub_contract_id = order.hub_contract_ids[:1]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_guarded(self, vals, {"hub_contract_id"})
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_guarded(self, vals, {"hub_contract_id"})
+        return super().write(vals)
 
     def _action_cancel(self):
         """An order with a posted invoice is not cancelled: the invoice would stay alone."""

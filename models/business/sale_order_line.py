@@ -3,6 +3,8 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from .account_move_line import NOT_BILLED
+
 
 class SaleOrderLine(models.Model):
     _inherit = "sale.order.line"
@@ -89,7 +91,7 @@ class SaleOrderLine(models.Model):
         if not lines:
             return self.env["project.milestone"]
         domain = Domain("sale_line_id", "in", lines.ids) & Domain("is_reached", "=", True)
-        domain &= Domain("hub_billing_id", "=", False)
+        domain &= NOT_BILLED
         if end_date:
             domain &= Domain("reached_date", "<=", end_date)
         # Read with sudo: the quantity of an order line does not depend on who looks at it.

@@ -196,6 +196,21 @@ def _order_locked(env, p):
     )
 
 
+def _expense_moved(env, p):
+    return (
+        env._(
+            "Expense “%(name)s” of %(date)s (%(amount)s) is already in Odoo; in the source it "
+            "changed since: %(fields)s (project %(project)s).",
+            name=p["name"],
+            date=p["date"],
+            amount=money(env, p["amount"], p["currency"]),
+            fields=listed(p["fields"]),
+            project=p["project"],
+        ),
+        env._("Nothing was changed. Correct its order line and entry, then skip with a reason."),
+    )
+
+
 def _no_reimbursable_line(env, p):
     return (
         env._(
@@ -239,6 +254,7 @@ BUSINESS_SENTENCES = {
     "deleted_at_source": _deleted_at_source,
     "negative_expense": _negative_expense,
     "order_locked": _order_locked,
+    "expense_moved": _expense_moved,
     "no_reimbursable_line": _no_reimbursable_line,
 }
 
