@@ -49,7 +49,7 @@ class HubMapping(models.Model):
     def _grow(self):
         """A changed mapping makes equal payloads worth another look."""
         for mapping in self:
-            super(HubMapping, mapping).write({"revision": mapping.revision + 1})
+            mapping.revision += 1
 
     def _lines(self):
         """The lines as plain data, for the rules in ``core``: ``{mapping id: [Line]}``."""
