@@ -186,7 +186,7 @@ class TestAccess(HubCase):
                 with self.assertRaises(AccessError):
                     mine.read([name])
                 with self.assertRaises(AccessError):
-                    mine[name]
+                    mine.mapped(name)
                 try:
                     found = str(mine.search_read([], [name]))
                 except AccessError:
