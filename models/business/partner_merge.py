@@ -8,8 +8,9 @@ class PartnerMerge(models.TransientModel):
 
     @api.model
     def _update_foreign_keys(self, src_partners, dst_partner):
-        super()._update_foreign_keys(src_partners, dst_partner)
+        result = super()._update_foreign_keys(src_partners, dst_partner)
         self._hub_follow(src_partners.ids, dst_partner.id)
+        return result
 
     @api.model
     def _hub_follow(self, losers, winner):
