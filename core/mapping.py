@@ -11,6 +11,8 @@ from .problem import Problem
 from .schema import coerce
 
 MAX_PATH = 300
+MAX_NODES = 80
+MAX_FLATTENED = 3
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,29 @@ class Line:
 def compile_path(path: str):
     """A checked JMESPath expression.
 
-    :raise Problem: code ``bad_path``: too long, or not a JMESPath expression.
+    :raise Problem: code ``bad_path``: too long or too involved, or not a JMESPath expression.
     """
     if len(path) > MAX_PATH:
         raise Problem("bad_path", kind="schema", cause=path[:40], path=path[:80])
     try:
-        return jmespath.compile(path)
+        compiled = jmespath.compile(path)
     except jmespath.exceptions.JMESPathError as error:
         raise Problem("bad_path", kind="schema", cause=path[:40], path=path[:80]) from error
+    nodes, flattened = _size(compiled.parsed)
+    if nodes > MAX_NODES or flattened > MAX_FLATTENED:
+        raise Problem("bad_path", kind="schema", cause=path[:40], path=path[:80])
+    return compiled
+
+
+def _size(tree: dict) -> tuple[int, int]:
+    """Nodes of an expression, and how often it flattens: each ``[@, @][]`` doubles its result."""
+    nodes, flattened, stack = 0, 0, [tree]
+    while stack:
+        node = stack.pop()
+        nodes += 1
+        flattened += node["type"] == "flatten"
+        stack += [child for child in node["children"] if isinstance(child, dict)]
+    return nodes, flattened
 
 
 def _minor_units(value, argument, payload):

@@ -45,6 +45,18 @@ def test_a_function_on_the_wrong_type_is_a_problem_not_a_crash():
     assert one("sort_by(a, &b)", {"a": [{"b": 1}, {"b": "x"}]})[1] == ["bad_path"]
 
 
+@pytest.mark.parametrize(
+    "path", ["@.a" + " | [@, @][]" * 20, "[" + ", ".join(["a"] * 90) + "]", "a[][][][][]"]
+)
+def test_a_path_whose_result_could_fill_the_memory_is_refused(path):
+    assert one(path, {"a": [1] * 100})[1] == ["bad_path"]
+
+
+def test_a_path_of_usual_size_is_read():
+    payload = {"a": [{"b": [1, 2]}, {"b": [3]}]}
+    assert one("join(',', a[].b[].to_string(@))", payload) == ("1,2,3", [])
+
+
 @pytest.mark.parametrize("payload", [{"lines": 5}, {"lines": "text"}, {"lines": {"a": 1}}])
 def test_lines_that_are_no_list_are_refused(payload):
     assert one("lines", payload, "lines:part")[1] == ["bad_value"]
