@@ -30,6 +30,13 @@ class TestBusinessDeal(BusinessCase):
         self.assertFalse(lead.hub_contract_id)
         self.assertFalse(lead.hub_won_at)
 
+    def test_a_deal_with_a_negative_quantity_makes_nothing(self):
+        lines = [self._line(self.consulting, -10, "150.00")]
+        item = self._item("opportunity", self._deal(lines, amount=Decimal("-1500.00")))
+        self._apply(item)
+        self.assertProblem(item, "negative_deal")
+        self.assertFalse(item.res_id)
+
     def test_mixed_services_make_one_order_and_one_project(self):
         projects = self.env["project.project"].search_count([])
         contract = self._start_deal(self._mixed())

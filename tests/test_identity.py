@@ -128,6 +128,23 @@ class TestIdentity(HubCase):
             self.work(self._contact("8", email="pat@firm.example")), "ambiguous_match"
         )
 
+    def test_the_same_digits_of_another_country_are_another_company(self):
+        self.env["res.partner"].create(
+            {
+                "name": "American Digits Inc.",
+                "is_company": True,
+                "country_id": self.env.ref("base.us").id,
+                "vat": "136695976",
+            }
+        )
+        (message,) = self.work(
+            self._company(
+                "77", name="Berliner Ziffern", vat_number="DE136695976", country="Germany"
+            )
+        )
+        self.assertEqual(message.state, "done")
+        self.assertEqual(self.partner_of("77").name, "Berliner Ziffern")
+
     def test_a_link_says_who_it_is_whatever_changed_since(self):
         self.work(self._company("1", 1, name="Acme", domain="acme.example"))
         partner = self.partner_of("1")

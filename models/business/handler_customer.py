@@ -188,8 +188,9 @@ class HubHandlerCustomer(models.AbstractModel):
             vat = dict(self._hub_keys(item)).get("vat")
             for kind, value in self._hub_keys(item):
                 partners = found.get((kind, value), self.env["res.partner"])
-                if kind == "domain" and vat:
-                    # Another valid tax number is another legal customer, whatever domain they share.
+                if vat:
+                    # Another country's number of the same digits, or another number behind the same
+                    # domain, is another legal customer.
                     partners = partners.filtered(
                         lambda p, vat=vat: identity.vat_key(p.vat, p.country_id.code) in (None, vat)
                     )
@@ -336,7 +337,7 @@ class HubHandlerCustomer(models.AbstractModel):
         prepared = self._hub_prepare(items)
         for item in alone:
             if item.res_id is None:
-                prepared[item.message_id] |= {"is_company": True, "company_type": "company"}
+                prepared[item.message_id] |= {"is_company": True}
         writable = [item for item in alone if item.open]
         self._hub_save(writable, prepared)
         for item, same in twins:

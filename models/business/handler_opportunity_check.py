@@ -177,6 +177,16 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
                     product=product.display_name or "",
                     deal=values["name"],
                 )
+            if exact(line["quantity"]) <= 0 or exact(line["unit_price"]) < 0:
+                raise Problem(
+                    "negative_deal",
+                    kind="rule",
+                    cause=item.external_id,
+                    name=values["name"],
+                    line=line.get("name") or product.display_name or "",
+                    quantity=str(line["quantity"]),
+                    price=str(line["unit_price"]),
+                )
             total += line_amount(line["quantity"], line["unit_price"], step)
         if total != exact(values["amount"]):
             raise Problem(

@@ -25,6 +25,19 @@ def _deal_incomplete(env, p):
     )
 
 
+def _negative_deal(env, p):
+    return (
+        env._(
+            "“%(name)s” has a line that cannot be sold: “%(line)s”, %(quantity)s × %(price)s.",
+            name=p["name"],
+            line=p["line"],
+            quantity=p["quantity"],
+            price=p["price"],
+        ),
+        env._("Correct the line in the CRM; the deal comes back by itself."),
+    )
+
+
 def _deal_total_differs(env, p):
     if p["order_currency"] != p["currency"]:
         return (
@@ -170,6 +183,7 @@ def _lines_changed_after_start(env, p):
 DEAL_SENTENCES = {
     "deal_incomplete": _deal_incomplete,
     "deal_total_differs": _deal_total_differs,
+    "negative_deal": _negative_deal,
     "service_not_billable": _service_not_billable,
     "no_exchange_rate": _no_exchange_rate,
     "currency_not_active": _currency_not_active,
