@@ -103,7 +103,3 @@ class HubHandler(models.AbstractModel):
         :return: ``{res_id: {canonical field: value}}``; a record left out has nothing to send.
         """
         return {}
-
-    @api.model
-    def _hub_delivered(self, outcomes):
-        """Called after a delivery was stored: ``[(res_id, {"links": {...}, "external_id": …})]``."""

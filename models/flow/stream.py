@@ -187,14 +187,6 @@ class HubStream(models.Model):
         self.env["hub.engine"]._wake_after_commit()
         return True
 
-    def action_sweep_now(self):
-        """Look for deletions now."""
-        self.env["hub.message"]._require_resolver()
-        for stream in self:
-            if hasattr(stream.system_id._connector_class(), "sweep"):
-                self.env["hub.sweep"]._stream(stream)
-        return True
-
     def action_messages(self):
         self.ensure_one()
         return {

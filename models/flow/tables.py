@@ -208,13 +208,6 @@ class HubCircuit(models.Model):
     OPEN_AFTER = 5
     OPEN_SECONDS = 20
 
-    def _open_systems(self, cr):
-        """Systems that are not to be called now (read on the caller's own cursor)."""
-        cr.execute(
-            "SELECT system_id FROM hub_circuit WHERE state = 'open' AND retry_at > clock_timestamp() AT TIME ZONE 'UTC'"
-        )
-        return [row[0] for row in cr.fetchall()]
-
     def _failed(self, system_id):
         with short_cursor(self.env) as cr:
             cr.execute(
