@@ -1,11 +1,9 @@
-from datetime import timedelta
-
-from odoo import api, fields, models
+from odoo import api, models
 
 from ..flow.cursors import short_cursor
 
 # How long causes of one owner are collected before an alert, by impact.
-COLLECT = {"high": timedelta(0), "normal": timedelta(hours=1), "low": timedelta(days=1)}
+COLLECT = {"high": "0", "normal": "1 hour", "low": "1 day"}
 
 
 class HubAlert(models.AbstractModel):
@@ -20,20 +18,19 @@ class HubAlert(models.AbstractModel):
 
         The first statement claims them, so two workers never tell the same person twice.
         """
-        now = fields.Datetime.now()
         with short_cursor(self.env) as cr:
             cr.execute(
                 """
                 WITH due AS (
                     SELECT DISTINCT owner_id FROM hub_issue
                      WHERE state = 'open' AND alerted_at IS NULL AND owner_id IS NOT NULL
-                       AND opened_at <= CASE coalesce(impact, 'normal')
-                           WHEN 'high' THEN %s WHEN 'normal' THEN %s ELSE %s END::timestamp)
-                UPDATE hub_issue i SET alerted_at = %s
+                       AND opened_at <= clock_timestamp() AT TIME ZONE 'UTC' - CASE coalesce(impact, 'normal')
+                           WHEN 'high' THEN %s WHEN 'normal' THEN %s ELSE %s END::interval)
+                UPDATE hub_issue i SET alerted_at = clock_timestamp() AT TIME ZONE 'UTC'
                   FROM due WHERE i.owner_id = due.owner_id AND i.state = 'open' AND i.alerted_at IS NULL
                 RETURNING i.id
                 """,
-                [now - COLLECT["high"], now - COLLECT["normal"], now - COLLECT["low"], now],
+                [COLLECT["high"], COLLECT["normal"], COLLECT["low"]],
             )
             ids = [row[0] for row in cr.fetchall()]
             if ids:
