@@ -79,7 +79,8 @@ def test_a_deal_has_all_that_a_mapping_needs(hubspot, now):
         "probability": "1.0",
     }
     assert data["properties"]["po_number"] is None
-    assert record.version == data["updatedAt"]
+    line = data["line_items"][0]["properties"]["hs_lastmodifieddate"]
+    assert record.version == max(data["updatedAt"], line), "a changed line makes a newer version"
 
 
 def test_all_entities_are_polled_and_fetched(hubspot, now):
