@@ -15,6 +15,10 @@ COMMANDS = {
     "db": ("work", "NAME: make NAME, a fresh database with the addon installed"),
     "update": ("work", "[--db NAME]: bring a database up to the addon's files"),
     "test": ("testing", "[pytest arguments]: run all tests, or those in the paths named"),
+    "bench": (
+        "bench",
+        "[NAMES] [--json FILE] [--quick]: how fast it is, beside what it is measured against",
+    ),
     "lint": ("linting", "ruff, pylint with pylint-odoo, and OCA's module checks"),
     "demo": (
         "demo",

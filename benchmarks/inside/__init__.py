@@ -1,0 +1,1 @@
+"""Functions that run in Odoo, in the process of a :class:`~benchmarks.worker.Worker`."""
