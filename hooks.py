@@ -32,6 +32,7 @@ _THE_ADMINS = (
     "hub.vocabulary",
     "hub.vocabulary.term",
     "hub.vocabulary.word",
+    "hub.lane",
 )
 
 

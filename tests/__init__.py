@@ -20,6 +20,7 @@ from . import (
     test_engine_promises,
     test_engine_watch,
     test_identity,
+    test_lanes,
     test_operations,
     test_rights_and_snapshot,
     test_tours,

@@ -53,7 +53,7 @@ ENGINE = (
     "hub.cursor",
     "hub.seen",
     "hub.identity",
-    "hub.lane",
+    "hub.lane.part",
     "hub.run",
     "hub.outbox",
     "hub.drainer",

@@ -13,6 +13,7 @@ from . import (
     handler,
     http,
     issue,
+    lane,
     link,
     message,
     outage,

@@ -1,6 +1,6 @@
 from odoo import models
 
-from .tables import PARTS
+from .lane import PARTS
 
 # While a message with crashes is in a claim, the batch shrinks until the guilty one stands alone.
 CRASHED_BATCH = {1: 32, 2: 8}
@@ -30,25 +30,38 @@ class HubClaim(models.AbstractModel):
         )
         return [row[0] for row in cr.fetchall()]
 
-    def _lock_parts(self, cr, lane, workers=2):
-        """Lock partitions of a lane that have work, until their messages are applied.
+    def _lock_parts(self, cr, lane):
+        """Lock partitions of a lane that have work, until their messages are applied, and one of the
+        places that its workers have.
 
         :param cr: a READ COMMITTED cursor of its own.
         """
         cr.execute(
             """
-            SELECT part FROM hub_lane l
-             WHERE lane = %s AND EXISTS (
+            SELECT part FROM hub_lane_part l
+             WHERE lane = %(lane)s AND part >= 0 AND EXISTS (
                    SELECT 1 FROM hub_message m
                     WHERE m.state = 'pending' AND m.direction = 'in' AND m.lane = l.lane AND m.part = l.part
                       AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                      AND NOT coalesce(m.stream_id = ANY(%s), FALSE))
-             ORDER BY random() LIMIT %s
+                      AND NOT coalesce(m.stream_id = ANY(%(paused)s), FALSE))
+             ORDER BY random()
+             LIMIT (SELECT ceil(%(parts)s::float / workers) FROM hub_lane WHERE number = %(lane)s)
                FOR NO KEY UPDATE SKIP LOCKED
             """,
-            [lane, self._paused_streams(cr), PARTS // workers],
+            {"lane": lane, "paused": self._paused_streams(cr), "parts": PARTS},
         )
-        return [row[0] for row in cr.fetchall()]
+        parts = [row[0] for row in cr.fetchall()]
+        if parts:
+            cr.execute(
+                """
+                SELECT 1 FROM hub_lane_part
+                 WHERE lane = %(lane)s AND part BETWEEN
+                       -(SELECT workers FROM hub_lane WHERE number = %(lane)s) AND -1
+                 LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+                """,
+                {"lane": lane},
+            )
+        return parts if parts and cr.rowcount else []
 
     def _bury(self, cr, lane, parts):
         """A run left behind by a dead worker: count it against its messages.

@@ -42,6 +42,7 @@ class HubDeliver(models.AbstractModel):
                   LEFT JOIN hub_circuit k ON k.system_id = y.id
                  WHERE m.direction = 'out' AND m.state IN ('pending', 'sending')
                    AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
+                   AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
                    AND y.state = 'connected' AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
                    AND NOT coalesce(k.state = 'open' AND
                                     k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
@@ -67,6 +68,7 @@ class HubDeliver(models.AbstractModel):
                       FROM hub_message m
                      WHERE m.direction = 'out' AND m.state IN ('pending', 'sending')
                        AND m.system_id = %s AND m.entity_id = %s
+                       AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
                        AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
                        AND NOT EXISTS (
                            SELECT 1 FROM hub_message e

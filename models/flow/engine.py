@@ -13,7 +13,6 @@ _logger = logging.getLogger(__name__)
 RUN_SECONDS = 8.0  # a drainer's run; the cron's own limit is 10 s
 LINGER = 2.0  # seconds that a drainer stays awake after the last message
 ALIVE = 3  # seconds that a sign of life counts
-SLICE = {0: 100, 1: 200, 2: 200}  # messages a slice, by lane
 WAKE_EVERY = 0.2
 
 _last_wake = {}
@@ -34,7 +33,7 @@ class HubEngine(models.AbstractModel):
         name = f"{self.env.context.get('cron_id', 0)}"
         started = time.monotonic()
         last_work = started
-        last_sign = last_chores = 0.0
+        last_sign = last_chores = last_turn = 0.0
         online = not self.env["hub.epoch"]._held()
         rests = _rests.setdefault(self.env.cr.dbname, Rests())
         while True:
@@ -47,6 +46,9 @@ class HubEngine(models.AbstractModel):
             # What this transaction has cached may be old: others change systems, streams and words.
             self.env.cr.commit()  # pylint: disable=invalid-commit
             self.env.invalidate_all()
+            if now - last_turn > 1:
+                last_turn = now
+                self._guarded(self.env["hub.lane"]._turn)
             if now - last_chores > 15:
                 last_chores = now
                 self._guarded(self._chores)
@@ -107,14 +109,14 @@ class HubEngine(models.AbstractModel):
         """
         rests = Rests() if rests is None else rests
         calls = ("hub.fetch", "hub.compose", "hub.deliver") if online else ("hub.compose",)
-        for lane in (0, 1, 2):
-            done = self._part(f"hub.apply:{lane}", rests, lane, SLICE[lane])
+        lanes = self.env["hub.lane"]._running()
+        steps = [(f"hub.apply:{number}", number, size) for number, size in lanes]
+        # Reading and writing of products comes after the most urgent lane, and shares the others' time.
+        steps[1:1] = [(model,) for model in calls]
+        for step in steps:
+            done = self._part(step[0], rests, *step[1:])
             if done:
                 return done
-            if lane == 0:
-                done = next(filter(None, (self._part(model, rests) for model in calls)), 0)
-                if done:
-                    return done
         return self._part("hub.poll", rests) if online else 0
 
     def _has_work(self, online=True, rests=()):
@@ -123,7 +125,11 @@ class HubEngine(models.AbstractModel):
         What waits for a person (a paused or signed-out system) is no work: it must not keep
         drainers turning. Nor is what a resting part would do.
         """
-        lanes = [lane for lane in (0, 1, 2) if f"hub.apply:{lane}" not in rests]
+        lanes = [
+            number
+            for number, _size in self.env["hub.lane"]._running()
+            if f"hub.apply:{number}" not in rests
+        ]
         awake = [
             part not in rests for part in ("hub.compose", "hub.fetch", "hub.deliver", "hub.poll")
         ]
@@ -148,11 +154,13 @@ class HubEngine(models.AbstractModel):
                      WHERE (%s AND m.state = 'received'
                             OR %s AND m.direction = 'out' AND m.state IN ('pending', 'sending'))
                        AND NOT coalesce(s.paused OR p.paused, FALSE)
+                       AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
                        AND m.next_attempt_at <= (SELECT at FROM soon))
                 OR %s AND EXISTS (
                     SELECT 1 FROM hub_cursor c JOIN hub_stream s ON s.id = c.stream_id
                       JOIN reachable y ON y.id = s.system_id
                       LEFT JOIN hub_process p ON p.id = s.process_id
+                      JOIN hub_lane n ON n.id = s.lane_id AND NOT coalesce(n.closed, FALSE)
                      WHERE s.active AND s.poll AND s.direction = 'in' AND p.active
                        AND NOT coalesce(s.paused OR p.paused, FALSE)
                        AND c.next_poll_at <= (SELECT at FROM soon)

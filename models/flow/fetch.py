@@ -38,6 +38,7 @@ class HubFetch(models.AbstractModel):
                       LEFT JOIN hub_circuit k ON k.system_id = y.id
                      WHERE m.state = 'received'
                        AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
+                       AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
                        AND y.state = 'connected'
                        AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
                        AND NOT coalesce(k.state = 'open' AND
@@ -46,6 +47,7 @@ class HubFetch(models.AbstractModel):
                 ), due AS (
                     SELECT m.id FROM hub_message m JOIN head h USING (system_id, entity_id)
                      WHERE m.state = 'received' AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
+                       AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
                      ORDER BY m.lane, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
                 )
                 UPDATE hub_message m

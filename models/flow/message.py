@@ -15,7 +15,6 @@ STATES = [
     ("dead", "Given up"),
 ]
 OPEN_STATES = ("received", "pending", "waiting", "held", "sending", "failed", "dead")
-LANES = [(0, "Real time"), (1, "Near real time"), (2, "Batch")]
 
 
 class HubMessage(models.Model):

@@ -39,6 +39,7 @@ class HubPoll(models.AbstractModel):
                          JOIN hub_system y ON y.id = s.system_id
                          JOIN hub_process p ON p.id = s.process_id
                          JOIN hub_entity e ON e.id = s.entity_id
+                         JOIN hub_lane n ON n.id = s.lane_id AND NOT coalesce(n.closed, FALSE)
                          LEFT JOIN hub_circuit k ON k.system_id = y.id
                         WHERE s.active AND s.poll AND s.direction = 'in'
                           AND y.active AND y.state = 'connected' AND p.active

@@ -31,12 +31,13 @@ class HubReceive(models.AbstractModel):
     _name = "hub.receive"
     _description = "Receive Messages"
 
-    def _store(self, cr, system_id, account, incoming, *, lane=None):
+    def _store(self, cr, system_id, account, incoming, *, lane=None, webhook=False):
         """Store new messages with their payloads in one statement.
 
         :param cr: a READ COMMITTED cursor, so that a duplicate committed a moment ago is seen.
         :param incoming: list of :class:`Incoming`.
-        :param lane: overrides the lane of the streams (0 for webhooks).
+        :param lane: overrides the lanes of the streams.
+        :param webhook: take the lane that each stream has for its webhooks.
         :return: number of new messages; the others were received before.
         """
         rows = {}
@@ -87,7 +88,8 @@ class HubReceive(models.AbstractModel):
                 kind, action, changed_at, version, payload_id, state, reason, params, merged_into,
                 done_at)
             SELECT %(system)s, s.id, e.id, u.external_id, u.order_key, (u.order_key & 63)::smallint,
-                   coalesce(%(lane)s, s.lane::smallint, 1), 'in', u.kind, u.action,
+                   coalesce(%(lane)s, CASE WHEN %(webhook)s THEN s.webhook_lane ELSE s.lane END, 1),
+                   'in', u.kind, u.action,
                    u.changed_at, u.version,
                    (SELECT min(body.id) FROM body WHERE body.digest = u.digest),
                    CASE WHEN u.action = 'ignored' OR s.id IS NULL THEN 'skipped'
@@ -107,6 +109,7 @@ class HubReceive(models.AbstractModel):
             {
                 "system": system_id,
                 "lane": lane,
+                "webhook": webhook,
                 "key": columns[0],
                 "entity": columns[1],
                 "external": columns[2],
@@ -144,7 +147,7 @@ class HubReceive(models.AbstractModel):
             for n in notices
         ]
         with short_cursor(self.env) as cr:
-            count = self._store(cr, system_id, account, incoming, lane=0)
+            count = self._store(cr, system_id, account, incoming, webhook=True)
         if count:
             self.env["hub.engine"]._wake()
         return count

@@ -1,8 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from .message import LANES
-
 
 class HubStream(models.Model):
     """One entity of one system in one direction, and how far it has come."""
@@ -22,9 +20,26 @@ class HubStream(models.Model):
         [("in", "Inbound"), ("out", "Outbound")], required=True, default="in"
     )
     process_id = fields.Many2one("hub.process", required=True, ondelete="restrict", index=True)
-    lane = fields.Selection(
-        [(str(number), label) for number, label in LANES], default="1", required=True
+    lane_id = fields.Many2one(
+        "hub.lane",
+        required=True,
+        ondelete="restrict",
+        default=lambda self: self.env.ref("lead_to_cash_hub.lane_near_real_time"),
+        tracking=True,
+        help="How urgent its messages are, and at which hours they may run.",
     )
+    webhook_lane_id = fields.Many2one(
+        "hub.lane",
+        required=True,
+        ondelete="restrict",
+        string="Lane of Webhooks",
+        default=lambda self: self.env.ref("lead_to_cash_hub.lane_real_time"),
+        tracking=True,
+        help="What a product tells of itself may be more urgent than what is read at an interval.",
+    )
+    # Numbers as messages carry them; they never change.
+    lane = fields.Integer(related="lane_id.number", store=True)
+    webhook_lane = fields.Integer(related="webhook_lane_id.number", store=True)
     active = fields.Boolean(default=True)
     paused = fields.Boolean(tracking=True, copy=False)
     poll = fields.Boolean(
@@ -55,10 +70,12 @@ class HubStream(models.Model):
             ("ok", "In step"),
             ("late", "Behind"),
             ("attention", "Needs a person"),
+            ("closed", "Outside its hours"),
             ("paused", "Paused"),
         ],
         compute="_compute_sync_state",
     )
+    waits_text = fields.Char(compute="_compute_waits_text", string="Why It Waits")
 
     _stream_unique = models.UniqueIndex(
         "(COALESCE(system_id, 0), COALESCE(product, ''), entity_id, direction)",
@@ -132,7 +149,7 @@ class HubStream(models.Model):
         self.env.registry.clear_cache()
         return result
 
-    @api.depends("paused", "system_id.paused", "process_id.paused", "interval")
+    @api.depends("paused", "system_id.paused", "process_id.paused", "interval", "lane_id.closed")
     @api.depends_context("uid")
     def _compute_sync_state(self):
         # Counts by stream are no secret of one record; the list itself is under record rules.
@@ -168,9 +185,35 @@ class HubStream(models.Model):
                 if stream.paused or stream.system_id.paused or stream.process_id.paused
                 else "attention"
                 if attention
+                else "closed"
+                if stream.lane_id.closed
                 else "late"
                 if error or (lag or 0) > 2 * stream.interval
                 else "ok"
+            )
+
+    @api.depends(
+        "paused", "system_id.paused", "process_id.paused", "lane_id.closed", "lane_id.changes_at"
+    )
+    @api.depends_context("lang")
+    def _compute_waits_text(self):
+        """Why nothing moves although nothing is broken."""
+        for stream in self:
+            lane = stream.lane_id
+            stream.waits_text = (
+                self.env._("The system is paused: messages are kept and wait.")
+                if stream.system_id.paused
+                else self.env._("The process is paused: messages are kept and wait.")
+                if stream.process_id.paused
+                else self.env._("The stream is paused: messages are kept and wait.")
+                if stream.paused
+                else self.env._(
+                    "Its lane “%(lane)s” is outside its hours. %(state)s",
+                    lane=lane.name,
+                    state=lane.state_text,
+                )
+                if lane.closed
+                else False
             )
 
     def action_pause(self):

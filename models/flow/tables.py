@@ -7,8 +7,6 @@ from odoo import fields, models
 
 from .cursors import short_cursor
 
-PARTS = 64
-
 
 class HubCursor(models.Model):
     """How far a stream has been read, and who reads it now."""
@@ -79,27 +77,6 @@ class HubIdentity(models.Model):
     res_id = fields.Integer(required=True, readonly=True)
 
     _key_unique = models.UniqueIndex("(company_id, entity, kind, value)")
-
-
-class HubLane(models.Model):
-    """A partition of a lane: its row is locked while its messages are applied."""
-
-    _name = "hub.lane"
-    _description = "Lane"
-    _log_access = False
-
-    lane = fields.Integer(required=True, readonly=True)
-    part = fields.Integer(required=True, readonly=True)
-
-    _part_unique = models.UniqueIndex("(lane, part)")
-
-    def init(self):
-        self.env.cr.execute(
-            """INSERT INTO hub_lane (lane, part)
-               SELECT lane, part FROM generate_series(0, 2) lane, generate_series(0, %s) part
-               ON CONFLICT DO NOTHING""",
-            [PARTS - 1],
-        )
 
 
 class HubRun(models.Model):

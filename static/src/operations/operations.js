@@ -141,7 +141,7 @@ export class HubOperations extends Component {
 
     /** Streams that ask for a look come first; calm ones are folded on long lists. */
     get streams() {
-        const rank = { attention: 0, late: 1, paused: 2, ok: 3 };
+        const rank = { attention: 0, late: 1, paused: 2, closed: 2, ok: 3 };
         return [...this.data.streams].sort((a, b) => (rank[a.health] ?? 3) - (rank[b.health] ?? 3));
     }
 
