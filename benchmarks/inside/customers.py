@@ -25,7 +25,8 @@ def connect(env, lane=1):
         }
     )
     system.state = "connected"
-    system.stream_ids.write({"poll": False, "lane": str(lane)})
+    chosen = env["hub.lane"].search([("number", "=", lane)])
+    system.stream_ids.write({"poll": False, "lane_id": chosen.id})
     env.cr.commit()
     return system.id
 
