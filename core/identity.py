@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from stdnum import get_cc_module
 
@@ -75,6 +77,7 @@ def email_key(email: str | None) -> str | None:
     return text if text.count("@") == 1 and "." in text.rsplit("@", 1)[1] else None
 
 
+@lru_cache(10_000)
 def name_key(name: str | None) -> str:
     """A company's name without accents, punctuation and legal form, in lower case."""
     text = unicodedata.normalize("NFKD", name or "")
@@ -84,11 +87,42 @@ def name_key(name: str | None) -> str:
     return " ".join(kept or words)
 
 
+def search_word(name: str | None) -> str | None:
+    """What a name that looks alike contains: how one of its words begins, as a ``tsquery`` of PostgreSQL.
+
+    The longest word without its end, where most differences stand; short words count whole.
+    """
+    word = max(name_key(name).split() or [""], key=len)
+    if not word:
+        return None
+    return f"'{word[: max(4, len(word) - 3)]}':*" if len(word) > 2 else f"'{word}'"
+
+
 def likeness(left: str, right: str) -> float:
     """How alike two names are, from 0 to 1, on their ``name_key``."""
-    a, b = name_key(left), name_key(right)
-    if not a or not b:
-        return 0.0
-    if a == b or sorted(a.split()) == sorted(b.split()):
-        return 1.0
-    return SequenceMatcher(None, a, b, autojunk=False).ratio()
+    return next(iter(alike(left, [right], least=0.0)), (0.0, 0))[0]
+
+
+def alike(name: str | None, others: Sequence[str], least: float = LIKELY) -> list[tuple[float, int]]:
+    """Which of some names look like this one.
+
+    :return: ``(likeness, place in others)`` of those that reach ``least``, the likest first.
+    """
+    key = name_key(name)
+    words, matcher, found = sorted(key.split()), None, []
+    for place, other in enumerate(others):
+        against = name_key(other)
+        if not key or not against:
+            continue
+        if words == sorted(against.split()):
+            found.append((1.0, place))
+            continue
+        # What two texts have in common is at most the shorter one: most pairs are ruled out here.
+        if 2 * min(len(key), len(against)) < least * (len(key) + len(against)):
+            continue
+        if matcher is None:
+            matcher = SequenceMatcher(None, b=key, autojunk=False)
+        matcher.set_seq1(against)
+        if matcher.quick_ratio() >= least and (score := matcher.ratio()) >= least:
+            found.append((score, place))
+    return sorted(found, key=lambda pair: -pair[0])

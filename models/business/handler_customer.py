@@ -1,6 +1,6 @@
 from collections import defaultdict
 
-from odoo import api, fields, models
+from odoo import api, models
 
 from ...core import identity
 from ...core.problem import Problem
@@ -19,6 +19,14 @@ PLAIN = {
 }
 
 
+# SQL of what the indexes below hold and the searches ask for: a web address's host, a name's words
+HOST = r"substring(lower({}) FROM '^(?:[a-z]+://)?(?:www\.)?([^/:]+)')"
+WORDS = (
+    r"to_tsvector('simple', regexp_replace(regexp_replace("
+    r"lower(normalize({}, NFKD)), '[\u0300-\u036f]', '', 'g'), '[^[:alnum:]]+', ' ', 'g'))"
+)
+
+
 class ResPartner(models.Model):
     _inherit = "res.partner"
 
@@ -28,6 +36,11 @@ class ResPartner(models.Model):
     )
     _hub_domain_index = models.Index(
         "(lower(split_part(email_normalized, '@', 2))) WHERE email_normalized IS NOT NULL"
+    )
+    _hub_host_index = models.Index(f"(({HOST.format('website')})) WHERE website IS NOT NULL")
+    # Its words without accents. No list of what is pending: it would be read from end to end by each search.
+    _hub_name_index = models.Index(
+        f"USING gin (({WORDS.format('name')})) WITH (fastupdate = off) WHERE is_company AND parent_id IS NULL"
     )
 
 
@@ -224,10 +237,11 @@ class HubHandlerCustomer(models.AbstractModel):
         bare = {value: value[2:] for value in vats}
         domains = [value for kind, value in keys if kind == "domain"]
         self.env.cr.execute(
-            r"""
+            f"""
             SELECT 'vat' AS kind, v.value, p.id
               FROM unnest(%(vats)s::varchar[], %(bare)s::varchar[]) v(value, bare)
-              JOIN res_partner p ON upper(regexp_replace(p.vat, '[^0-9A-Za-z]', '', 'g')) IN (v.value, v.bare)
+              JOIN res_partner p ON upper(regexp_replace(p.vat, '[^0-9A-Za-z]', '', 'g'))
+                                      = ANY(ARRAY[v.value, v.bare])
              WHERE p.vat IS NOT NULL AND p.active AND p.parent_id IS NULL
              UNION
             SELECT 'domain', lower(split_part(p.email_normalized, '@', 2)), p.id
@@ -237,9 +251,8 @@ class HubHandlerCustomer(models.AbstractModel):
              UNION
             SELECT 'domain', d.value, p.id
               FROM unnest(%(domains)s::varchar[]) d(value)
-              JOIN res_partner p ON p.website ILIKE '%%' || d.value || '%%'
-             WHERE p.active AND p.is_company AND p.parent_id IS NULL
-               AND substring(lower(p.website) FROM '^(?:[a-z]+://)?(?:www\.)?([^/:]+)') = d.value
+              JOIN res_partner p ON {HOST.format("p.website")} = d.value
+             WHERE p.website IS NOT NULL AND p.active AND p.is_company AND p.parent_id IS NULL
              UNION
             SELECT k.kind, k.value, k.res_id
               FROM hub_identity k JOIN res_partner p ON p.id = k.res_id
@@ -272,54 +285,58 @@ class HubHandlerCustomer(models.AbstractModel):
         """Names that look alike go to a person, with both sides."""
         if not items:
             return
-        words = {
-            item.message_id: max(
-                identity.name_key(item.values.get("name")).split() or [""], key=len
-            )
-            for item in items
-        }
-        domain = fields.Domain.OR(
+        self.env["res.partner"].flush_model(["name", "active", "is_company", "parent_id"])
+        self.env.cr.execute(
+            f"""
+            SELECT w.place, p.id, p.name
+              FROM unnest(%s::int[], %s::varchar[]) w(place, word)
+              JOIN res_partner p ON {WORDS.format("p.name")} @@ w.word::tsquery
+             WHERE p.is_company AND p.parent_id IS NULL AND p.active
+             ORDER BY w.place, p.id
+            """,
             [
-                fields.Domain("name", "ilike", word[: max(4, len(word) - 3)])
-                for word in set(words.values())
-                if len(word) > 2
-            ]
+                list(range(len(items))),
+                [identity.search_word(item.values.get("name")) for item in items],
+            ],
         )
-        others = (
-            self.env["res.partner"].search(
-                fields.Domain(domain)
-                & fields.Domain("is_company", "=", True)
-                & fields.Domain("parent_id", "=", False),
-                limit=2000,
+        near = defaultdict(list)
+        for place, partner_id, name in self.env.cr.fetchall():
+            near[place].append((partner_id, name))
+        scored = {}
+        for place, found in near.items():
+            likely = identity.alike(items[place].values.get("name"), [name for _id, name in found])
+            if likely:
+                scored[place] = [(score, found[index][0]) for score, index in likely]
+        if not scored:
+            return
+        readable = (
+            self.env["res.partner"]
+            .browse({partner_id for likely in scored.values() for _score, partner_id in likely})
+            ._filtered_access("read")
+        )
+        for place, likely in scored.items():
+            self._hub_ask(items[place], [pair for pair in likely if pair[1] in readable._ids])
+
+    @api.model
+    def _hub_ask(self, item, likely):
+        """Ask whether one of these, ``(likeness, partner id)``, is the customer."""
+        vat = dict(self._hub_keys(item)).get("vat")
+        partners = self.env["res.partner"]
+        asked = []
+        for score, partner in ((score, partners.browse(found)) for score, found in likely):
+            other_vat = identity.vat_key(partner.vat, partner.country_id.code)
+            if not (vat and other_vat and vat != other_vat):
+                asked.append((score, partner))
+        if asked:
+            item.problem = Problem(
+                "possible_duplicate",
+                kind="identity",
+                cause=item.external_id,
+                name=item.values.get("name") or "",
+                candidates=[partner.id for _score, partner in asked[:5]],
+                candidate_names=", ".join(f"“{partner.name}”" for _score, partner in asked[:3]),
+                scores=[round(score, 2) for score, _partner in asked[:5]],
             )
-            if any(len(word) > 2 for word in words.values())
-            else self.env["res.partner"]
-        )
-        # The same batch may bring two that resemble each other: the second one asks as well.
-        for item in items:
-            name = item.values.get("name") or ""
-            vat = dict(self._hub_keys(item)).get("vat")
-            scored = []
-            for partner in others:
-                other_vat = identity.vat_key(partner.vat, partner.country_id.code)
-                if vat and other_vat and vat != other_vat:
-                    continue
-                score = identity.likeness(name, partner.name)
-                if score >= identity.LIKELY:
-                    scored.append((score, partner))
-            if scored:
-                scored.sort(key=lambda pair: -pair[0])
-                item.problem = Problem(
-                    "possible_duplicate",
-                    kind="identity",
-                    cause=item.external_id,
-                    name=name,
-                    candidates=[partner.id for _score, partner in scored[:5]],
-                    candidate_names=", ".join(
-                        f"“{partner.name}”" for _score, partner in scored[:3]
-                    ),
-                    scores=[round(score, 2) for score, _partner in scored[:5]],
-                )
 
     @api.model
     def _hub_write(self, items):
