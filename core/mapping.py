@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timezone
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-import jmespath
-
+from .paths import compile_path, is_writable, put, reader
 from .problem import Problem
-from .schema import coerce
+from .schema import bad_value, coercer
+from .transforms import TRANSFORMS, make
+from .unfit import Unfit
 
-MAX_PATH = 300
-MAX_NODES = 80
-MAX_FLATTENED = 3
+__all__ = ["TRANSFORMS", "CompiledMapping", "Line", "compile_path", "to_canonical", "to_external"]
 
 
 @dataclass(frozen=True)
@@ -31,162 +31,219 @@ class Line:
     argument: str = ""
     required: bool = False
 
+    def check(self, direction: str = "in") -> None:
+        """Refuse what could not work for any payload.
 
-def compile_path(path: str):
-    """A checked JMESPath expression.
+        :raise Problem: ``bad_path``, ``bad_argument``, ``bad_expression``; outbound also
+            ``not_reversible`` for a path that is more than keys or a transform without a way back.
+        """
+        if self.path:
+            compile_path(self.path)
+        outward = make(self.transform, self.argument)[1]
+        if direction == "out" and (outward is None or not is_writable(self.path)):
+            raise Problem(
+                "not_reversible", kind="schema", cause=self.path[:40], path=self.path[:80],
+                transform=self.transform,
+            )  # fmt: skip
 
-    :raise Problem: code ``bad_path``: too long or too involved, or not a JMESPath expression.
+
+@dataclass(frozen=True)
+class Explained:
+    """What one line makes of one payload: what the path finds, the canonical value, or why not."""
+
+    field: str
+    raw: Any
+    value: Any
+    problem: Problem | None
+
+
+class _Step:
+    """A line, ready to be used for every record."""
+
+    __slots__ = (
+        "always",
+        "coerce",
+        "field",
+        "inward",
+        "kind",
+        "line",
+        "outward",
+        "problem",
+        "read",
+        "target",
+    )
+
+    def __init__(self, line):
+        self.line = line
+        self.field, self.kind = line.field, line.kind
+        self.problem = None
+        base, _sep, self.target = line.kind.partition(":")
+        self.coerce = None if base == "lines" else coercer(line.kind)
+        self.always = TRANSFORMS[line.transform].always
+        try:
+            self.read = reader(line.path) if line.path else None
+            self.inward, self.outward = make(line.transform, line.argument)
+        except Problem as problem:
+            self.problem = problem
+        if self.problem is None and line.transform == "none":
+            self.inward = None  # most lines: nothing to call
+
+    def value(self, payload, country, mappings, problems):
+        """The canonical value of this line in a payload.
+
+        :raise Problem: it has none.
+        """
+        if self.problem is not None:
+            raise _again(self.problem)
+        raw = self.read(payload) if self.read is not None else None
+        if self.inward is not None and (raw is not None or self.always):
+            try:
+                raw = self.inward(raw, payload)
+            except Unfit as unfit:
+                raise bad_value(self.field, raw, unfit.expected) from unfit
+        if self.coerce is not None:
+            return self.coerce(self.field, raw, country)
+        return self._lines(raw, mappings, problems)
+
+    def _lines(self, raw, mappings, problems):
+        if raw is None:
+            return []
+        if not isinstance(raw, list):
+            raise bad_value(self.field, raw, "list")
+        below = mappings.get(self.target)
+        result = []
+        for entry in raw:
+            values, found = below.canonical(entry) if below else ({}, [])
+            result.append(values)
+            problems.extend(found)
+        return result
+
+
+def _again(problem):
+    """A problem of its own for each record; the stored one belongs to the line."""
+    return Problem(problem.code, kind=problem.kind, cause=problem.cause, **problem.params)
+
+
+class CompiledMapping:
+    """Lines of one entity, checked and made ready once, then used for every payload.
+
+    :param mappings: compiled mappings of the line entities (``lines:<entity>``), by entity name.
     """
-    if len(path) > MAX_PATH:
-        raise Problem("bad_path", kind="schema", cause=path[:40], path=path[:80])
-    try:
-        compiled = jmespath.compile(path)
-    except jmespath.exceptions.JMESPathError as error:
-        raise Problem("bad_path", kind="schema", cause=path[:40], path=path[:80]) from error
-    nodes, flattened = _size(compiled.parsed)
-    if nodes > MAX_NODES or flattened > MAX_FLATTENED:
-        raise Problem("bad_path", kind="schema", cause=path[:40], path=path[:80])
-    return compiled
 
+    def __init__(
+        self, lines: Sequence[Line], mappings: Mapping[str, "CompiledMapping"] | None = None
+    ):
+        # The country first: phone numbers of the same record are read by it.
+        self._steps = [
+            _Step(line) for line in sorted(lines, key=lambda line: line.kind != "country")
+        ]
+        self._mappings = {} if mappings is None else mappings
 
-def _size(tree: dict) -> tuple[int, int]:
-    """Nodes of an expression, and how often it flattens: each ``[@, @][]`` doubles its result."""
-    nodes, flattened, stack = 0, 0, [tree]
-    while stack:
-        node = stack.pop()
-        nodes += 1
-        flattened += node["type"] == "flatten"
-        stack += [child for child in node["children"] if isinstance(child, dict)]
-    return nodes, flattened
+    def canonical(self, payload: Any) -> tuple[dict, list[Problem]]:
+        """Map one payload.
 
+        :return: ``(values, problems)``: what could be mapped, and one Problem for each field that
+            could not. All are reported together, so a person sees the whole record once.
+        """
+        values, problems, country = {}, [], None
+        for step in self._steps:
+            try:
+                value = step.value(payload, country, self._mappings, problems)
+            except Problem as problem:
+                problems.append(problem)
+                continue
+            if step.kind == "country" and isinstance(value, str) and len(value) == 2:
+                country = value.upper()
+            if step.line.required and value in (None, []):
+                problems.append(
+                    Problem(
+                        "missing_value", cause=step.field, field=step.field, path=step.line.path
+                    )
+                )
+                continue
+            values[step.field] = value
+        return values, problems
 
-def _minor_units(value, argument, payload):
-    """Integer minor units to an amount. ``argument`` is the path of the currency."""
-    code = str(jmespath.search(argument, payload) or "").upper() if argument else ""
-    digits = 0 if code in ZERO_DECIMAL else 3 if code in THREE_DECIMAL else 2
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Problem(
-            "bad_value",
-            cause="amount",
-            field="amount",
-            value=str(value)[:80],
-            expected="minor units",
+    def explain(self, payload: Any) -> list[Explained]:
+        """Line by line what becomes of a payload, for the editor."""
+        values, problems = self.canonical(payload)
+        by_field = {problem.params.get("field"): problem for problem in problems}
+        result = []
+        for step in self._steps:
+            raw, problem = None, step.problem or by_field.get(step.field)
+            try:
+                raw = step.read(payload) if step.problem is None and step.read else None
+            except Problem as error:
+                problem = error
+            if step.field not in values and problem is None:
+                # Its problem names no field (an expression, a path): ask again, for this line alone.
+                try:
+                    step.value(payload, None, self._mappings, [])
+                except Problem as error:
+                    problem = error
+            result.append(Explained(step.field, raw, values.get(step.field), problem))
+        return result
+
+    def external(self, values: Mapping) -> dict:
+        """Only what is mapped leaves.
+
+        :raise Problem: ``bad_value``: a value has no form at the other side; or the line is none
+            that can be turned round.
+        """
+        result: dict = {}
+        for step in self._outward:
+            if step.field not in values:
+                continue
+            if step.problem is not None:
+                raise _again(step.problem)
+            put(result, step.line.path, self._external(step, values[step.field], result))
+        return result
+
+    @property
+    def _outward(self):
+        """Lines whose argument reads another value of the record come after it."""
+        return sorted(
+            self._steps, key=lambda step: TRANSFORMS[step.line.transform].argument == "path"
         )
-    return Decimal(value).scaleb(-digits)
+
+    def _external(self, step, value, record):
+        always = TRANSFORMS[step.line.transform].always
+        if value is None and not always:
+            return ""
+        if step.line.transform != "none":
+            if step.outward is None:
+                raise Problem(
+                    "not_reversible", kind="schema", cause=step.line.path[:40],
+                    path=step.line.path[:80], transform=step.line.transform,
+                )  # fmt: skip
+            try:
+                value = step.outward(value, record)
+            except Unfit as unfit:
+                raise bad_value(step.field, value, unfit.expected) from unfit
+        if value is None:
+            return ""
+        if isinstance(value, Decimal):
+            return format(value, "f")
+        if isinstance(value, (date, datetime)):
+            return value.isoformat()
+        return value
 
 
-# Currencies without, or with three, decimals as Stripe's documentation "Supported currencies" lists them.
-# fmt: off
-ZERO_DECIMAL = frozenset([
-    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA",
-    "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
-])
-THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
-# fmt: on
-
-
-def _epoch_seconds(value, _argument, _payload):
-    try:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError
-        return datetime.fromtimestamp(value, timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        raise Problem(
-            "bad_value", cause="time", field="time", value=str(value)[:80], expected="epoch seconds"
-        ) from None
-
-
-def _pair(value, argument, payload):
-    """Two ids joined as ``<other>/<this>``: what names a task inside a project."""
-    other = jmespath.search(argument, payload)
-    return f"{other}/{value}" if value is not None and other is not None else None
-
-
-TRANSFORMS = {
-    "none": lambda value, argument, payload: value,
-    "constant": lambda value, argument, payload: argument,
-    "default": lambda value, argument, payload: argument if value in (None, "") else value,
-    "lower": lambda value, argument, payload: value.lower() if isinstance(value, str) else value,
-    "upper": lambda value, argument, payload: value.upper() if isinstance(value, str) else value,
-    "minor_units": _minor_units,
-    "epoch_seconds": _epoch_seconds,
-    "pair": _pair,
-    "join": lambda value, argument, payload: (
-        (argument or " ").join(str(v) for v in value if v) if isinstance(value, list) else value
-    ),
-}
+def compile_all(lines: Mapping[str, Sequence[Line]]) -> dict[str, CompiledMapping]:
+    """Compiled mappings of all entities of a system, each aware of its line entities."""
+    result: dict[str, CompiledMapping] = {}
+    for entity, own in lines.items():
+        result[entity] = CompiledMapping(own, result)
+    return result
 
 
 def to_canonical(
-    lines: Sequence[Line], payload: dict, sub: Mapping[str, Sequence[Line]] | None = None
+    lines: Sequence[Line], payload: Any, sub: Mapping[str, Sequence[Line]] | None = None
 ):
-    """Map one payload.
-
-    :param sub: lines of the line entities (``lines:<entity>`` fields), by entity name.
-    :return: ``(values, problems)``: what could be mapped, and one Problem for each field that could
-        not. All problems are reported together, so a person sees the whole record once.
-    """
-    sub = sub or {}
-    values, problems = {}, []
-    country = None
-    for line in sorted(lines, key=lambda item: item.kind != "country"):
-        try:
-            raw = compile_path(line.path).search(payload) if line.path else None
-            if raw is not None or line.transform in ("constant", "default"):
-                raw = TRANSFORMS[line.transform](raw, line.argument, payload)
-            base, _sep, target = line.kind.partition(":")
-            if base == "lines":
-                value = []
-                if raw is not None and not isinstance(raw, list):
-                    raise Problem(
-                        "bad_value",
-                        cause=line.field,
-                        field=line.field,
-                        value=str(raw)[:80],
-                        expected="list",
-                    )
-                for entry in raw or []:
-                    entry_values, entry_problems = to_canonical(sub.get(target, ()), entry, sub)
-                    value.append(entry_values)
-                    problems.extend(entry_problems)
-            else:
-                value = coerce(line.field, line.kind, raw, country)
-            if line.kind == "country" and isinstance(value, str) and len(value) == 2:
-                country = value.upper()
-            if value in (None, []) and line.required:
-                raise Problem("missing_value", cause=line.field, field=line.field, path=line.path)
-            values[line.field] = value
-        except jmespath.exceptions.JMESPathError:
-            problems.append(
-                Problem("bad_path", kind="schema", cause=line.field, path=line.path[:80])
-            )
-        except Problem as problem:
-            problems.append(problem)
-    return values, problems
-
-
-def _external(value, transform):
-    if value is None:
-        return ""
-    if transform == "epoch_ms" and isinstance(value, date):
-        moment = datetime.combine(value, time.min, timezone.utc)
-        return str(int(moment.timestamp() * 1000))
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    return value
+    """Map one payload by lines that are used once; see :meth:`CompiledMapping.canonical`."""
+    return CompiledMapping(lines, compile_all(sub or {})).canonical(payload)
 
 
 def to_external(lines: Sequence[Line], values: Mapping) -> dict:
-    """Only what is mapped leaves. ``path`` is a dotted path of keys, made where missing."""
-    result: dict = {}
-    for line in lines:
-        if line.field not in values:
-            continue
-        target = result
-        *parents, leaf = line.path.split(".")
-        for key in parents:
-            target = target.setdefault(key, {})
-        target[leaf] = _external(values[line.field], line.transform)
-    return result
+    """External values by lines that are used once; see :meth:`CompiledMapping.external`."""
+    return CompiledMapping(lines).external(values)

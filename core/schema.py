@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 
 import phonenumbers
 
@@ -11,14 +11,22 @@ from .problem import Problem
 
 MAX_TEXT = 4000
 _EPOCH_MS = re.compile(r"^-?\d{12,14}$")
+_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,12})?")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_EMAIL = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+")
+_WIDE = Context(prec=100)
+_INTEGERS = 2**31 - 1  # what an Odoo integer holds
 
 
 @dataclass(frozen=True)
 class Ref:
-    """A record of the same system that a field points to, by its external id."""
+    """A record of the same system that a field points to, by its external id; with ``key``, the
+    record whose identity field of that name has this value."""
 
     entity: str
     external_id: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Word:
     text: str
 
 
-def _bad(name, value, expected):
+def bad_value(name, value, expected):
     shown = str(value)
     return Problem(
         "bad_value",
@@ -42,7 +50,7 @@ def _bad(name, value, expected):
 
 def to_text(name, value, limit=MAX_TEXT):
     if isinstance(value, (bool, dict, list)):
-        raise _bad(name, value, "text")
+        raise bad_value(name, value, "text")
     text = str(value).strip()
     if len(text) > limit:
         raise Problem("too_long", cause=name, field=name, length=len(text), limit=limit)
@@ -52,39 +60,49 @@ def to_text(name, value, limit=MAX_TEXT):
 def to_decimal(name, value):
     """Numbers, and text in plain notation; ``1e5``, ``NaN`` and ``1,5`` are refused, not guessed."""
     if isinstance(value, bool):
-        raise _bad(name, value, "number")
+        raise bad_value(name, value, "number")
     if isinstance(value, (int, Decimal)):
-        return Decimal(value)
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}(\.\d{1,12})?", value.strip()):
-        try:
-            return Decimal(value.strip())
-        except InvalidOperation:
-            pass
-    raise _bad(name, value, "number")
+        number = Decimal(value)
+        # Written out, as all that compares texts expects: 100, not 1E+2.
+        return (
+            number
+            if number.as_tuple().exponent <= 0
+            else number.quantize(Decimal(1), context=_WIDE)
+        )
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return Decimal(value.strip())
+    raise bad_value(name, value, "number")
+
+
+def to_integer(name, value):
+    number = to_decimal(name, value)
+    if number != number.to_integral_value() or abs(number) > _INTEGERS:
+        raise bad_value(name, value, "whole number")
+    return int(number)
 
 
 def to_datetime(name, value):
     """ISO 8601 with an offset, or epoch milliseconds; the result is aware and in UTC."""
     if isinstance(value, bool):
-        raise _bad(name, value, "date and time")
+        raise bad_value(name, value, "date and time")
     if isinstance(value, datetime):
         parsed = value
     elif isinstance(value, int) or (isinstance(value, str) and _EPOCH_MS.match(value)):
         try:
             parsed = datetime.fromtimestamp(int(value) / 1000, timezone.utc)
         except (OverflowError, ValueError, OSError) as error:
-            raise _bad(name, value, "date and time") from error
+            raise bad_value(name, value, "date and time") from error
     else:
         try:
             parsed = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
         except ValueError as error:
-            raise _bad(name, value, "date and time") from error
+            raise bad_value(name, value, "date and time") from error
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=timezone.utc)
     try:
         return parsed.astimezone(timezone.utc)
     except OverflowError as error:  # the first hours of year 1, the last of 9999
-        raise _bad(name, value, "date and time") from error
+        raise bad_value(name, value, "date and time") from error
 
 
 def to_date(name, value):
@@ -94,14 +112,14 @@ def to_date(name, value):
     if isinstance(value, date):
         return value
     text = str(value)
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text[:10]) and (len(text) == 10 or text[10] in "T "):
+    if _DAY.fullmatch(text[:10]) and (len(text) == 10 or text[10] in "T "):
         try:
             return date.fromisoformat(text[:10])
         except ValueError as error:
-            raise _bad(name, value, "date") from error
+            raise bad_value(name, value, "date") from error
     if _EPOCH_MS.match(text):
         return to_datetime(name, value).date()
-    raise _bad(name, value, "date")
+    raise bad_value(name, value, "date")
 
 
 def to_boolean(name, value):
@@ -109,20 +127,20 @@ def to_boolean(name, value):
         return value
     if str(value).lower() in ("true", "false"):
         return str(value).lower() == "true"
-    raise _bad(name, value, "true or false")
+    raise bad_value(name, value, "true or false")
 
 
 def to_currency(name, value):
     text = str(value).strip().upper()
-    if not re.fullmatch(r"[A-Z]{3}", text):
-        raise _bad(name, value, "currency code")
+    if not _CURRENCY.fullmatch(text):
+        raise bad_value(name, value, "currency code")
     return text
 
 
 def to_email(name, value):
     text = str(value).strip().lower()
-    if len(text) > 254 or not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+", text):
-        raise _bad(name, value, "e-mail address")
+    if len(text) > 254 or not _EMAIL.fullmatch(text):
+        raise bad_value(name, value, "e-mail address")
     return text
 
 
@@ -143,39 +161,71 @@ def to_phone(name, value, country=None):
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def coerce(name, kind, value, country=None):
-    """``value`` of the source as the canonical type ``kind`` (see docs/canonical.md).
+def coercer(kind):
+    """How a value of the source becomes the canonical type ``kind`` (see docs/canonical.md).
 
-    ``None`` and blank text are no value. References and vocabulary words come back as
-    :class:`Ref` and :class:`Word`; the engine resolves them for a whole batch.
-
-    :raise Problem: code ``bad_value`` or ``too_long``, with field, value and what was expected.
+    :return: a function ``(name, value, country)``, made once for a field and used for each record;
+        ``None`` and blank text are no value. References and vocabulary words come back as
+        :class:`Ref` and :class:`Word`; the engine resolves them for a whole batch. The function
+        raises :class:`Problem` ``bad_value`` or ``too_long``, with field, value and what was expected.
     """
-    if value is None or value == "":
-        return None
     base, _sep, target = kind.partition(":")
-    if base == "ref":
-        key = to_text(name, value, 200)
-        return Ref(target, key) if key else None
-    if base == "refs":
-        if not isinstance(value, list):
-            raise _bad(name, value, "list")
-        keys = [to_text(name, item, 200) for item in value if item is not None]
-        return [Ref(target, key) for key in keys if key]
-    if base == "term":
-        word = to_text(name, value, 200)
-        return Word(target, word) if word else None
-    if base == "phone":
-        return to_phone(name, value, country)
-    if base in ("country", "language"):
-        return to_text(name, value, 60)
-    if base == "vat":
-        return to_text(name, value, 40)
-    return _COERCE[base](name, value)
+    if base in _COERCE:
+        convert = _COERCE[base]
+
+        def change(name, value, _country):
+            return None if value is None or value == "" else convert(name, value)
+
+    elif base in _LIMITED:
+        limit = _LIMITED[base]
+
+        def change(name, value, _country):
+            return None if value is None or value == "" else to_text(name, value, limit)
+
+    elif base == "phone":
+
+        def change(name, value, country):
+            return None if value is None or value == "" else to_phone(name, value, country)
+
+    elif base in _POINTING:
+        point = _POINTING[base]
+
+        def change(name, value, _country):
+            return None if value is None or value == "" else point(name, value, target)
+
+    else:
+        raise KeyError(kind)
+    return change
+
+
+def coerce(name, kind, value, country=None):
+    """One ``value`` as the canonical type ``kind``; see :func:`coercer`."""
+    return coercer(kind)(name, value, country)
+
+
+def _ref(name, value, target):
+    if hasattr(value, "field"):  # by an identity field instead of the source's id
+        key = to_text(name, value.value, 200)
+        return Ref(target, key, value.field) if key else None
+    key = to_text(name, value, 200)
+    return Ref(target, key) if key else None
+
+
+def _refs(name, value, target):
+    if not isinstance(value, list):
+        raise bad_value(name, value, "list")
+    keys = [to_text(name, item, 200) for item in value if item is not None]
+    return [Ref(target, key) for key in keys if key]
+
+
+def _term(name, value, target):
+    word = to_text(name, value, 200)
+    return Word(target, word) if word else None
 
 
 _COERCE = {
     "text": to_text,
+    "integer": to_integer,
     "decimal": to_decimal,
     "money": to_decimal,
     "date": to_date,
@@ -184,4 +234,6 @@ _COERCE = {
     "currency": to_currency,
     "email": to_email,
 }
-TYPES = (*_COERCE, "phone", "country", "language", "vat", "ref", "refs", "term", "lines")
+_LIMITED = {"country": 60, "language": 60, "vat": 40}
+_POINTING = {"ref": _ref, "refs": _refs, "term": _term}
+TYPES = (*_COERCE, "phone", *_LIMITED, *_POINTING, "lines")
