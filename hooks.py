@@ -19,6 +19,7 @@ _EMPTIED = (
     "hub_credential",
     "hub_token",
     "hub_pace",
+    "hub_pace_limit",
     "hub_circuit",
     "hub_system",
 )

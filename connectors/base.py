@@ -125,6 +125,15 @@ class TokenAnswer:
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """What a product says is left: ``remaining`` of ``most`` calls, for the next ``seconds``."""
+
+    remaining: int
+    most: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class SecretField:
     """A secret that an admin enters: technical name, label, and whether it must be there."""
 
@@ -149,7 +158,7 @@ class Connector:
     auth: ClassVar[tuple[SecretField, ...]] = ()
     entities_in: ClassVar[tuple[str, ...]] = ()
     entities_out: ClassVar[tuple[str, ...]] = ()
-    # bucket -> (calls, seconds); what is left under the product's own limit for other users of it
+    # bucket -> (calls, seconds) that the product allows an account; an admin may set other numbers
     pace: ClassVar[dict[str, tuple[int, float]]] = {"default": (10, 1.0)}
     batch_read: ClassVar[int] = 1
     batch_write: ClassVar[int] = 1
@@ -231,6 +240,10 @@ class Connector:
         """The product's error table."""
         return answer.plain_error(write)
 
+    def _allowances(self, answer: Answer) -> Sequence[Allowance]:
+        """What the headers of an answer say of the limits; nothing where the product tells nothing."""
+        return ()
+
     def _secret(self, name: str) -> str:
         value = (self.secrets.get(name) or "").strip()
         if not value:
@@ -266,6 +279,7 @@ class Connector:
             bucket=bucket,
             write=write,
             classify=self._error_from,
+            allowances=self._allowances,
         )
 
 

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core import retry
+
 # data: this record is refused. reference: it names what is not there. identity: ambiguous.
 # conflict: it changed meanwhile. permission / sign_in: the account may not / is not known.
 # connection / rate / product_down: try later. schema: the product answers in another shape than
-# this connector knows. bug: ours. unknown: a write whose answer was lost; it may have happened.
-KINDS = frozenset(
-    {
-        "data",
-        "reference",
-        "identity",
-        "conflict",
-        "permission",
-        "sign_in",
-        "connection",
-        "rate",
-        "product_down",
-        "schema",
-        "bug",
-        "unknown",
-    }
-)
-
-# 'unknown' is repeated too: each write of a connector carries an idempotency key that the product
+# this connector knows. bug: ours. unknown: a write whose answer was lost; it may have happened, and
+# is repeated all the same: each write of a connector carries an idempotency key that the product
 # honours, sets values that may be set twice, or looks up before it creates.
-TRANSIENT = frozenset({"connection", "rate", "product_down", "unknown"})
+# What becomes of each: ``core.retry.ROUTES``. 'lock' and 'rule' are Odoo's own.
+KINDS = frozenset(retry.ROUTES) - {"lock", "rule"}
 
 
 class ConnectorError(Exception):
@@ -61,7 +47,7 @@ class ConnectorError(Exception):
     @property
     def transient(self) -> bool:
         """Whether trying the same again later can help without a person."""
-        return self.kind in TRANSIENT
+        return retry.transient(self.kind)
 
 
 class BadSignature(Exception):

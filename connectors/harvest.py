@@ -54,7 +54,7 @@ class Harvest(Connector):
     entities_in = tuple(LISTS)
     entities_out = ("project",)
     # Harvest allows 100 calls in 15 seconds
-    pace: ClassVar = {"default": (90, 15.0)}
+    pace: ClassVar = {"default": (100, 15.0)}
     batch_read = 1
     batch_write = 1
 

@@ -43,13 +43,16 @@ class Headers(Mapping):
 
 @dataclass(frozen=True)
 class CallReport:
-    """What is remembered of a call: no query, no header, no body. ``seconds`` includes reading."""
+    """What is remembered of a call: no query, no header, no body. ``seconds`` includes reading;
+    ``allowances`` is what the product said of its limits."""
 
     method: str
     path: str
     status: int | None
     seconds: float
     error_kind: str | None
+    bucket: str = "default"
+    allowances: Sequence = ()
 
 
 @dataclass(frozen=True)
@@ -181,12 +184,14 @@ class Session:
         bucket: str = "default",
         write: bool | None = None,
         classify: Callable[[Answer, bool], ConnectorError | None] | None = None,
+        allowances: Callable[[Answer], Sequence] | None = None,
     ) -> Answer:
         """Make one call and read the whole answer. Never retries, never follows a redirect.
 
         :param json: a body to send as JSON. :param form: or as a form, in this order.
         :param write: whether the call can change something; by default by its method.
         :param classify: turns an answer into an error, or None; by status if not given.
+        :param allowances: reads from an answer what is left of the product's limits.
         :return: the answer, if it is none that ``classify`` calls an error.
         :raise ConnectorError: ``connection`` if the product was not reached, ``unknown`` if a
             write's answer was lost after the request went out, else as classified.
@@ -212,6 +217,8 @@ class Session:
                         answer.status if answer else None,
                         time.monotonic() - started,
                         error.kind if error else None,
+                        bucket,
+                        allowances(answer) if answer and allowances else (),
                     )
                 )
         if error is not None:

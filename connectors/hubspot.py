@@ -55,7 +55,7 @@ class HubSpot(Connector):
     entities_in = ("customer", "contact", "opportunity", "employee", "service_item")
     entities_out = ("opportunity", "customer")
     # a private app may make 100 calls in 10 s on the smallest plan, and 5 searches a second
-    pace: ClassVar = {"default": (90, 10.0), "search": (4, 1.0)}
+    pace: ClassVar = {"default": (100, 10.0), "search": (5, 1.0)}
     batch_read = 100
     batch_write = 100
     webhook_path_hint = "hubspot"
@@ -73,6 +73,10 @@ class HubSpot(Connector):
     def _error_from(self, answer, write):
         zone = str(self.settings.get("time_zone") or "UTC")
         return hubspot_errors.from_answer(answer, write, self.clock(), zone)
+
+    def _allowances(self, answer):
+        zone = str(self.settings.get("time_zone") or "UTC")
+        return hubspot_errors.allowances(answer, self.clock(), zone)
 
     def account_id(self) -> str:
         """The portal's id (GET /account-info/v3/details)."""

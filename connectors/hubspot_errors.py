@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+from .base import Allowance
 from .errors import ConnectorError
 from .http import Answer
 from .masking import mask_text
@@ -73,6 +74,26 @@ def _rate(answer: Answer, details: dict, now: datetime, zone: str) -> ConnectorE
     if retry_after is None:
         retry_after = 1.0 if policy == "SECONDLY" else 10.0
     return ConnectorError("rate", "rate_limited", status=429, retry_after=retry_after)
+
+
+def allowances(answer: Answer, now: datetime, zone: str) -> list[Allowance]:
+    """What is left of the ten seconds and of the day. Searches, and apps with OAuth, are told nothing
+    of the one or the other."""
+    found = []
+    for prefix, seconds in (
+        ("", _number(answer, "Interval-Milliseconds", 0.001)),
+        ("Daily-", _until_midnight(now, zone)),
+    ):
+        most = _number(answer, prefix.rstrip("-") or "Max")
+        remaining = _number(answer, prefix + "Remaining")
+        if most and remaining is not None and seconds:
+            found.append(Allowance(int(remaining), int(most), seconds))
+    return found
+
+
+def _number(answer: Answer, name: str, unit: float = 1.0) -> float | None:
+    text = answer.headers.get(f"X-HubSpot-RateLimit-{name}", "")
+    return int(text) * unit if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def _until_midnight(now: datetime, zone: str) -> float:

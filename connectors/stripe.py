@@ -77,7 +77,7 @@ class Stripe(Connector):
     entities_in = tuple(THINGS)
     entities_out = ("payment", "refund")
     # live mode allows 100 calls a second, an endpoint 25
-    pace: ClassVar = {"default": (20, 1.0)}
+    pace: ClassVar = {"default": (25, 1.0)}
     batch_read = 1
     batch_write = 1
     webhook_path_hint = "stripe"

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-# The classes of error (design, "Retry"): a transient one is retried, any other goes to a person.
-TRANSIENT = frozenset({"connection", "rate", "product_down", "lock"})
+from .retry import transient
 
 
 class Problem(Exception):
@@ -13,8 +12,7 @@ class Problem(Exception):
 
     :param code: machine word of the sentence, for example ``"unknown_term"``; the sentence itself
         is made in the reader's language (``models/flow/sentences.py``).
-    :param kind: class of error: data, reference, identity, conflict, permission, sign_in,
-        connection, rate, product_down, lock, rule, schema, bug.
+    :param kind: class of error, one of ``core.retry.ROUTES``, which says what becomes of it.
     :param params: plain JSON values shown in the sentence; no secret, no whole payload.
     :param cause: what exceptions with one root cause share, beside system, entity and code
         (for example the unknown word). Defaults to nothing: all of one code are one issue.
@@ -29,7 +27,7 @@ class Problem(Exception):
 
     @property
     def transient(self) -> bool:
-        return self.kind in TRANSIENT
+        return transient(self.kind)
 
     def __str__(self) -> str:
         return f"{self.code}({', '.join(sorted(self.params))})"

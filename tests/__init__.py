@@ -17,6 +17,7 @@ from . import (
     test_engine_input,
     test_engine_lasting,
     test_engine_order,
+    test_engine_pace,
     test_engine_promises,
     test_engine_watch,
     test_identity,

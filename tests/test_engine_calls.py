@@ -89,7 +89,9 @@ class TestEngineCalls(HubCase):
         wait = (message.next_attempt_at - fields.Datetime.now()).total_seconds()
         self.assertGreaterEqual(wait, 598)
         self.assertEqual(message.attempts, 0)
-        self.assertGreater(self.env["hub.pace"]._reserve(self.system.id, "default", 100, 10), 500)
+        for bucket in ("default", "search"):
+            wait = self.env["hub.pace"]._next(self.system.id, bucket, 100, 10)
+            self.assertGreater(wait, 500, "no worker calls before, whatever it calls")
         self.later()
         self.drain()
         self.assertStates(message, "done")
@@ -407,7 +409,7 @@ class TestEngineCalls(HubCase):
         self._change(acme, **{"1": "5"})
         with self.engine_env() as env:
             env["hub.compose"]._slice()
-            rows = env["hub.deliver"]._lease(lambda system: 10)  # and the worker dies
+            rows, _leave = env["hub.deliver"]._lease(lambda system: 10)  # and the worker dies
         message = self._sent(acme)[-1]
         self.assertStates(message, "sending")
         self.drain()
@@ -423,20 +425,17 @@ class TestEngineCalls(HubCase):
         self._change(acme, **{"1": "5"})
         with self.engine_env() as env:
             env["hub.compose"]._slice()
-            rows = env["hub.deliver"]._lease(lambda system: 10)
+            rows, leave = env["hub.deliver"]._lease(lambda system: 10)
         self.later(121)
         self.drain()
         with self.engine_env() as env:
             system = env["hub.system"].browse(self.system.id)
-            late = {
-                r["idempotency_key"]: Outcome(
-                    r["idempotency_key"], False, error=ConnectorError("data", "x")
-                )
-                for r in rows
-            }
-            env["hub.deliver"]._answer(
-                system, env["hub.entity"].browse(rows[0]["entity_id"]), rows, late
-            )
+            entity = env["hub.entity"].browse(rows[0]["entity_id"])
+            for late in (
+                Outcome("", False, error=ConnectorError("data", "x")),
+                Outcome("", True, "another id"),
+            ):
+                env["hub.deliver"]._answer(system, entity, [(row, late) for row in rows], leave)
         self.assertStates(self._sent(acme)[-1], "done")
         self.assertFalse(self.issues())
 
@@ -473,6 +472,7 @@ class TestEngineCalls(HubCase):
         poison.action_replay()
         self.drain()
         self.assertStates(self._sent(partners[2])[-1], "done")
+        self.later(1)  # what the replay closed is recounted by the next round of chores
         self.assertFalse(self.issues())
 
     def test_values_that_the_product_refuses_go_to_a_person_and_a_replay_sends_todays(self):

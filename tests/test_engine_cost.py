@@ -154,12 +154,12 @@ class TestEngineCost(HubCase):
 
         def work():
             with self.engine_env() as env:
-                rows = env["hub.fetch"]._lease()
+                rows, leave = env["hub.fetch"]._lease()
                 system, entity = (
                     env["hub.system"].browse(rows[0]["system_id"]),
                     env["hub.entity"].browse(rows[0]["entity_id"]),
                 )
-                env["hub.fetch"]._failed(system, entity, rows, stub.error)
+                env["hub.fetch"]._failed(system, entity, rows, stub.error, leave)
 
         self.assertFlat(
             lambda count: self.receive(

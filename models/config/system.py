@@ -95,6 +95,7 @@ class HubSystem(models.Model):
         groups="lead_to_cash_hub.group_hub_manager",
     )
     stream_ids = fields.One2many("hub.stream", "system_id", string="Streams")
+    limit_ids = fields.One2many("hub.pace.limit", "system_id", string="Call Limits")
     rejection_ids = fields.One2many("hub.rejection", "system_id", string="Refused Webhooks")
     mapping_ids = fields.One2many("hub.mapping", "system_id", string="Mappings")
     webhook_token = fields.Char(
@@ -230,7 +231,8 @@ class HubSystem(models.Model):
         return [self._origin_of(self.base_url)]
 
     def _load_presets(self):
-        """Copy the product's shipped mappings and streams to a new system."""
+        """Copy the product's shipped mappings, streams and call limits to a new system."""
+        self.env["hub.pace.limit"]._ensure(self)
         for system in self:
             presets = self.env["hub.mapping"].search(
                 [("product", "=", system.product), ("system_id", "=", False)]

@@ -45,7 +45,7 @@ class ApplyBatch(Resolver):
         stream = env["hub.stream"].browse(
             next((row["stream_id"] for row in rows if row["stream_id"]), ())
         )
-        self.retry_budget = stream.retry_budget or 12
+        self.retry_policy = stream._retry_policy()
         self.process_id = stream.process_id.id
         self.owner_id = self.system.owner_id.id
         self.entities = {entity.code: entity for entity in env["hub.entity"].search([])}

@@ -75,9 +75,7 @@ class HubApplyResults(models.AbstractModel):
     def _record_problem(self, row, batch, item, now, rows, effects):
         """It is tried again by itself, or a person has to look at it."""
         problem = item.problem
-        decision = retry.decide(
-            problem.kind, row["attempts"] + 1, now, policy=retry.Policy(budget=batch.retry_budget)
-        )
+        decision = retry.decide(problem.kind, row["attempts"] + 1, now, policy=batch.retry_policy)
         if decision.retry_at:
             effects.states.append(
                 state_row(

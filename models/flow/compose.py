@@ -1,5 +1,6 @@
 import json
 import logging
+import random
 import time
 import traceback
 from collections import defaultdict
@@ -14,10 +15,12 @@ from ...core.problem import Problem
 from .apply import CONCURRENCY
 from .context import HUB_CONTEXT
 from .cursors import business_cursor
+from .rests import Busy
 
 _logger = logging.getLogger(__name__)
 
 BATCH = 500
+TOUCHED = "hub_touched"
 
 
 class HubCompose(models.AbstractModel):
@@ -31,6 +34,7 @@ class HubCompose(models.AbstractModel):
         """Compose for one batch of marks.
 
         :return: number of marks handled.
+        :raise Busy: another transaction holds what is needed; the marks stay.
         """
         with business_cursor(self.env) as cr:
             try:
@@ -49,11 +53,14 @@ class HubCompose(models.AbstractModel):
                 cr.execute(
                     "DELETE FROM hub_outbox WHERE id = ANY(%s)", [[mark[0] for mark in marks]]
                 )
+                touched = list(cr.postcommit.data.pop(TOUCHED, ()))
                 cr.hub_commit()
-            except CONCURRENCY:
+            except CONCURRENCY as error:
                 cr.rollback()
-                return 1
-            return len(marks)
+                raise Busy(random.uniform(0.1, 0.8)) from error
+        if touched:
+            self.env["hub.issue"]._refresh((touched, []))
+        return len(marks)
 
     def _compose(self, cr, changed):
         cr.execute(
@@ -123,6 +130,7 @@ class HubCompose(models.AbstractModel):
             },
         )
         row = {"id": env.cr.fetchone()[0], "system_id": system.id, "entity_id": entity.id}
+        self._touch(env, [row["id"]])
         problem = Problem("bug", kind="bug", cause=fault["place"], **fault)
         env["hub.exception"]._open(
             env.cr,
@@ -283,7 +291,12 @@ class HubCompose(models.AbstractModel):
             """,
             [keys],
         )
-        env["hub.exception"]._close(env.cr, [row[0] for row in env.cr.fetchall()], "superseded")
+        superseded = [row[0] for row in env.cr.fetchall()]
+        self._touch(env, env["hub.exception"]._close(env.cr, superseded, "superseded"))
+
+    def _touch(self, env, message_ids):
+        """Remember whose exceptions changed: the totals of their issues follow after the commit."""
+        env.cr.postcommit.data.setdefault(TOUCHED, set()).update(message_ids)
 
     def _mark_all(self, model, ids):
         """Mark records whose outbound values change with time alone (overdue amounts)."""

@@ -1,17 +1,31 @@
+import random
+import time
 import uuid
 
+import psycopg2
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from ...connectors.base import Outcome, Write
 from ...connectors.errors import ConnectorError
 from ...core import strict_json
 from ...core.keys import order_key
 from ...core.merge import plain
+from .apply import CONCURRENCY
+from .circuit import CALLABLE
 from .cursors import short_cursor
+from .effects import Effects
 from .fault import Fault, unforeseen
 
 LEASE = 120
+SECONDS = 1.0  # of calling in one slice
+MOST = 500  # messages leased at once
+STORE_TRIES = 6
+# These lie with the product, the account or the network: the next call would meet them too.
+STOPPING = ("connection", "rate", "product_down", "unknown", "sign_in", "permission", "schema")
+
+_seconds_a_call = {}  # of this process, by database and system: how much one slice can take on
 
 
 class HubDeliver(models.AbstractModel):
@@ -25,16 +39,17 @@ class HubDeliver(models.AbstractModel):
     _name = "hub.deliver"
     _description = "Deliver Messages"
 
-    def _lease(self, batch_of):
-        """Mark the next batch of one system and entity as sending.
+    def _lease(self, most_of):
+        """Mark the next messages of one system and entity as sending.
 
-        :param batch_of: function from a system id to how many writes one call takes.
-        :return: rows as dicts, with the stored bytes.
+        :param most_of: function from a system id to how many can be sent in one slice.
+        :return: ``(rows as dicts, with the stored bytes; leave to call)``.
         """
         token = uuid.uuid4().hex
         with short_cursor(self.env) as cr:
             cr.execute(
-                """
+                SQL(
+                    """
                 SELECT m.system_id, m.entity_id FROM hub_message m
                   JOIN hub_system y ON y.id = m.system_id
                   LEFT JOIN hub_stream s ON s.id = m.stream_id
@@ -44,20 +59,21 @@ class HubDeliver(models.AbstractModel):
                    AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
                    AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
                    AND y.state = 'connected' AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
-                   AND NOT coalesce(k.state = 'open' AND
-                                    k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
+                   AND %s
                    -- one that waits for an earlier one of its record must not hold up all others
                    AND NOT EXISTS (
                        SELECT 1 FROM hub_message e
                         WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
                           AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
                  ORDER BY m.lane, m.next_attempt_at LIMIT 1
-                """
+                """,
+                    CALLABLE,
+                )
             )
             head = cr.fetchone()
-            if not head:
-                return []
-            system_id, entity_id = head
+            leave = head and self.env["hub.circuit"]._admit(cr, head[0])
+            if not leave:
+                return [], None
             cr.execute(
                 """
                 WITH due AS (
@@ -75,96 +91,158 @@ class HubDeliver(models.AbstractModel):
                             WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
                               AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
                      ORDER BY m.lane, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
+                ), mine AS (
+                    UPDATE hub_message m
+                       SET state = 'sending', attempt_token = %s, attempts = m.attempts + 1,
+                           external_id = coalesce(m.external_id, due.known),
+                           action = CASE WHEN due.known IS NULL THEN m.action ELSE 'update' END,
+                           next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
+                      FROM due WHERE m.id = due.id
+                    RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.action,
+                              m.res_model, m.res_id, m.company_id, m.idempotency_key, m.attempts,
+                              m.payload_id, m.order_key, due.known
+                ), tried AS (
+                    INSERT INTO hub_attempt (message_id, stage, at, outcome)
+                    SELECT id, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', 'sending' FROM mine
                 )
-                UPDATE hub_message m
-                   SET state = 'sending', attempt_token = %s, attempts = m.attempts + 1,
-                       external_id = coalesce(m.external_id, due.known),
-                       action = CASE WHEN due.known IS NULL THEN m.action ELSE 'update' END,
-                       next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
-                  FROM due, hub_payload q WHERE m.id = due.id AND q.id = m.payload_id
-                RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.action,
-                          m.res_model, m.res_id, m.company_id, m.idempotency_key, m.attempts,
-                          q.body, m.order_key
+                SELECT mine.*, q.body FROM mine JOIN hub_payload q ON q.id = mine.payload_id
+                 ORDER BY mine.id
                 """,
-                [system_id, entity_id, batch_of(system_id), token, LEASE],
+                [*head, 1 if leave.probing else most_of(head[0]), token, LEASE],
             )
             rows = cr.dictfetchall()
+            if not rows:
+                cr.rollback()  # others took them: the trial is not used up
             for row in rows:
                 row["token"] = token
-            if rows:
-                cr.execute(
-                    """INSERT INTO hub_attempt (message_id, stage, at, outcome)
-                       SELECT id, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', 'sending'
-                         FROM unnest(%s::int[]) id""",
-                    [[row["id"] for row in rows]],
-                )
-            return rows
+                row["values"] = strict_json.loads(bytes(row["body"]))
+            return rows, leave
 
     def _slice(self):
-        """Deliver one batch.
+        """Deliver what fits into one slice's time, call after call.
 
         :return: number of messages sent.
         """
-        rows = self._lease(
-            lambda system_id: (
-                self.env["hub.system"].browse(system_id)._connector_class().batch_write
-            )
-        )
+        rows, leave = self._lease(self._most)
         if not rows:
             return 0
         system = self.env["hub.system"].browse(rows[0]["system_id"])
         entity = self.env["hub.entity"].browse(rows[0]["entity_id"])
+        size = system._connector_class().batch_write
+        answered, left = [], rows
+        started, calls = time.monotonic(), 0
+        try:
+            connector = system._connector()
+        except ConnectorError as error:
+            answered, left = [(row, self._fault(row, error)) for row in rows], []
+        except UserError:
+            error = ConnectorError("sign_in", "no_secret")
+            answered, left = [(row, self._fault(row, error)) for row in rows], []
+        while left and (not calls or time.monotonic() - started < SECONDS):
+            part, left = left[:size], left[size:]
+            outcomes = self._call(connector, entity.code, part)
+            calls += 1
+            answered += zip(part, outcomes, strict=True)
+            if any(not one.ok and one.error.kind in STOPPING for one in outcomes):
+                break
+        if calls:
+            taken = (time.monotonic() - started) / calls
+            _seconds_a_call[self.env.cr.dbname, system.id] = taken
+        self._answer(system, entity, answered, leave, left)
+        return len(answered)
+
+    def _most(self, system_id):
+        """How many messages one slice can send, by what the last calls took."""
+        size = self.env["hub.system"].browse(system_id)._connector_class().batch_write
+        taken = _seconds_a_call.get((self.env.cr.dbname, system_id), SECONDS)
+        return min(MOST, size * max(1, int(SECONDS / max(taken, 0.001))))
+
+    @staticmethod
+    def _fault(row, error):
+        return Outcome(row["idempotency_key"], False, error=error)
+
+    def _call(self, connector, code, rows):
+        """One call of the connector.
+
+        :return: an outcome a row, in their order; one that the connector did not give is unknown.
+        """
         writes = [
             Write(
                 row["idempotency_key"],
-                entity.code,
+                code,
                 row["action"],
                 row["external_id"],
-                strict_json.loads(bytes(row["body"])),
+                row["values"],
                 row["attempts"],
             )
             for row in rows
         ]
         try:
-            outcomes = system._connector().deliver(entity.code, writes)
+            outcomes = {outcome.key: outcome for outcome in connector.deliver(code, writes)}
         except ConnectorError as error:
-            outcomes = [Outcome(write.key, False, error=error) for write in writes]
-        except UserError:
-            outcomes = [
-                Outcome(write.key, False, error=ConnectorError("sign_in", "no_secret"))
-                for write in writes
-            ]
+            return [self._fault(row, error) for row in rows]
         except Exception as error:
             fault = unforeseen(error)
-            outcomes = [Outcome(write.key, False, error=fault) for write in writes]
-        self._answer(system, entity, rows, {outcome.key: outcome for outcome in outcomes})
-        return len(rows)
+            return [self._fault(row, fault) for row in rows]
+        lost = ConnectorError("unknown", "no_outcome")
+        return [outcomes.get(row["idempotency_key"]) or self._fault(row, lost) for row in rows]
 
-    def _answer(self, system, entity, rows, outcomes):
-        """Store what became of each write. Hub rows only: business fields follow as messages."""
-        done, faults = [], []
-        for row in rows:
-            outcome = outcomes.get(row["idempotency_key"]) or Outcome(
-                row["idempotency_key"], False, error=ConnectorError("unknown", "no_outcome")
-            )
-            (done if outcome.ok else faults).append((row, outcome))
-        with short_cursor(self.env) as cr:
-            confirmed = self._confirm(cr, system, entity, done)
-            asked = self.env["hub.fault"]._settle(
-                cr, system, "deliver", [Fault(row, outcome.error) for row, outcome in faults]
-            )
+    def _answer(self, system, entity, answered, leave, left=()):
+        """Store what became of each write, and give back what was not sent. Hub rows only: business
+        fields follow as messages.
+
+        The answers are in memory alone: whatever hinders storing them, they are stored again, and
+        no call is repeated.
+
+        :param answered: list of ``(row, outcome)``; :param left: rows that were leased for nothing.
+        """
+        done = [(row, outcome) for row, outcome in answered if outcome.ok]
+        faults = [(row, outcome) for row, outcome in answered if not outcome.ok]
+        entities = {e.code: (e.id, e.model_name) for e in self.env["hub.entity"].search([])}
+        for attempt in range(STORE_TRIES):
+            effects = Effects()
+            try:
+                with short_cursor(self.env) as cr:
+                    self._confirm(cr, system, entity, done, entities, effects)
+                    self.env["hub.fault"]._settle(
+                        cr,
+                        system,
+                        "deliver",
+                        [Fault(row, outcome.error) for row, outcome in faults],
+                    )
+                    self._give_back(cr, left)
+                break
+            except (*CONCURRENCY, psycopg2.OperationalError, psycopg2.InterfaceError):
+                if attempt == STORE_TRIES - 1:
+                    raise
+                time.sleep(random.uniform(0.05, 0.1) * 2**attempt)
         for error in {outcome.error.kind: outcome.error for _row, outcome in faults}.values():
-            self.env["hub.outage"]._report(system, error)
-        if confirmed:
-            self.env["hub.circuit"]._reset(system.id)
-            self.env["hub.apply"]._after(_Woken(confirmed))
-        if asked:
-            self.env["hub.issue"]._refresh(([row["id"] for row, _outcome in faults], []))
+            self.env["hub.outage"]._report(system, error, leave)
+        if done:
+            self.env["hub.circuit"]._answered(leave)
+        effects.touched.update(row["id"] for row, _outcome in faults)
+        effects.dirty = bool(faults) or effects.dirty
+        self.env["hub.apply"]._after(effects)
 
-    def _confirm(self, cr, system, entity, done):
-        """Messages whose attempt is still ours are done; their links carry what was sent."""
+    def _give_back(self, cr, rows):
+        """The time was over, or the product is down: these were not sent, and the try does not count."""
+        if rows:
+            cr.execute(
+                """UPDATE hub_message
+                      SET state = 'pending', attempts = attempts - 1, attempt_token = NULL,
+                          next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                    WHERE id = ANY(%s) AND state = 'sending' AND attempt_token = %s""",
+                [[row["id"] for row in rows], rows[0]["token"]],
+            )
+
+    def _confirm(self, cr, system, entity, done, entities, effects):
+        """Messages whose attempt is still ours are done; their links carry what was sent.
+
+        :param entities: ``{code: (id, model)}``.
+        :param effects: gets what waits for new links, and the messages whose exceptions closed.
+        """
         if not done:
-            return set()
+            return
         cr.execute(
             """UPDATE hub_message
                   SET state = 'done', reason = 'sent', params = NULL,
@@ -173,23 +251,25 @@ class HubDeliver(models.AbstractModel):
             [[row["id"] for row, _outcome in done], done[0][0]["token"]],
         )
         mine = {row[0] for row in cr.fetchall()}
-        links, sent, woken, audits = [], [], set(), []
-        entities = {e.code: e for e in self.env["hub.entity"].search([])}
+        links, sent, audits, late = [], [], [], []
         for row, outcome in done:
-            if row["id"] not in mine:
-                continue  # a late answer: another worker has taken the message over
-            external_id = outcome.external_id or row["external_id"]
             common = {"system_id": system.id, "company_id": row["company_id"]}
-            links.append(
-                common
-                | {
-                    "entity_id": entity.id,
-                    "entity": entity.code,
-                    "external_id": external_id,
-                    "res_model": row["res_model"],
-                    "res_id": row["res_id"],
-                }
-            )
+            if row["id"] not in mine:
+                # Another worker has taken the message over: kept for who reads its tries.
+                late.append(row["id"])
+                continue
+            external_id = outcome.external_id or row["external_id"]
+            if external_id != row["known"]:
+                links.append(
+                    common
+                    | {
+                        "entity_id": entity.id,
+                        "entity": entity.code,
+                        "external_id": external_id,
+                        "res_model": row["res_model"],
+                        "res_id": row["res_id"],
+                    }
+                )
             sent.append((system.id, entity.id, external_id, bytes(row["body"]).decode()))
             for name, other_id in outcome.links.items():
                 code, _sep, key = name.partition(":")
@@ -197,10 +277,10 @@ class HubDeliver(models.AbstractModel):
                     links.append(
                         common
                         | {
-                            "entity_id": entities[code].id,
+                            "entity_id": entities[code][0],
                             "entity": code,
                             "external_id": other_id,
-                            "res_model": entities[code].model_name,
+                            "res_model": entities[code][1],
                             "res_id": int(key),
                         }
                     )
@@ -212,14 +292,18 @@ class HubDeliver(models.AbstractModel):
                     "company_id": row["company_id"],
                     "res_model": row["res_model"],
                     "res_id": row["res_id"],
-                    "values": plain(strict_json.loads(bytes(row["body"]))),
+                    "values": plain(row["values"]),
                 }
             )
+        self._tell_late(cr, late)
         self.env["hub.link"]._store(cr, links)
-        woken.update(order_key(system.id, link["entity"], link["external_id"]) for link in links)
+        effects.wake.update(
+            order_key(system.id, link["entity"], link["external_id"]) for link in links
+        )
         if sent:
             cr.execute(
-                """UPDATE hub_link l SET sent = u.body FROM unnest(%s::int[], %s::int[], %s::varchar[], %s::jsonb[])
+                """UPDATE hub_link l SET sent = u.body, synced_at = clock_timestamp() AT TIME ZONE 'UTC'
+                     FROM unnest(%s::int[], %s::int[], %s::varchar[], %s::jsonb[])
                           u(system_id, entity_id, external_id, body)
                     WHERE l.system_id = u.system_id AND l.entity_id = u.entity_id AND l.external_id = u.external_id""",
                 [list(column) for column in zip(*sent, strict=True)],
@@ -227,18 +311,19 @@ class HubDeliver(models.AbstractModel):
         cr.execute(
             """UPDATE hub_cursor SET last_success_at = clock_timestamp() AT TIME ZONE 'UTC'
                 WHERE stream_id = ANY(%s)""",
-            [[row["stream_id"] for row, _outcome in done if row["stream_id"]]],
+            [sorted({row["stream_id"] for row, _outcome in done if row["stream_id"]})],
         )
         self.env["hub.audit"]._append(audits, cr)
-        self.env["hub.exception"]._close(cr, mine, "sent")
-        return woken
+        closed = self.env["hub.exception"]._close(cr, mine, "sent")
+        effects.touched.update(closed)
+        effects.dirty = bool(closed)
 
-
-class _Woken:
-    """What a delivery leaves for ``hub.apply._after``."""
-
-    def __init__(self, keys):
-        self.wake = set(keys)
-        self.touched = None  # compose may have closed others of the same records
-        self.parked = []
-        self.dirty = True
+    def _tell_late(self, cr, message_ids):
+        """An answer that came when its lease had lapsed changes nothing, but is kept."""
+        if message_ids:
+            cr.execute(
+                """INSERT INTO hub_attempt (message_id, stage, at, outcome)
+                   SELECT id, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', 'late_answer'
+                     FROM unnest(%s::int[]) id""",
+                [message_ids],
+            )

@@ -6,7 +6,7 @@ import traceback
 from odoo import api, models
 
 from .cursors import short_cursor
-from .rests import Rests
+from .rests import Busy, Rests
 
 _logger = logging.getLogger(__name__)
 
@@ -71,6 +71,8 @@ class HubEngine(models.AbstractModel):
         """Do one kind of work; one that is broken must not stop the others or switch the cron off."""
         try:
             return work(*arguments)
+        except Busy:
+            raise
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             # Class and place only: the text of an error can hold personal data.
@@ -91,9 +93,13 @@ class HubEngine(models.AbstractModel):
         if part in rests:
             return 0
         failures = []
-        done = self._guarded(
-            self.env[part.partition(":")[0]]._slice, *arguments, failed=failures.append
-        )
+        try:
+            done = self._guarded(
+                self.env[part.partition(":")[0]]._slice, *arguments, failed=failures.append
+            )
+        except Busy as busy:
+            rests.pause(part, busy.seconds)
+            return 0
         if failures:
             rests.failed(part)
         else:
@@ -139,7 +145,9 @@ class HubEngine(models.AbstractModel):
             reachable AS (
                 SELECT y.id FROM hub_system y LEFT JOIN hub_circuit k ON k.system_id = y.id
                  WHERE %s AND y.active AND y.state = 'connected' AND NOT coalesce(y.paused, FALSE)
-                   AND NOT coalesce(k.state = 'open' AND k.retry_at > (SELECT at FROM soon), FALSE)
+                   AND NOT coalesce(k.state = 'open' AND k.retry_at > (SELECT at FROM soon)
+                                    OR k.state = 'probing' AND k.probe_until > (SELECT at FROM soon),
+                                    FALSE)
             )
             SELECT %s AND EXISTS (SELECT 1 FROM hub_outbox)
                 OR EXISTS (

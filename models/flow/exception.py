@@ -168,11 +168,16 @@ class HubException(models.Model):
         )
 
     def _close(self, cr, message_ids, resolution):
-        """Close what these messages had open."""
-        if message_ids:
-            cr.execute(
-                """UPDATE hub_exception SET state = 'resolved', resolution = %s,
-                          resolved_at = clock_timestamp() AT TIME ZONE 'UTC'
-                    WHERE message_id = ANY(%s) AND state = 'open'""",
-                [resolution, list(message_ids)],
-            )
+        """Close what these messages had open.
+
+        :return: ids of the messages that had something open.
+        """
+        if not message_ids:
+            return []
+        cr.execute(
+            """UPDATE hub_exception SET state = 'resolved', resolution = %s,
+                      resolved_at = clock_timestamp() AT TIME ZONE 'UTC'
+                WHERE message_id = ANY(%s) AND state = 'open' RETURNING message_id""",
+            [resolution, list(message_ids)],
+        )
+        return [row[0] for row in cr.fetchall()]

@@ -1,7 +1,7 @@
 import json
 import logging
 import traceback
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from odoo import models
@@ -11,10 +11,6 @@ from ...core import retry
 from ...core.problem import Problem
 
 _logger = logging.getLogger(__name__)
-
-# A fault of the account or the address is not the message's: it waits, and keeps its tries.
-OF_THE_SYSTEM = ("sign_in", "permission", "schema")
-SYSTEM_WAIT = timedelta(seconds=60)
 
 
 class Fault(NamedTuple):
@@ -49,10 +45,10 @@ class HubFault(models.AbstractModel):
         if not faults:
             return False
         now = datetime.utcnow()
-        budgets = self._budgets(faults)
+        policies = self._policies(faults)
         again, over = [], []
         for fault in faults:
-            decision, tried = self._decide(stage, fault, budgets, now)
+            decision, tried = self._decide(stage, fault, policies, now)
             (again if decision.retry_at else over).append((fault, decision, tried))
         self._retry(cr, stage, again, now)
         failed = self._fail(cr, system, stage, over)
@@ -69,26 +65,23 @@ class HubFault(models.AbstractModel):
         )
         return bool(failed)
 
-    def _budgets(self, faults):
+    def _policies(self, faults):
         streams = self.env["hub.stream"].browse({f.row["stream_id"] for f in faults} - {None})
-        return {stream.id: stream.retry_budget for stream in streams}
+        return {stream.id: stream._retry_policy() for stream in streams}
 
-    def _decide(self, stage, fault, budgets, now):
-        """When to try again, and whether this try counts."""
-        kind = fault.error.kind
+    def _decide(self, stage, fault, policies, now):
+        """When to try again, and the number of tries that count."""
         # A delivery was counted when it was marked as sending; a fetch is counted here.
         before = fault.row["attempts"] - (stage == "deliver")
-        if kind == "sign_in" or (stage == "fetch" and kind in OF_THE_SYSTEM):
-            return retry.Decision(now + SYSTEM_WAIT), before
         decision = retry.decide(
-            kind,
+            fault.error.kind,
             before + 1,
             now,
-            policy=retry.Policy(budget=budgets.get(fault.row["stream_id"]) or 12),
+            policy=policies.get(fault.row["stream_id"]) or retry.Policy(),
             retry_after=fault.error.retry_after,
+            reading=stage == "fetch",
         )
-        free = kind == "rate" or (stage == "fetch" and kind == "connection")
-        return decision, before if free else before + 1
+        return decision, before + decision.counts
 
     def _code(self, fault):
         return f"error_{fault.error.kind}"

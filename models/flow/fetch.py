@@ -3,10 +3,12 @@ from collections import defaultdict
 
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from ...connectors.errors import ConnectorError
 from ...core.keys import digest
 from ...core.problem import Problem
+from .circuit import CALLABLE
 from .cursors import short_cursor
 from .fault import Fault
 from .reading import Reading
@@ -26,27 +28,39 @@ class HubFetch(models.AbstractModel):
         """Take the notices of one system and entity, the most urgent lane first.
 
         A lease that lapses (its worker died) is simply taken again: reading twice does no harm.
+
+        :return: ``(rows, leave to call)``; no rows if there is nothing to read.
         """
         with short_cursor(self.env) as cr:
             cr.execute(
+                SQL(
+                    """
+                SELECT m.system_id, m.entity_id FROM hub_message m
+                  JOIN hub_system y ON y.id = m.system_id
+                  LEFT JOIN hub_stream s ON s.id = m.stream_id
+                  LEFT JOIN hub_process p ON p.id = s.process_id
+                  LEFT JOIN hub_circuit k ON k.system_id = y.id
+                 WHERE m.state = 'received'
+                   AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
+                   AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
+                   AND y.state = 'connected'
+                   AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
+                   AND %s
+                 ORDER BY m.lane, m.next_attempt_at LIMIT 1
+                """,
+                    CALLABLE,
+                )
+            )
+            head = cr.fetchone()
+            leave = head and self.env["hub.circuit"]._admit(cr, head[0])
+            if not leave:
+                return [], None
+            cr.execute(
                 """
-                WITH head AS (
-                    SELECT m.system_id, m.entity_id, m.lane FROM hub_message m
-                      JOIN hub_system y ON y.id = m.system_id
-                      LEFT JOIN hub_stream s ON s.id = m.stream_id
-                      LEFT JOIN hub_process p ON p.id = s.process_id
-                      LEFT JOIN hub_circuit k ON k.system_id = y.id
-                     WHERE m.state = 'received'
+                WITH due AS (
+                    SELECT m.id FROM hub_message m
+                     WHERE m.state = 'received' AND m.system_id = %s AND m.entity_id = %s
                        AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                       AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
-                       AND y.state = 'connected'
-                       AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
-                       AND NOT coalesce(k.state = 'open' AND
-                                        k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
-                     ORDER BY m.lane, m.next_attempt_at LIMIT 1
-                ), due AS (
-                    SELECT m.id FROM hub_message m JOIN head h USING (system_id, entity_id)
-                     WHERE m.state = 'received' AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
                        AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
                      ORDER BY m.lane, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
                 )
@@ -56,16 +70,19 @@ class HubFetch(models.AbstractModel):
                 RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.order_key,
                           m.attempts, m.version, m.company_id, m.lane
                 """,
-                [MAX_IDS, LEASE],
+                [*head, 1 if leave.probing else MAX_IDS, LEASE],
             )
-            return cr.dictfetchall()
+            rows = cr.dictfetchall()
+            if not rows:
+                cr.rollback()  # others took them: the trial is not used up
+            return rows, leave
 
     def _slice(self):
         """Fetch one batch.
 
         :return: number of notices handled.
         """
-        rows = self._lease()
+        rows, leave = self._lease()
         if not rows:
             return 0
         system = self.env["hub.system"].browse(rows[0]["system_id"])
@@ -78,7 +95,7 @@ class HubFetch(models.AbstractModel):
                 system._connector(), entity.code, list(by_id), system._connector_class().batch_read
             )
         except (ConnectorError, UserError) as error:
-            self._failed(system, entity, rows, error)
+            self._failed(system, entity, rows, error, leave)
             return len(rows)
         for ids, records, error in reading.calls(SECONDS):
             part = {key: by_id[key] for key in ids}
@@ -86,12 +103,12 @@ class HubFetch(models.AbstractModel):
                 # After each call: what was read is kept, whatever becomes of this worker.
                 self._store(system, entity, part, records)
             else:
-                self._failed(system, entity, part[ids[0]], error)
+                self._failed(system, entity, part[ids[0]], error, leave)
         if reading.worked:
-            self.env["hub.outage"]._works(system, entity)
+            self.env["hub.outage"]._works(system, leave, entity)
         left = [row for key in reading.left for row in by_id[key]]
         if reading.fault is not None:
-            self._failed(system, entity, left, reading.fault)
+            self._failed(system, entity, left, reading.fault, leave)
         else:
             self._release(left)
         return len(rows)
@@ -167,15 +184,16 @@ class HubFetch(models.AbstractModel):
             touched = [*superseded, *(row["id"] for row in missing)]
             self.env["hub.issue"]._refresh((touched, []))
 
-    def _failed(self, system, entity, rows, error):
+    def _failed(self, system, entity, rows, error, leave):
         """The whole call failed: each notice is tried again, or goes to a person."""
+        fault = error
         if not isinstance(error, ConnectorError):
-            error = ConnectorError("sign_in", "no_secret")
+            fault = ConnectorError("sign_in", "no_secret")
         with short_cursor(self.env) as cr:
             asked = self.env["hub.fault"]._settle(
-                cr, system, "fetch", [Fault(row, error) for row in rows]
+                cr, system, "fetch", [Fault(row, fault) for row in rows]
             )
-        self.env["hub.outage"]._report(system, error, entity)
+        self.env["hub.outage"]._report(system, error, leave, entity)
         if asked:
             self.env["hub.issue"]._refresh(([row["id"] for row in rows], []))
 

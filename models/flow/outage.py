@@ -2,11 +2,16 @@ import json
 
 from odoo import models
 
+from ...connectors.errors import ConnectorError
 from ...core.keys import fingerprint
-from ...core.problem import TRANSIENT
+from ...core.retry import transient
 from .cursors import short_cursor
 
 BLOCKING = ("permission", "schema")
+# The product was not reached, or is down; any other fault is an answer.
+DOWN = ("connection", "product_down", "unknown")
+# Our own reasons not to call: they say nothing about the product.
+NOT_CALLED = ("own_pace", "token_is_renewed")
 
 
 class HubOutage(models.AbstractModel):
@@ -15,25 +20,31 @@ class HubOutage(models.AbstractModel):
     _name = "hub.outage"
     _description = "System Faults"
 
-    def _report(self, system, error, entity=None, poll=False):
+    def _report(self, system, error, leave, entity=None, poll=False):
         """A call failed for a reason that lies with the system.
 
         A sign-in fault stops the system until a person mends it; the messages that wait keep their
         tries. What an account may not read, or an answer that is no answer, is one issue for all that
         waits: it goes on by itself, and the issue closes, when a call works again.
 
+        :param leave: the :class:`~.circuit.Pass` under which the call was made.
         :param entity: what was read, a ``hub.entity`` record.
         :param poll: the call was for no message, so no exception tells of the fault.
         """
-        kind = getattr(error, "kind", "sign_in")
-        if kind == "rate" and error.retry_after:
+        kind, code = getattr(error, "kind", "sign_in"), getattr(error, "code", "no_secret")
+        circuit = self.env["hub.circuit"]
+        if code in NOT_CALLED or kind == "bug" or not isinstance(error, ConnectorError):
+            circuit._not_tried(leave, getattr(error, "retry_after", None) or 5.0)
+        elif kind in DOWN:
+            circuit._failed(leave)
+        else:
+            circuit._answered(leave)
+        if kind == "rate" and error.retry_after and code not in NOT_CALLED:
             # All workers wait, not only the one that was told.
-            self.env["hub.pace"]._block(system.id, "default", error.retry_after)
-        if kind in ("connection", "product_down", "unknown"):
-            self.env["hub.circuit"]._failed(system.id)
+            self.env["hub.pace"]._block(system.id, error.retry_after)
         if kind == "sign_in" and not self._expire_token(system):
             self._sign_in_lost(system)
-        if entity and (kind in BLOCKING or (poll and kind not in (*TRANSIENT, "sign_in"))):
+        if entity and (kind in BLOCKING or (poll and kind != "sign_in" and not transient(kind))):
             self._open_issue(
                 system,
                 fingerprint(system.id, entity.id, "blocked"),
@@ -48,9 +59,9 @@ class HubOutage(models.AbstractModel):
                 entity,
             )
 
-    def _works(self, system, entity):
+    def _works(self, system, leave, entity):
         """A call worked: the circuit closes, and so does the issue about what could not be read."""
-        self.env["hub.circuit"]._reset(system.id)
+        self.env["hub.circuit"]._answered(leave)
         with short_cursor(self.env) as cr:
             cr.execute(
                 """UPDATE hub_issue SET state = 'resolved', resolved_at = clock_timestamp() AT TIME ZONE 'UTC'
@@ -112,7 +123,7 @@ class HubOutage(models.AbstractModel):
 
     def _mended(self, system):
         """The connection works again: the circuit closes, and so does the issue."""
-        self.env["hub.circuit"]._reset(system.id)
+        self.env["hub.circuit"]._close(system.id)
         self.env.cr.execute(
             """UPDATE hub_issue SET state = 'resolved', resolved_at = clock_timestamp() AT TIME ZONE 'UTC'
                 WHERE fingerprint = %s AND state = 'open'""",

@@ -5,10 +5,12 @@ from datetime import datetime, timezone
 
 from odoo import models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from ...connectors.base import Page
 from ...connectors.errors import ConnectorError
 from ...core import retry
+from .circuit import CALLABLE
 from .cursors import short_cursor
 from .fault import unforeseen
 from .receive import Incoming
@@ -27,11 +29,12 @@ class HubPoll(models.AbstractModel):
     def _lease(self):
         """Take the stream that has been due longest.
 
-        :return: ``(stream id, position, failures)`` or None.
+        :return: ``(stream id, position, failures, leave to call)`` or None.
         """
         with short_cursor(self.env) as cr:
             cr.execute(
-                """
+                SQL(
+                    """
                 UPDATE hub_cursor SET lease_until = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
                  WHERE id = (
                        SELECT c.id FROM hub_cursor c
@@ -46,15 +49,24 @@ class HubPoll(models.AbstractModel):
                           AND NOT coalesce(s.paused OR y.paused OR p.paused, FALSE)
                           AND c.next_poll_at <= clock_timestamp() AT TIME ZONE 'UTC'
                           AND coalesce(c.lease_until, '-infinity') <= clock_timestamp() AT TIME ZONE 'UTC'
-                          AND NOT coalesce(k.state = 'open' AND
-                                           k.retry_at > clock_timestamp() AT TIME ZONE 'UTC', FALSE)
+                          AND %s
                         ORDER BY c.next_poll_at, e.sequence LIMIT 1
                           FOR NO KEY UPDATE OF c SKIP LOCKED)
-                RETURNING stream_id, position, failures
+                RETURNING stream_id, position, failures,
+                          (SELECT system_id FROM hub_stream WHERE id = stream_id)
                 """,
-                [LEASE],
+                    LEASE,
+                    CALLABLE,
+                )
             )
-            return cr.fetchone()
+            row = cr.fetchone()
+            if not row:
+                return None
+            leave = self.env["hub.circuit"]._admit(cr, row[3])
+            if not leave:
+                cr.rollback()
+                return None
+            return (*row[:3], leave)
 
     def _slice(self):
         """Read one page of one due stream.
@@ -64,16 +76,16 @@ class HubPoll(models.AbstractModel):
         leased = self._lease()
         if not leased:
             return False
-        stream_id, position, failures = leased
+        stream_id, position, failures, leave = leased
         stream = self.env["hub.stream"].browse(stream_id)
         system = stream.system_id
         try:
             page = self._page(system._connector(), stream.entity_id.code, position or {})
         except (ConnectorError, UserError) as error:
-            self._failed(stream, failures or 0, error)
+            self._failed(stream, failures or 0, error, leave)
             return True
         except Exception as error:
-            self._failed(stream, failures or 0, unforeseen(error))
+            self._failed(stream, failures or 0, unforeseen(error), leave)
             return True
         incoming = [
             Incoming(
@@ -103,7 +115,7 @@ class HubPoll(models.AbstractModel):
                 """,
                 [json.dumps(page.cursor), 0 if page.more else stream.interval, stream_id],
             )
-        self.env["hub.outage"]._works(system, stream.entity_id)
+        self.env["hub.outage"]._works(system, leave, stream.entity_id)
         return True
 
     def _page(self, connector, entity, position):
@@ -125,12 +137,15 @@ class HubPoll(models.AbstractModel):
             position["phase"] = "changes"
         return Page(page.records, position, page.more)
 
-    def _failed(self, stream, failures, error):
+    def _failed(self, stream, failures, error, leave):
         kind = getattr(error, "kind", "sign_in")
         decision = retry.decide(
-            kind if kind in ("rate", "connection", "product_down") else "connection",
+            # Whatever went wrong, a poll goes on: it is for no message that could be given up.
+            kind if kind in ("rate", "product_down") else "connection",
             min(failures + 1, 8),
             datetime.utcnow(),
+            policy=retry.Policy(stream.retry_base, stream.retry_cap),
+            reading=True,
             retry_after=getattr(error, "retry_after", None),
         )
         seconds = max(1.0, (decision.retry_at - datetime.utcnow()).total_seconds())
@@ -141,4 +156,4 @@ class HubPoll(models.AbstractModel):
                     WHERE stream_id = %s""",
                 [kind, seconds, stream.id],
             )
-        self.env["hub.outage"]._report(stream.system_id, error, stream.entity_id, poll=True)
+        self.env["hub.outage"]._report(stream.system_id, error, leave, stream.entity_id, poll=True)

@@ -5,6 +5,17 @@ import time
 FIRST, LONGEST = 5.0, 60.0  # seconds
 
 
+class Busy(Exception):
+    """A part cannot work now and did nothing; it is nobody's fault.
+
+    :param seconds: how long it rests.
+    """
+
+    def __init__(self, seconds):
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class Rests:
     """Which parts rest, in one process and for one database."""
 
@@ -18,6 +29,9 @@ class Rests:
     def failed(self, part):
         seconds = min(LONGEST, self._seconds.get(part, FIRST / 2) * 2)
         self._seconds[part] = seconds
+        self._until[part] = time.monotonic() + seconds
+
+    def pause(self, part, seconds):
         self._until[part] = time.monotonic() + seconds
 
     def worked(self, part):

@@ -35,6 +35,13 @@ class HubSentence(models.AbstractModel):
             "running": (_("The timer still runs."), ""),
             "not_final": (_("Its status at the source is not final yet."), ""),
             "sent": (_("Sent and confirmed."), ""),
+            "sending": (_("Sent to the product."), ""),
+            "late_answer": (
+                _(
+                    "The product's answer came after the message had been taken over; it changed nothing."
+                ),
+                "",
+            ),
             "applied": (_("Applied."), ""),
             "fetched": (_("Read from the source."), ""),
             # why something waits

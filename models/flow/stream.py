@@ -2,6 +2,9 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 
+from ...core import retry
+
+
 class HubStream(models.Model):
     """One entity of one system in one direction, and how far it has come."""
 
@@ -53,7 +56,17 @@ class HubStream(models.Model):
     create_missing = fields.Boolean(
         help="Outbound: also create records that the product does not have yet."
     )
-    retry_budget = fields.Integer(default=12, help="Tries before a person is asked.")
+    retry_budget = fields.Integer(
+        default=12, string="Tries", help="Tries before a person is asked."
+    )
+    retry_base = fields.Float(
+        default=2.0,
+        string="First Wait (s)",
+        help="About so long it waits before the second try; each further wait may be twice as long.",
+    )
+    retry_cap = fields.Integer(
+        default=3600, string="Longest Wait (s)", help="No wait between two tries is longer."
+    )
 
     cursor_ids = fields.One2many("hub.cursor", "stream_id")
     last_success_at = fields.Datetime(compute="_compute_sync_state", string="Last Success")
@@ -88,13 +101,31 @@ class HubStream(models.Model):
             arrow = "→ Odoo" if stream.direction == "in" else "← Odoo"
             stream.name = f"{stream.system_id.name or stream.product or ''}: {stream.entity_id.name or ''} {arrow}"
 
-    @api.constrains("interval", "retry_budget")
+    def _retry_policy(self):
+        """How messages of this stream (or of none) are tried again.
+
+        :return: ``core.retry.Policy``
+        """
+        if not self:
+            return retry.Policy()
+        return retry.Policy(self.retry_base, self.retry_cap, self.retry_budget)
+
+    @api.constrains("interval", "retry_budget", "retry_base", "retry_cap")
     def _check_numbers(self):
         for stream in self:
-            if stream.interval < 5 or stream.retry_budget < 1:
+            if (
+                not 1 <= stream.retry_budget <= 50
+                or not 0.1 <= stream.retry_base <= 300
+                or not stream.retry_base <= stream.retry_cap <= 86400
+            ):
                 raise ValidationError(
-                    self.env._("A poll interval is at least 5 seconds, a retry budget at least 1.")
+                    self.env._(
+                        "Between 1 and 50 tries, a first wait of 0.1 to 300 seconds, and a longest wait "
+                        "from there up to a day (86,400 seconds) are possible."
+                    )
                 )
+            if stream.interval < 5:
+                raise ValidationError(self.env._("A poll interval is at least 5 seconds."))
 
     @api.constrains("system_id", "product")
     def _check_scope(self):

@@ -125,7 +125,7 @@ class HubOperations(models.AbstractModel):
     def _systems(self, systems, streams, load):
         circuits = {
             circuit.system_id.id: circuit
-            for circuit in self.env["hub.circuit"].search([("state", "=", "open")])
+            for circuit in self.env["hub.circuit"].search([("state", "!=", "closed")])
         }
         figures = self._system_figures(systems, streams, load)
         states = dict(self.env["hub.system"]._fields["state"]._description_selection(self.env))
