@@ -27,4 +27,5 @@ from . import (
     test_tours,
     test_upkeep,
     test_views,
+    test_watch,
 )

@@ -190,10 +190,12 @@ class TestEngineLasting(HubCase):
     def _die(self, times):
         """The worker is killed while it applies a batch, so many times; gives the sizes."""
         sizes = []
+        self.env.ref("lead_to_cash_hub.lane_near_real_time").workers = 1  # all partitions at once
+        self.env.flush_all()
         for _time in range(times):
             with self.engine_env() as env, business_cursor(env) as cr:
                 claim = env["hub.claim"]
-                parts = claim._lock_parts(cr, 1, workers=1)
+                parts = claim._lock_parts(cr, 1)
                 claim._bury(cr, 1, parts)
                 rows = claim._claim(cr, 1, parts, 6400)
                 sizes.append(len(rows))

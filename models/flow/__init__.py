@@ -24,7 +24,9 @@ from . import (
     receive,
     rejection,
     sentence,
+    standing,
     stream,
     sweep,
     tables,
+    watch,
 )

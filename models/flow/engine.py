@@ -194,6 +194,7 @@ class HubEngine(models.AbstractModel):
         self.env["hub.issue"]._refresh()
         self._guarded(self.env["hub.alert"]._send)
         self._guarded(self.env["hub.alert"]._put_away)
+        self._guarded(self.env["hub.watch"]._watched)
 
     def _paused(self):
         """ "Pause the hub" makes drainers return at once, so that modules can be installed."""

@@ -251,7 +251,7 @@ class HubIssue(models.Model):
                             SELECT count(*) AS n, sum(amount_company) AS amount FROM hub_message
                              WHERE wait_key = m.order_key AND state = 'waiting'
                            ) w ON TRUE
-                     WHERE i.state = 'open' AND i.code <> 'reconnect' AND NOT coalesce(i.params ? 'blocked', FALSE)
+                     WHERE i.state = 'open' AND NOT coalesce(i.standing, FALSE)
                        AND (%s OR i.id IN (
                             SELECT issue_id FROM hub_exception WHERE message_id = ANY(%s)
                              UNION

@@ -66,6 +66,7 @@ class HubLane(models.Model):
     # Kept by the engine: whether it runs now, and when that changes (UTC).
     closed = fields.Boolean(readonly=True, copy=False)
     changes_at = fields.Datetime(readonly=True, copy=False)
+    opened_at = fields.Datetime(readonly=True, copy=False)
     stream_ids = fields.One2many("hub.stream", "lane_id", string="Streams")
     waiting_count = fields.Integer(compute="_compute_waiting_count", string="In the Queue")
     state_text = fields.Char(compute="_compute_state_text", string="Now")
@@ -89,8 +90,9 @@ class HubLane(models.Model):
             """SELECT lane, count(*) FROM hub_message
                 WHERE lane = ANY(%s)
                   AND state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead')
-                  AND state NOT IN ('failed', 'dead') GROUP BY lane""",
-            [self.mapped("number")],
+                  AND state = ANY(%s) GROUP BY lane""",
+            # The first list is that of the index of open messages.
+            [self.mapped("number"), ["received", "pending", "waiting", "held", "sending"]],
         )
         counts = dict(self.env.cr.fetchall())
         for lane in self:
@@ -176,12 +178,11 @@ class HubLane(models.Model):
         for lane in self:
             windows = [window._window() for window in lane.window_ids]
             change = next_change(windows, lane.time_zone, now)
-            lane.write(
-                {
-                    "closed": not is_open(windows, lane.time_zone, now),
-                    "changes_at": change and change.replace(tzinfo=None),
-                }
-            )
+            closed = not is_open(windows, lane.time_zone, now)
+            vals = {"closed": closed, "changes_at": change and change.replace(tzinfo=None)}
+            if lane.closed and not closed:
+                vals["opened_at"] = now.replace(tzinfo=None)
+            lane.write(vals)
 
     @api.model
     def _turn(self):

@@ -27,9 +27,7 @@ class HubMessage(models.Model):
     _rec_name = "external_id"
 
     system_id = fields.Many2one("hub.system", readonly=True, ondelete="restrict", index=True)
-    stream_id = fields.Many2one(
-        "hub.stream", readonly=True, ondelete="set null", index="btree_not_null"
-    )
+    stream_id = fields.Many2one("hub.stream", readonly=True, ondelete="set null")
     entity_id = fields.Many2one("hub.entity", readonly=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", readonly=True)
     direction = fields.Selection([("in", "In"), ("out", "Out")], required=True, readonly=True)
@@ -98,6 +96,8 @@ class HubMessage(models.Model):
                 WHERE state IN ('pending', 'sending') AND direction = 'out';
             CREATE INDEX IF NOT EXISTS hub_message_open ON hub_message(order_key, id)
                 WHERE state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead');
+            CREATE INDEX IF NOT EXISTS hub_message_stream ON hub_message(stream_id, id)
+                WHERE stream_id IS NOT NULL;
             CREATE INDEX IF NOT EXISTS hub_message_wait ON hub_message(wait_key) WHERE state = 'waiting';
             CREATE INDEX IF NOT EXISTS hub_message_later ON hub_message(next_attempt_at) WHERE state = 'waiting';
             CREATE INDEX IF NOT EXISTS hub_message_record ON hub_message(res_model, res_id) WHERE res_id IS NOT NULL;

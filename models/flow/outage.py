@@ -1,5 +1,3 @@
-import json
-
 from odoo import models
 
 from ...connectors.errors import ConnectorError
@@ -54,7 +52,6 @@ class HubOutage(models.AbstractModel):
                     "system": system.name,
                     "code": error.code,
                     "status": error.status,
-                    "blocked": True,
                 },
                 entity,
             )
@@ -101,25 +98,20 @@ class HubOutage(models.AbstractModel):
 
     def _open_issue(self, system, cause, code, kind, params, entity=None):
         """An issue without messages of its own, open once a cause."""
-        with short_cursor(self.env) as cr:
-            cr.execute(
-                """
-                INSERT INTO hub_issue (fingerprint, code, kind, params, system_id, entity_id, owner_id, impact, state,
-                                       opened_at, exception_count, waiting_count, at_risk, create_date, write_date)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, 'high', 'open', now() AT TIME ZONE 'UTC', 0, 0, 0,
-                        now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
-                ON CONFLICT (fingerprint) WHERE state = 'open' DO NOTHING
-                """,
-                [
-                    cause,
-                    code,
-                    kind,
-                    json.dumps(params),
-                    system.id,
-                    entity.id if entity else None,
-                    system.owner_id.id or None,
-                ],
-            )
+        self.env["hub.issue"]._stand(
+            [
+                {
+                    "fingerprint": cause,
+                    "code": code,
+                    "kind": kind,
+                    "params": params,
+                    "system_id": system.id,
+                    "entity_id": entity.id if entity else None,
+                    "owner_id": system.owner_id.id,
+                    "impact": "high",
+                }
+            ]
+        )
 
     def _mended(self, system):
         """The connection works again: the circuit closes, and so does the issue."""

@@ -104,16 +104,24 @@ class HubPoll(models.AbstractModel):
             for record in page.records
         ]
         with short_cursor(self.env) as cr:
-            self.env["hub.receive"]._store(cr, system.id, system.account_ref or "", incoming)
+            new = self.env["hub.receive"]._store(cr, system.id, system.account_ref or "", incoming)
             cr.execute(
                 """
                 UPDATE hub_cursor
                    SET position = %s, lease_until = NULL, failures = 0, last_error = NULL,
+                       empty_runs = CASE WHEN %s > 0 THEN 0 WHEN %s THEN empty_runs
+                                         ELSE coalesce(empty_runs, 0) + 1 END,
                        last_success_at = clock_timestamp() AT TIME ZONE 'UTC',
                        next_poll_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
                  WHERE stream_id = %s
                 """,
-                [json.dumps(page.cursor), 0 if page.more else stream.interval, stream_id],
+                [
+                    json.dumps(page.cursor),
+                    new,
+                    page.more,
+                    0 if page.more else stream.interval,
+                    stream_id,
+                ],
             )
         self.env["hub.outage"]._works(system, leave, stream.entity_id)
         return True

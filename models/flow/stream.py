@@ -185,7 +185,8 @@ class HubStream(models.Model):
         # Counts by stream are no secret of one record; the list itself is under record rules.
         self.env.cr.execute(
             """
-            SELECT s.id, c.last_success_at, c.last_error, m.waiting, m.attention, m.lag
+            SELECT s.id, c.last_success_at, c.last_error, m.waiting, m.attention, m.lag,
+                   EXISTS (SELECT 1 FROM hub_issue i WHERE i.stream_id = s.id AND i.state = 'open')
               FROM hub_stream s
               LEFT JOIN hub_cursor c ON c.stream_id = s.id
               LEFT JOIN LATERAL (
@@ -204,7 +205,9 @@ class HubStream(models.Model):
         )
         rows = {row[0]: row[1:] for row in self.env.cr.fetchall()}
         for stream in self:
-            success, error, waiting, attention, lag = rows.get(stream.id, (None, None, 0, 0, 0))
+            success, error, waiting, attention, lag, issue = rows.get(
+                stream.id, (None, None, 0, 0, 0, False)
+            )
             stream.last_success_at = success
             stream.last_error = self.env["hub.sentence"]._sentence(error, {}) if error else False
             stream.waiting_count = waiting or 0
@@ -218,7 +221,7 @@ class HubStream(models.Model):
                 else "closed"
                 if stream.lane_id.closed
                 else "late"
-                if error or (lag or 0) > 2 * stream.interval
+                if error or issue or (lag or 0) > 2 * stream.interval
                 else "ok"
             )
 

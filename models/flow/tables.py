@@ -22,6 +22,7 @@ class HubCursor(models.Model):
     failures = fields.Integer(readonly=True)
     last_success_at = fields.Datetime(readonly=True)
     last_error = fields.Char(readonly=True)
+    empty_runs = fields.Integer(readonly=True, help="Polls in a row that brought nothing new.")
 
     _stream_unique = models.UniqueIndex("(stream_id)")
 
