@@ -23,6 +23,7 @@ from . import (
     test_identity,
     test_lanes,
     test_operations,
+    test_replay,
     test_rights_and_snapshot,
     test_tours,
     test_upkeep,

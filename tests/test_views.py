@@ -10,11 +10,11 @@ READERS = ("viewer", "resolver", "manager", "auditor", "approver")
 BUTTONS = {
     "hub.system": {"action_test_connection": {"manager"}, "action_pause": {"manager"}},
     "hub.stream": {"action_poll_now": {"manager"}},
-    "hub.message": {"action_replay": {"resolver", "manager"}},
+    "hub.message": {"action_plan_replay": {"resolver", "manager"}},
     "hub.issue": {
         "action_map": {"resolver", "manager"},
         "action_skip": {"resolver", "manager"},
-        "action_replay": {"resolver", "manager"},
+        "action_plan_replay": {"resolver", "manager"},
     },
     "account.move": {"action_hub_approve": {"approver"}},
 }

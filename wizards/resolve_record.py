@@ -73,4 +73,4 @@ class HubResolve(models.TransientModel):
                 }
             ]
         )
-        messages._replay(self.env._("Booked on %s", invoice.display_name))
+        messages._replay(self.env._("Booked on %s", invoice.display_name), issue=self.issue_id)

@@ -46,6 +46,7 @@ class HubAudit(models.Model):
             "apply": self.env._("Written into Odoo"),
             "deliver": self.env._("Sent to the product"),
             "replay": self.env._("Replayed"),
+            "cancel": self.env._("Replay cancelled"),
             "skip": self.env._("Skipped by a person"),
             "decide": self.env._("Decided by a person"),
             "map": self.env._("Word mapped to a term"),

@@ -192,6 +192,7 @@ class HubEngine(models.AbstractModel):
                     WHERE state = 'waiting' AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'"""
             )
         self.env["hub.issue"]._refresh()
+        self._guarded(self.env["hub.replay"]._settle)
         self._guarded(self.env["hub.alert"]._send)
         self._guarded(self.env["hub.alert"]._put_away)
         self._guarded(self.env["hub.watch"]._watched)

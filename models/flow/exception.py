@@ -81,6 +81,9 @@ class HubException(models.Model):
     def action_skip(self):
         return self.issue_id.action_skip()
 
+    def action_plan_replay(self):
+        return self.message_id.action_plan_replay()
+
     def action_replay(self):
         return self.message_id.action_replay()
 

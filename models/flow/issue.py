@@ -128,7 +128,8 @@ class HubIssue(models.Model):
             ]
         )
         self._messages()._replay(
-            self.env._("“%(word)s” was mapped to %(term)s", word=word.word, term=term.display_name)
+            self.env._("“%(word)s” was mapped to %(term)s", word=word.word, term=term.display_name),
+            issue=self,
         )
 
     def _fix_link(self, record):
@@ -186,7 +187,7 @@ class HubIssue(models.Model):
                 }
             ]
         )
-        messages._replay(self.env._("Linked to %s", record.display_name))
+        messages._replay(self.env._("Linked to %s", record.display_name), issue=self)
 
     def _fix_create(self):
         """They are different: create a new record."""
@@ -194,11 +195,17 @@ class HubIssue(models.Model):
         self.env["hub.message"]._require_resolver()
         messages = self._messages()
         messages._decide({"create": True})
-        messages._replay(self.env._("Created as a new record"))
+        messages._replay(self.env._("Created as a new record"), issue=self)
+
+    def action_plan_replay(self):
+        """Show what a replay of all records that share these causes would do; it starts there."""
+        issue = self if len(self) == 1 else None
+        return self.env["hub.replay"]._of(self._messages(), issue=issue)._open()
 
     def action_replay(self):
+        """Try all records that share these causes again now."""
         for issue in self:
-            issue._messages().action_replay()
+            issue._messages()._replay(self.env._("Replayed by hand"), issue=issue)
         return True
 
     def _open_wizard(self, mode):

@@ -141,64 +141,18 @@ class HubMessage(models.Model):
             )
         self.check_access("read")
 
+    def action_plan_replay(self):
+        """Show what a replay of these would do; it starts there."""
+        return self.env["hub.replay"]._of(self)._open()
+
     def action_replay(self):
         """Try these again now. Done ones are applied again too; what would change nothing is skipped."""
-        self._require_resolver()
         self._replay(self.env._("Replayed by hand"))
         return True
 
-    def _replay(self, why):
-        """Bring messages back into the flow with a clean count of tries, and say who did it.
-
-        Undelivered and failed outbound messages keep their key, so the product recognises a repeat.
-        What was sent or replaced is composed anew instead: old values never go out over newer ones.
-        """
-        self.env["hub.audit"]._append(
-            [
-                {
-                    "action": "replay",
-                    "message_id": message.id,
-                    "system_id": message.system_id.id,
-                    "values": {"why": why},
-                }
-                for message in self
-            ]
-        )
-        self.env.cr.execute(
-            """
-            UPDATE hub_message
-               SET state = CASE WHEN payload_id IS NULL OR (kind = 'notice' AND direction = 'in')
-                                THEN 'received' ELSE 'pending' END,
-                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC',
-                   attempts = 0, crashes = 0, reason = NULL, params = NULL, wait_key = NULL
-             WHERE id = ANY(%s) AND coalesce(action, '') <> 'ignored' AND entity_id IS NOT NULL
-               AND (direction = 'in' OR payload_id IS NOT NULL)
-               AND (state IN ('failed', 'dead', 'waiting', 'held')
-                    OR state IN ('skipped', 'done') AND direction = 'in')
-            """,
-            [self.ids],
-        )
-        self.env.cr.execute(
-            """
-            UPDATE hub_message SET state = 'skipped', reason = 'superseded', params = NULL
-             WHERE id = ANY(%s) AND direction = 'out' AND payload_id IS NULL AND state IN ('failed', 'dead')
-            RETURNING id
-            """,
-            [self.ids],
-        )
-        self.env["hub.exception"]._close(
-            self.env.cr, [row[0] for row in self.env.cr.fetchall()], "superseded"
-        )
-        self.env.cr.execute(
-            """
-            INSERT INTO hub_outbox (model, res_id)
-            SELECT DISTINCT res_model, res_id FROM hub_message
-             WHERE id = ANY(%s) AND direction = 'out' AND state IN ('skipped', 'done') AND res_id IS NOT NULL
-            """,
-            [self.ids],
-        )
-        self.invalidate_recordset()
-        self.env["hub.engine"]._wake_after_commit()
+    def _replay(self, why, issue=None):
+        """Bring messages back into the flow as a run of replay that is kept, with its plan."""
+        return self.env["hub.replay"]._run(self, why, issue=issue)
 
     def _decide(self, decision):
         """Keep what a person decided; the payload itself is never changed."""
