@@ -53,6 +53,7 @@
         "views/hub_resolve_views.xml",
         "views/hub_message_views.xml",
         "views/hub_replay_views.xml",
+        "views/hub_simulation_views.xml",
         "views/hub_link_views.xml",
         "views/hub_audit_views.xml",
         "views/hub_entity_views.xml",

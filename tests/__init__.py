@@ -25,6 +25,7 @@ from . import (
     test_operations,
     test_replay,
     test_rights_and_snapshot,
+    test_simulation,
     test_tours,
     test_upkeep,
     test_views,

@@ -64,6 +64,15 @@ class TestEnginePromises(HubCase):
         self.work(self._company("1", 2, name="New"))
         old.action_replay()
         self.drain()
+        self.assertStates(old, "done")  # the plan leaves it out
+        self.assertEqual(self.partner_of("1").name, "New")
+
+    def test_an_old_message_that_comes_into_the_queue_all_the_same_writes_nothing(self):
+        old = self.work(self._company("1", 1, name="Old"))
+        self.work(self._company("1", 2, name="New"))
+        self.env.cr.execute("UPDATE hub_message SET state = 'pending' WHERE id = %s", [old.id])
+        self.env.invalidate_all()
+        self.drain()
         self.assertStates(old, "skipped:stale")
         self.assertEqual(self.partner_of("1").name, "New")
 

@@ -1,5 +1,6 @@
 from lxml import etree
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 from odoo.tests import Form, TransactionCase, new_test_user, tagged
 
 from .view_common import HubScreens
@@ -169,7 +170,15 @@ class TestViews(HubScreens, TransactionCase):
         self.assertEqual(messages.decision["link"], self.customer.id)
 
     def test_a_payment_that_fits_nothing_is_told_its_invoice(self):
-        messages = self.receive(self.system, "payment", "pi_1")
+        system = self.env["hub.system"].create(
+            {
+                "name": "Stripe",
+                "product": "stripe",
+                "base_url": "https://stripe.invalid",
+                "company_ids": [Command.set(self.env.company.ids)],
+            }
+        )
+        messages = self.receive(system, "payment", "pi_1")
         issue = self.need_person(
             messages,
             "payment_unmatched",

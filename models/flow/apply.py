@@ -149,7 +149,11 @@ class HubApply(models.AbstractModel):
 
     # -- one batch -----------------------------------------------------------------------------------
 
-    def _apply_rows(self, cr, rows, effects):
+    def _apply_rows(self, cr, rows, effects, anew=False):
+        """Apply claimed messages; what became of them is written, what is left to do is in ``effects``.
+
+        :param anew: judge what was applied before as if it came for the first time (simulation).
+        """
         rows = self._newest_only(cr, rows, effects)
         cr.execute(
             "SELECT id, user_id FROM hub_system WHERE id = ANY(%s)",
@@ -163,7 +167,7 @@ class HubApply(models.AbstractModel):
         for system_id, entity_id in sorted(groups, key=lambda key: order[key[1]]):
             # The technical user is the transaction's own user: nothing runs as superuser by default.
             env = api.Environment(cr, users[system_id], dict(HUB_CONTEXT))
-            batch = ApplyBatch(env, system_id, entity_id, groups[system_id, entity_id])
+            batch = ApplyBatch(env, system_id, entity_id, groups[system_id, entity_id], anew=anew)
             batch.run()
             self._record(cr, env, batch, effects)
 

@@ -28,9 +28,12 @@ class ApplyBatch(Resolver):
 
     :param env: environment of the system's technical user.
     :param rows: claimed messages (dicts) of one system and entity.
+    :param anew: leave out the guards against old versions and unchanged content: what was applied
+        before is mapped and compared again, as a changed configuration would do it.
     """
 
-    def __init__(self, env, system_id, entity_id, rows):
+    def __init__(self, env, system_id, entity_id, rows, anew=False):
+        self.anew = anew
         self.env = env
         self.rows = rows
         self.system = env["hub.system"].browse(system_id)
@@ -113,12 +116,10 @@ class ApplyBatch(Resolver):
             if not link:
                 item.skip = "not_linked"
             return item
-        if link and row["version"] and link["version"] and row["version"] < link["version"]:
-            item.skip = "stale"
-            return item
-        if link and link["payload_digest"] == self._seal(row) and not row["decision"]:
-            item.skip = "unchanged"
-            return item
+        if not self.anew:
+            item.skip = self._left_out(row, link)
+            if item.skip:
+                return item
         try:
             payload = strict_json.loads(bytes(row["body"] or b""))
             if not isinstance(payload, dict):
@@ -137,6 +138,14 @@ class ApplyBatch(Resolver):
             item.problem = problems[0]
         item.decision = row["decision"] or {}
         return item
+
+    def _left_out(self, row, link):
+        """Why a message needs no look at its content: it is old, or it is what was applied last."""
+        if link and row["version"] and link["version"] and row["version"] < link["version"]:
+            return "stale"
+        if link and link["payload_digest"] == self._seal(row) and not row["decision"]:
+            return "unchanged"
+        return None
 
     def _seal(self, row):
         """What "nothing has changed" is judged by, before anything is mapped."""

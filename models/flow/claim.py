@@ -92,6 +92,23 @@ class HubClaim(models.AbstractModel):
             if crashes >= CRASHES_UNTIL_DEAD and message in alone
         ]
 
+    def _read(self, cr, message_ids):
+        """Messages as :meth:`_claim` gives them, whatever their state, tried for the first time; nothing
+        is locked."""
+        cr.execute(
+            f"""
+            SELECT c.*, q.digest AS payload_digest, q.body, FALSE AS blocked
+              FROM (SELECT {_COLUMNS} FROM hub_message WHERE id = ANY(%s)) c
+              LEFT JOIN hub_payload q ON q.id = c.payload_id
+             ORDER BY c.id
+            """,
+            [list(message_ids)],
+        )
+        return [
+            row | {"attempts": 0, "crashes": 0, "reason": None, "params": None}
+            for row in cr.dictfetchall()
+        ]
+
     def _claim(self, cr, lane, parts, limit):
         """Lock and read messages that are due, with what blocks them.
 

@@ -7,6 +7,7 @@ from functools import partial
 from odoo import sql_db
 
 LOCK_TIMEOUT = "2s"
+SIMULATED = "hub_simulated"  # an attribute of a cursor whose work leaves nothing
 
 
 @contextmanager
@@ -42,3 +43,43 @@ def business_cursor(env):
             yield cr
         finally:
             cr.commit, cr.execute = commit, execute
+
+
+@contextmanager
+def rolled_back_cursor(env, seconds):
+    """A transaction (REPEATABLE READ) of which nothing stays: it cannot be committed, and whoever
+    calls out or mails looks at :func:`is_simulated` first. Only numbers of sequences are used up.
+
+    :param seconds: a statement that runs longer is ended.
+    """
+    registry = env.registry
+    pending = set(registry.cache_invalidated)
+    with registry.cursor() as cr:
+        cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
+        cr.execute("SET LOCAL statement_timeout = %s", [f"{int(seconds * 1000)}ms"])
+        commit, execute = cr.commit, cr.execute
+
+        def refuse():
+            raise RuntimeError("a module tried to commit in a simulation")
+
+        cr.commit = refuse
+        cr.execute = partial(execute, log_exceptions=False)
+        setattr(cr, SIMULATED, True)
+        try:
+            yield cr
+        finally:
+            cr.rollback()
+            cr.commit, cr.execute = commit, execute
+            # What was cached meanwhile may come from rows that never were.
+            if registry.registry_invalidated:
+                registry.reset_changes()
+            touched = registry.cache_invalidated - pending
+            if touched:
+                registry.clear_cache(*touched)
+                registry.cache_invalidated.clear()
+                registry.cache_invalidated.update(pending)
+
+
+def is_simulated(cr):
+    """Whether all that is done with this cursor is rolled back: no call may leave, no mail be sent."""
+    return bool(getattr(cr, SIMULATED, False))

@@ -7,6 +7,7 @@ from odoo import models, tools
 
 from ...connectors.errors import ConnectorError
 from ...connectors.http import Session
+from .cursors import is_simulated
 from .pace import MAX_WAIT
 
 _logger = logging.getLogger(__name__)
@@ -31,7 +32,12 @@ class HubHttp(models.AbstractModel):
 
     def _session(self, system):
         """A session for one system. Its connections outlive this transaction: a new one for each
-        batch would cost a TLS handshake each time."""
+        batch would cost a TLS handshake each time.
+
+        :raise RuntimeError: in a simulation, of which nothing may leave.
+        """
+        if is_simulated(self.env.cr):
+            raise RuntimeError("a module tried to call a product in a simulation")
         cls = system._connector_class()
         system_id = system.id
         pace = self.env["hub.pace"]

@@ -42,6 +42,7 @@ class HubSentence(models.AbstractModel):
                 ),
                 "",
             ),
+            "simulation_locked": (_("Somebody else worked on the record just then."), ""),
             "applied": (_("Applied."), ""),
             "fetched": (_("Read from the source."), ""),
             # why something waits
