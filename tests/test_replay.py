@@ -65,7 +65,9 @@ class TestReplay(HubCase):
                 )
             ),
         )
-        self.assertEqual((replay.message_count, replay.todo_count, replay.left_out_count), (5, 2, 3))
+        self.assertEqual(
+            (replay.message_count, replay.todo_count, replay.left_out_count), (5, 2, 3)
+        )
         self.env.invalidate_all()
         self.assertEqual(everything.read(["state", "reason", "attempts"]), before)
         self.assertIn("Atlantis", replay.plan_html)
@@ -97,7 +99,9 @@ class TestReplay(HubCase):
         one, two = self.broken("1", "2")
         event = self.receive(self._event("customer", "3"))
         self.drain()
-        self.env.cr.execute("UPDATE hub_message SET payload_id = NULL WHERE id = ANY(%s)", [[one.id, event.id]])
+        self.env.cr.execute(
+            "UPDATE hub_message SET payload_id = NULL WHERE id = ANY(%s)", [[one.id, event.id]]
+        )
         self.env.invalidate_all()
         verdicts = self.verdicts(self.plan(one + two + event))
         self.assertEqual(verdicts, {one.id: "fetch", two.id: "apply", event.id: "erased"})
@@ -130,7 +134,9 @@ class TestReplay(HubCase):
         messages = self.work(*(self._company(str(key)) for key in range(1, 61)))
         costs = []
         for count in (2, 30, 60):
-            replay = self.env["hub.replay"].create({"domain": repr([("id", "in", messages[:count].ids)])})
+            replay = self.env["hub.replay"].create(
+                {"domain": repr([("id", "in", messages[:count].ids)])}
+            )
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
@@ -159,7 +165,9 @@ class TestReplay(HubCase):
         )
         self.assertEqual(replay.state, "done")
         self.assertIn("Lemuria", replay.result_html)
-        audits = self.env["hub.audit"].search([("message_id", "in", messages.ids), ("action", "=", "replay")])
+        audits = self.env["hub.audit"].search(
+            [("message_id", "in", messages.ids), ("action", "=", "replay")]
+        )
         self.assertEqual(audits.user_id, self.resolver)
         self.assertEqual({row.value_ids.body["why"] for row in audits}, {"Mended"})
 
@@ -193,7 +201,8 @@ class TestReplay(HubCase):
         self.assertEqual(set(messages.mapped("state")), {"pending"})
         done = messages[:2]
         self.env.cr.execute(
-            "UPDATE hub_message SET next_attempt_at = next_attempt_at + interval '1 hour' WHERE id = ANY(%s)",
+            """UPDATE hub_message SET next_attempt_at = next_attempt_at + interval '1 hour'
+                WHERE id = ANY(%s)""",
             [messages[2:].ids],
         )
         self.drain()
@@ -201,7 +210,10 @@ class TestReplay(HubCase):
         replay.action_cancel()
         self.drain()
         rest = messages - done
-        self.assertEqual(rest.read(["state", "reason", "params", "done_at"]), [r for r in before if r["id"] in rest.ids])
+        self.assertEqual(
+            rest.read(["state", "reason", "params", "done_at"]),
+            [r for r in before if r["id"] in rest.ids],
+        )
         self.assertEqual(set(rest.exception_ids.mapped("state")), {"open"})
         self.assertEqual((replay.state, replay.cancelled_by), ("cancelled", self.resolver))
         outcomes = self.outcomes(replay)
@@ -211,12 +223,16 @@ class TestReplay(HubCase):
             replay.action_cancel()
 
     def test_what_was_sent_is_composed_anew_and_counts_as_unchanged_if_it_does_not_differ(self):
-        stream = self.env["hub.stream"].with_context(active_test=False).search(
-            [
-                ("system_id", "=", self.system.id),
-                ("entity_id.code", "=", "customer"),
-                ("direction", "=", "out"),
-            ]
+        stream = (
+            self.env["hub.stream"]
+            .with_context(active_test=False)
+            .search(
+                [
+                    ("system_id", "=", self.system.id),
+                    ("entity_id.code", "=", "customer"),
+                    ("direction", "=", "out"),
+                ]
+            )
         )
         self.work(self._company("1"))
         partner = self.partner_of("1")
@@ -258,7 +274,9 @@ class TestReplay(HubCase):
         issue = failed.exception_ids.issue_id
         issue.with_user(self.resolver).action_replay()
         replay = self.env["hub.replay"].search([])
-        self.assertEqual((replay.issue_id, replay.started_by, replay.state), (issue, self.resolver, "running"))
+        self.assertEqual(
+            (replay.issue_id, replay.started_by, replay.state), (issue, self.resolver, "running")
+        )
         action = issue.with_user(self.resolver).action_plan_replay()
         self.assertEqual(self.env["hub.replay"].browse(action["res_id"]).state, "planned")
 
@@ -278,7 +296,12 @@ class TestReplay(HubCase):
     def test_what_a_replay_did_cannot_be_written(self):
         failed = self.broken("1")
         replay = self.plan(failed)
-        for vals in ({"state": "done"}, {"started_by": self.viewer.id}, {"todo_count": 0}, {"company_ids": []}):
+        for vals in (
+            {"state": "done"},
+            {"started_by": self.viewer.id},
+            {"todo_count": 0},
+            {"company_ids": []},
+        ):
             with self.subTest(str(vals)), self.assertRaises(AccessError):
                 replay.write(vals)
         with self.assertRaises(AccessError):
@@ -300,8 +323,12 @@ class TestReplay(HubCase):
         self.technical.company_ids += other
         self.system.company_ids += other
         one, two = self.broken("1", "2")
-        self.env.cr.execute("UPDATE hub_message SET company_id = %s WHERE id = %s", [other.id, one.id])
-        self.env.cr.execute("UPDATE hub_message SET company_id = %s WHERE id = %s", [self.company.id, two.id])
+        self.env.cr.execute(
+            "UPDATE hub_message SET company_id = %s WHERE id = %s", [other.id, one.id]
+        )
+        self.env.cr.execute(
+            "UPDATE hub_message SET company_id = %s WHERE id = %s", [self.company.id, two.id]
+        )
         self.env.invalidate_all()
         theirs = self._make_role("theirs", "resolver", company=other)
         replay = self.env["hub.replay"].with_user(theirs).create({"why": "x", "domain": "[]"})
@@ -321,4 +348,6 @@ class TestReplay(HubCase):
     def test_every_outcome_has_its_word(self):
         from ..models.flow.replay_run import _outcome_labels
 
-        self.assertEqual([code for code, _l in _outcome_labels(self.env)], [code for code, _l in OUTCOMES])
+        self.assertEqual(
+            [code for code, _l in _outcome_labels(self.env)], [code for code, _l in OUTCOMES]
+        )

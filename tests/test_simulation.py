@@ -38,7 +38,7 @@ class TestSimulation(HubCase):
         self.env.cr.execute(
             """SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
                   AND NOT relname = ANY(%s) ORDER BY relname""",
-            [list(REPORT) + ["hub_simulation_res_company_rel"]],
+            [[*REPORT, "hub_simulation_res_company_rel"]],
         )
         found = {}
         for (table,) in self.env.cr.fetchall():
@@ -63,19 +63,25 @@ class TestSimulation(HubCase):
             self.outcomes(simulation), {"1": "done", "2": "done", "3": "failed", "4": "done"}
         )
         self.drain()
-        self.assertEqual(messages.filtered(lambda m: m.external_id != "3").mapped("state"), ["done"] * 3)
+        self.assertEqual(
+            messages.filtered(lambda m: m.external_id != "3").mapped("state"), ["done"] * 3
+        )
 
     def test_the_differences_are_those_that_the_run_then_makes(self):
         self.work(self._company("1", 1, city="Boston"))
         partner = self.partner_of("1")
-        messages = self.receive(self._company("1", 2, city="Austin"), self._company("2", city="Rome"))
+        messages = self.receive(
+            self._company("1", 2, city="Austin"), self._company("2", city="Rome")
+        )
         simulation = self.simulate(messages)
         changed = self.lines(simulation).filtered(lambda line: line.kind == "write")
         self.assertEqual((changed.res_id, changed.record_name), (partner.id, partner.name))
         self.assertEqual(changed.values["city"], ["Boston", "Austin"])
         self.assertIn("Boston → Austin", changed.difference)
         created = self.lines(simulation).filtered(lambda line: line.kind == "create")
-        self.assertEqual((created.record_name, created.values["city"]), ("Company 2", [None, "Rome"]))
+        self.assertEqual(
+            (created.record_name, created.values["city"]), ("Company 2", [None, "Rome"])
+        )
         self.assertFalse(self.env["res.partner"].browse(created.res_id).exists())
         self.drain()
         self.assertEqual(partner.city, "Austin")
@@ -87,7 +93,11 @@ class TestSimulation(HubCase):
         simulation._keep({"slice_size": 1})
         simulation._run()
         self.assertEqual(self.outcomes(simulation), {"1": "done", "9": "done"})
-        names = self.lines(simulation).filtered(lambda line: line.kind == "create").mapped("record_name")
+        names = (
+            self.lines(simulation)
+            .filtered(lambda line: line.kind == "create")
+            .mapped("record_name")
+        )
         self.assertEqual(len(names), 2, names)
         alone = self.simulate(contact)
         self.assertEqual(self.outcomes(alone), {"9": "waiting"})
@@ -111,7 +121,7 @@ class TestSimulation(HubCase):
                 ("direction", "=", "in"),
             ]
         )
-        line = mapping.line_ids.filtered(lambda one: one.canonical == "city")
+        line = mapping.line_ids.filtered(lambda one: one.field_id.name == "city")
 
         def draft(env):
             env["hub.mapping.line"].browse(line.id).write({"path": "properties.name"})
@@ -125,8 +135,13 @@ class TestSimulation(HubCase):
         self.assertEqual(self.outcomes(self.simulate(message, anew=True)), {"1": "unchanged"})
 
     def test_failures_are_told_by_cause_and_cured_ones_are_named(self):
-        failed = self.work(self._company("1", country="Atlantis"), self._company("2", country="Lemuria"))
-        simulation = self.simulate(failed, override=lambda env: env["res.country"].create({"name": "Atlantis", "code": "QX"}))
+        failed = self.work(
+            self._company("1", country="Atlantis"), self._company("2", country="Lemuria")
+        )
+        simulation = self.simulate(
+            failed,
+            override=lambda env: env["res.country"].create({"name": "Atlantis", "code": "QX"}),
+        )
         self.assertEqual(self.outcomes(simulation), {"1": "done", "2": "failed"})
         self.assertIn("Would be applied; fails today", simulation.report_html)
         self.assertIn("Would fail again", simulation.report_html)
@@ -141,7 +156,11 @@ class TestSimulation(HubCase):
             handler.env["hub.http"]._session(handler.env["hub.system"].browse(self.system.id))
 
         def mail(handler):
-            message = handler.env["ir.mail_server"].sudo()._build_email__("a@x.example", ["b@x.example"], "s", "b")
+            message = (
+                handler.env["ir.mail_server"]
+                .sudo()
+                ._build_email__("a@x.example", ["b@x.example"], "s", "b")
+            )
             seen.append(handler.env["ir.mail_server"].sudo().send_email(message))
 
         def commit(handler):
@@ -197,13 +216,17 @@ class TestSimulation(HubCase):
 
     def test_what_a_reader_may_not_read_is_not_shown(self):
         self.work(self._company("1", 1, city="Boston"))
-        messages = self.receive(self._company("1", 2, city="Austin"), self._company("2", city="Rome"))
+        messages = self.receive(
+            self._company("1", 2, city="Austin"), self._company("2", city="Rome")
+        )
         simulation = self.simulate(messages, user=self.resolver)
         mine = simulation.with_user(self.resolver)
         self.assertIn("Austin", str(mine.line_ids.mapped("difference")))
         self.assertIn("Rome", str(mine.line_ids.mapped("difference")))
         viewer = self._make_role("viewer", "viewer")
-        theirs = simulation.with_user(viewer).line_ids.filtered(lambda line: line.res_model == "res.partner")
+        theirs = simulation.with_user(viewer).line_ids.filtered(
+            lambda line: line.res_model == "res.partner"
+        )
         self.assertNotIn("Rome", str(theirs.mapped("difference")))
         self.env["ir.rule"].create(
             {
@@ -213,7 +236,13 @@ class TestSimulation(HubCase):
                 "groups": [(4, self.env.ref("base.group_user").id)],
             }
         )
-        self.env["ir.rule"].search([("model_id.model", "=", "res.partner"), ("groups", "!=", False), ("name", "!=", "no customers")]).active = False
+        self.env["ir.rule"].search(
+            [
+                ("model_id.model", "=", "res.partner"),
+                ("groups", "!=", False),
+                ("name", "!=", "no customers"),
+            ]
+        ).active = False
         self.env.invalidate_all()
         theirs = simulation.with_user(viewer).line_ids
         text = str(theirs.mapped("difference")) + str(theirs.mapped("record_name"))

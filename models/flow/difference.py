@@ -9,7 +9,17 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 # Tables of the engine and of Odoo's own machinery: no business record.
-_APART = ("ir.", "bus.", "base.", "mail.", "res.users", "res.groups", "discuss.", "phone.blacklist", "digest.")
+_APART = (
+    "ir.",
+    "bus.",
+    "base.",
+    "mail.",
+    "res.users",
+    "res.groups",
+    "discuss.",
+    "phone.blacklist",
+    "digest.",
+)
 _HUB_BUSINESS = ("hub.contract", "hub.contract.line", "hub.billing")
 _LOG_FIELDS = frozenset({"id", *models.MAGIC_COLUMNS, "parent_path", "access_token", "uuid"})
 # What a record is worth, and in which currency: shown with the old and the new amount.
@@ -81,7 +91,9 @@ class Difference:
         cr.execute("SHOW track_counts")
         if cr.fetchone()[0] != "on":
             raise UserError(
-                self.env._("PostgreSQL's setting “track_counts” is off: differences cannot be found.")
+                self.env._(
+                    "PostgreSQL's setting “track_counts” is off: differences cannot be found."
+                )
             )
         cr.execute(
             """SELECT relname, n_tup_del > 0 FROM pg_stat_xact_user_tables
@@ -93,7 +105,11 @@ class Difference:
             for name, model in self.env.registry.items()
             if model._auto and not model._abstract and not model._transient and _is_business(name)
         }
-        return [(tables[table], deleted) for table, deleted in sorted(written.items()) if table in tables]
+        return [
+            (tables[table], deleted)
+            for table, deleted in sorted(written.items())
+            if table in tables
+        ]
 
     def _name_rows(self):
         """Names of what was written and of what it points to, with one read a model."""

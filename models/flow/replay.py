@@ -33,7 +33,9 @@ class HubReplay(models.Model):
     )
     issue_id = fields.Many2one("hub.issue", readonly=True, ondelete="set null")
     company_ids = fields.Many2many(
-        "res.company", readonly=True, help="What the planner could see; who sees less sees no figures."
+        "res.company",
+        readonly=True,
+        help="What the planner could see; who sees less sees no figures.",
     )
     state = fields.Selection(STATES, default="draft", readonly=True, required=True)
     planned_at = fields.Datetime(readonly=True)
@@ -62,7 +64,9 @@ class HubReplay(models.Model):
         """Another filter needs another plan; a run that was started is evidence."""
         self._refuse_readonly(vals)
         if any(replay.state not in ("draft", "planned") for replay in self):
-            raise UserError(self.env._("This replay was started; it is kept as it is. Make a new one."))
+            raise UserError(
+                self.env._("This replay was started; it is kept as it is. Make a new one.")
+            )
         result = super().write(vals)
         if "domain" in vals:
             for replay in self.filtered(lambda r: r.state == "planned"):
@@ -71,7 +75,9 @@ class HubReplay(models.Model):
 
     def unlink(self):
         if any(replay.state not in ("draft", "planned") for replay in self):
-            raise UserError(self.env._("A replay that was started is kept: it says who did it and why."))
+            raise UserError(
+                self.env._("A replay that was started is kept: it says who did it and why.")
+            )
         return super().unlink()
 
     def _refuse_readonly(self, vals):
@@ -83,7 +89,7 @@ class HubReplay(models.Model):
     def _keep(self, vals):
         """Write what only these methods decide; the user's own right to this replay was checked."""
         self.check_access("write")
-        super(HubReplay, self.sudo()).write(vals)
+        return super(HubReplay, self.sudo()).write(vals)
 
     # -- made from -----------------------------------------------------------------------------------
 
@@ -125,7 +131,9 @@ class HubReplay(models.Model):
         self.env["hub.message"]._require_resolver()
         self.check_access("write")
         if self.state not in ("draft", "planned"):
-            raise UserError(self.env._("This replay was started; it is kept as it is. Make a new one."))
+            raise UserError(
+                self.env._("This replay was started; it is kept as it is. Make a new one.")
+            )
         self._make_plan()
         return True
 

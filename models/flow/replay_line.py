@@ -50,7 +50,9 @@ class HubReplayLine(models.Model):
     )
     verdict = fields.Selection(TODO + LEFT_OUT, readonly=True, string="Plan")
     former_state = fields.Selection(
-        lambda self: self.env["hub.message"]._fields["state"].selection, readonly=True, string="Before"
+        lambda self: self.env["hub.message"]._fields["state"].selection,
+        readonly=True,
+        string="Before",
     )
     former_reason = fields.Char(readonly=True)
     former_params = fields.Json(readonly=True)
@@ -60,7 +62,9 @@ class HubReplayLine(models.Model):
     entity_id = fields.Many2one("hub.entity", readonly=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", readonly=True)
     external_id = fields.Char(related="message_id.external_id", string="In the Source")
-    amount_company = fields.Monetary(readonly=True, currency_field="currency_id", string="Money at Risk")
+    amount_company = fields.Monetary(
+        readonly=True, currency_field="currency_id", string="Money at Risk"
+    )
     currency_id = fields.Many2one("res.currency", readonly=True)
     outbox_id = fields.Integer(readonly=True)
     outcome = fields.Selection(

@@ -7,7 +7,16 @@ from odoo.tools.misc import formatLang
 from .replay_line import LEFT_OUT, TODO
 
 DOING = tuple(code for code, _label in TODO)
-PLAIN = ("unchanged", "superseded", "stale", "applied", "sent", "no_stream", "not_linked", "no_match")
+PLAIN = (
+    "unchanged",
+    "superseded",
+    "stale",
+    "applied",
+    "sent",
+    "no_stream",
+    "not_linked",
+    "no_match",
+)
 SHOWN = 12  # causes in the table of a plan; the rest are counted
 
 
@@ -139,7 +148,18 @@ class HubReplayPlan(models.Model):
         issues = self.env["hub.issue"].browse({row[3] for row in found} - {None})
         readable = set(issues.exists()._filtered_access("read").ids)
         rows = []
-        for code, state, reason, issue_id, currency_id, count, amount, params, kinds, *_window in found:
+        for (
+            code,
+            state,
+            reason,
+            issue_id,
+            currency_id,
+            count,
+            amount,
+            params,
+            kinds,
+            *_window,
+        ) in found:
             issue = issues.browse(issue_id) if issue_id in readable else self.env["hub.issue"]
             rows.append(
                 {

@@ -65,7 +65,9 @@ class HubReplayRun(models.Model):
         """
         cr = self.env.cr
         self.env.flush_all()
-        self._settle_lines(cr, "m.id IN (SELECT message_id FROM hub_replay_line WHERE replay_id = %(replay)s)")
+        self._settle_lines(
+            cr, "m.id IN (SELECT message_id FROM hub_replay_line WHERE replay_id = %(replay)s)"
+        )
         # What happened since the plan counts; a message is in one run at a time, under its row's lock.
         cr.execute(
             SQL(
@@ -212,7 +214,9 @@ class HubReplayRun(models.Model):
             """,
             [self.id, self.id],
         )
-        self._keep({"state": "cancelled", "ended_at": fields.Datetime.now(), "cancelled_by": self.env.uid})
+        self._keep(
+            {"state": "cancelled", "ended_at": fields.Datetime.now(), "cancelled_by": self.env.uid}
+        )
         self._log("cancel", {"why": self.why, "replay": self.id})
         self.env["hub.replay.line"].invalidate_model()
         self.env["hub.message"].invalidate_model()
@@ -289,7 +293,8 @@ class HubReplayRun(models.Model):
             if replay.started_at:
                 rows, rest = replay._result_rows(labels)
                 replay.result_html = self.env["ir.qweb"]._render(
-                    "lead_to_cash_hub.replay_table", {"rows": rows, "rest": rest, "with_plan": False}
+                    "lead_to_cash_hub.replay_table",
+                    {"rows": rows, "rest": rest, "with_plan": False},
                 )
 
     def _result_rows(self, labels):

@@ -45,7 +45,11 @@ class HubSimulation(models.Model):
     started_at = fields.Datetime(readonly=True, default=fields.Datetime.now)
     ended_at = fields.Datetime(readonly=True)
     user_id = fields.Many2one(
-        "res.users", readonly=True, default=lambda self: self.env.user, ondelete="restrict", string="By"
+        "res.users",
+        readonly=True,
+        default=lambda self: self.env.user,
+        ondelete="restrict",
+        string="By",
     )
     slice_size = fields.Integer(readonly=True, default=20)
     message_ids = fields.One2many("hub.simulation.message", "simulation_id", readonly=True)
@@ -62,12 +66,14 @@ class HubSimulation(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         if not self.env.su:
-            raise AccessError(self.env._("Simulate messages, an issue or a replay with their buttons."))
+            raise AccessError(
+                self.env._("Simulate messages, an issue or a replay with their buttons.")
+            )
         return super().create(vals_list)
 
     def _keep(self, vals):
         # With sudo: reports are written by these methods only, which have asked for the right.
-        super(HubSimulation, self.sudo()).write(vals)
+        return super(HubSimulation, self.sudo()).write(vals)
 
     # -- made from -----------------------------------------------------------------------------------
 

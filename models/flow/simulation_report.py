@@ -93,7 +93,9 @@ class HubSimulationLine(models.Model):
     res_id = fields.Many2oneReference(model_field="res_model", readonly=True, string="Record")
     company_id = fields.Many2one("res.company", readonly=True)
     currency_id = fields.Many2one("res.currency", readonly=True)
-    readable = fields.Boolean(readonly=True, help="Whether the user of the simulation could read it.")
+    readable = fields.Boolean(
+        readonly=True, help="Whether the user of the simulation could read it."
+    )
     # Searching or grouping these would tell what the record's own rights hide.
     name = fields.Char(readonly=True, groups=fields.NO_ACCESS)
     values = fields.Json(readonly=True, groups=fields.NO_ACCESS)
@@ -274,7 +276,9 @@ class HubSimulationReport(models.Model):
 
     def _record_rows(self):
         """Records by model and kind, of the models that the reader may read; amounts of his own runs."""
-        kinds = dict(self.env["hub.simulation.line"]._fields["kind"]._description_selection(self.env))
+        kinds = dict(
+            self.env["hub.simulation.line"]._fields["kind"]._description_selection(self.env)
+        )
         self.env.cr.execute(
             SQL(
                 """
@@ -283,7 +287,9 @@ class HubSimulationReport(models.Model):
                  GROUP BY res_model, kind, currency_id ORDER BY count(*) DESC, res_model, kind
                 """,
                 self.id,
-                self.env["hub.simulation.line"]._search([("simulation_id", "=", self.id)]).subselect(),
+                self.env["hub.simulation.line"]
+                ._search([("simulation_id", "=", self.id)])
+                .subselect(),
             )
         )
         rows = []
