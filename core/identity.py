@@ -31,6 +31,7 @@ _PUBLIC_DOMAINS = frozenset(
 LIKELY = 0.86
 
 
+@lru_cache(10_000)
 def vat_key(vat: str | None, country: str | None = None) -> str | None:
     """A tax number in its compact form, with its country in front, if it is a valid one.
 
@@ -59,6 +60,7 @@ def _says_something(compact: str) -> bool:
     return len(digits) >= 3 and len(set(digits)) > 1
 
 
+@lru_cache(10_000)
 def domain_key(domain: str | None, *, email: str | None = None) -> str | None:
     """The company's own internet domain, from a web address or an e-mail address."""
     text = (domain or "").strip().lower()

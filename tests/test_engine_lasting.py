@@ -20,11 +20,15 @@ class TestEngineReads(HubCase):
     def setUp(self):
         super().setUp()
         self.stub = self._use_stub()
+        self.names = itertools.count(1)
 
     def _notices(self, *numbers):
         for number in numbers:
             key = str(number)
-            self.stub.records["customer", key] = {"id": key, "properties": {"name": f"A {key}"}}
+            self.stub.records["customer", key] = {
+                "id": key,
+                "properties": {"name": f"A {next(self.names)}"},
+            }
         return self.receive(*(self._notice("customer", str(number)) for number in numbers))
 
     def _one_a_call(self):

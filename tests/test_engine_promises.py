@@ -218,9 +218,9 @@ class TestEnginePromises(HubCase):
         sizes = []
         original = self.registry["hub.apply"]._apply_rows
 
-        def count(apply, cr, rows, effects):
+        def count(apply, cr, rows, *arguments):
             sizes.append(len(rows))
-            return original(apply, cr, rows, effects)
+            return original(apply, cr, rows, *arguments)
 
         self._patch("hub.apply", "_apply_rows", count)
         self.env.cr.execute("UPDATE hub_message SET crashes = 1 WHERE id = %s", messages[0].ids)

@@ -120,6 +120,7 @@ class HubHandlerPartner(models.AbstractModel):
     def _hub_save(self, items, prepared):
         """Create and write in batches; values that would change nothing are left out."""
         fresh = [item for item in items if item.res_id is None]
+        known = [item for item in items if item.res_id is not None]
         if fresh:
             created = self.env["res.partner"].create([prepared[item.message_id] for item in fresh])
             for item, partner in zip(fresh, created, strict=True):
@@ -127,7 +128,6 @@ class HubHandlerPartner(models.AbstractModel):
                 item.audit = {
                     name: [None, value] for name, value in prepared[item.message_id].items()
                 }
-        known = [item for item in items if item not in fresh]
         partners = {
             p.id: p
             for p in self.env["res.partner"].browse([item.res_id for item in known]).exists()
@@ -233,39 +233,33 @@ class HubHandlerCustomer(models.AbstractModel):
         self.env["res.partner"].flush_model(
             ["vat", "email", "email_normalized", "website", "is_company", "active"]
         )
-        vats = [value for kind, value in keys if kind == "vat"]
-        bare = {value: value[2:] for value in vats}
-        domains = [value for kind, value in keys if kind == "domain"]
+        # Each key by the indexes, whatever the planner thinks of the tables' sizes (hence OFFSET 0).
         self.env.cr.execute(
             f"""
-            SELECT 'vat' AS kind, v.value, p.id
-              FROM unnest(%(vats)s::varchar[], %(bare)s::varchar[]) v(value, bare)
-              JOIN res_partner p ON upper(regexp_replace(p.vat, '[^0-9A-Za-z]', '', 'g'))
-                                      = ANY(ARRAY[v.value, v.bare])
-             WHERE p.vat IS NOT NULL AND p.active AND p.parent_id IS NULL
-             UNION
-            SELECT 'domain', lower(split_part(p.email_normalized, '@', 2)), p.id
-              FROM res_partner p
-             WHERE p.email_normalized IS NOT NULL AND lower(split_part(p.email_normalized, '@', 2)) = ANY(%(domains)s)
-               AND p.active AND p.is_company AND p.parent_id IS NULL
-             UNION
-            SELECT 'domain', d.value, p.id
-              FROM unnest(%(domains)s::varchar[]) d(value)
-              JOIN res_partner p ON {HOST.format("p.website")} = d.value
-             WHERE p.website IS NOT NULL AND p.active AND p.is_company AND p.parent_id IS NULL
-             UNION
-            SELECT k.kind, k.value, k.res_id
-              FROM hub_identity k JOIN res_partner p ON p.id = k.res_id
-             WHERE k.entity = 'customer' AND k.company_id = 0 AND p.active
-               AND (k.kind, k.value) IN (SELECT * FROM unnest(%(kinds)s::varchar[], %(values)s::varchar[]))
+            SELECT k.kind, k.value, found.id
+              FROM unnest(%s::varchar[], %s::varchar[]) k(kind, value)
+             CROSS JOIN LATERAL (
+                   SELECT p.id FROM res_partner p
+                    WHERE k.kind = 'vat' AND p.vat IS NOT NULL AND p.active AND p.parent_id IS NULL
+                      AND upper(regexp_replace(p.vat, '[^0-9A-Za-z]', '', 'g'))
+                          = ANY(ARRAY[k.value, substr(k.value, 3)])
+                    UNION ALL
+                   SELECT p.id FROM res_partner p
+                    WHERE k.kind = 'domain' AND p.email_normalized IS NOT NULL
+                      AND lower(split_part(p.email_normalized, '@', 2)) = k.value
+                      AND p.active AND p.is_company AND p.parent_id IS NULL
+                    UNION ALL
+                   SELECT p.id FROM res_partner p
+                    WHERE k.kind = 'domain' AND p.website IS NOT NULL
+                      AND {HOST.format("p.website")} = k.value
+                      AND p.active AND p.is_company AND p.parent_id IS NULL
+                    UNION ALL
+                   SELECT p.id FROM hub_identity i JOIN res_partner p ON p.id = i.res_id
+                    WHERE i.company_id = %s AND i.entity = 'customer' AND i.kind = k.kind
+                      AND i.value = k.value AND p.active
+                   OFFSET 0) found
             """,
-            {
-                "vats": vats,
-                "bare": [bare[value] for value in vats],
-                "domains": domains,
-                "kinds": [kind for kind, _value in keys],
-                "values": [value for _kind, value in keys],
-            },
+            [[kind for kind, _value in keys], [value for _kind, value in keys], COMPANY_KEY],
         )
         ids = defaultdict(set)
         for kind, value, partner_id in self.env.cr.fetchall():
@@ -290,8 +284,10 @@ class HubHandlerCustomer(models.AbstractModel):
             f"""
             SELECT w.place, p.id, p.name
               FROM unnest(%s::int[], %s::varchar[]) w(place, word)
-              JOIN res_partner p ON {WORDS.format("p.name")} @@ w.word::tsquery
-             WHERE p.is_company AND p.parent_id IS NULL AND p.active
+             CROSS JOIN LATERAL (
+                   SELECT p.id, p.name FROM res_partner p
+                    WHERE {WORDS.format("p.name")} @@ w.word::tsquery
+                      AND p.is_company AND p.parent_id IS NULL AND p.active OFFSET 0) p
              ORDER BY w.place, p.id
             """,
             [
@@ -350,7 +346,8 @@ class HubHandlerCustomer(models.AbstractModel):
                 continue
             for key in keys:
                 first.setdefault(key, item)
-        alone = [item for item in items if all(item is not twin for twin, _same in twins)]
+        second = {twin.message_id for twin, _same in twins}
+        alone = [item for item in items if item.message_id not in second]
         prepared = self._hub_prepare(items)
         for item in alone:
             if item.res_id is None:

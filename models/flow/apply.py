@@ -1,5 +1,6 @@
 import json
 import logging
+import time
 import traceback
 from collections import defaultdict
 
@@ -8,12 +9,16 @@ from odoo import api, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ...core.problem import Problem
+from ...core.slices import Costs
 from .apply_batch import ApplyBatch
 from .context import HUB_CONTEXT
 from .cursors import business_cursor, short_cursor
 from .effects import Effects, state_row
 
 _logger = logging.getLogger(__name__)
+
+SECONDS = 0.5  # so long a slice may keep a worker from what is more urgent
+_costs = Costs()  # of this process
 
 CONCURRENCY = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.LockNotAvailable)
 
@@ -63,7 +68,7 @@ class HubApply(models.AbstractModel):
                 if not rows:
                     return None, 0, None
                 run_id = self._open_run(lane, parts, [row["id"] for row in rows])
-                self._apply_rows(cr, rows, effects)
+                self._apply_rows(cr, rows, effects, SECONDS)
                 cr.hub_commit()
             except CONCURRENCY as error:
                 cr.rollback()
@@ -73,10 +78,10 @@ class HubApply(models.AbstractModel):
                 return run_id, 1, None
             except Exception as error:
                 cr.rollback()
+                error.message_ids = effects.working or [row["id"] for row in rows]
                 effects.clear()
-                error.message_ids = [row["id"] for row in rows]
                 return run_id, 1, error
-            return run_id, len(rows), None
+            return run_id, effects.count, None
 
     def _defer(self, message_ids):
         """Somebody holds a record for long: look again in some seconds, not all at the same moment."""
@@ -149,36 +154,50 @@ class HubApply(models.AbstractModel):
 
     # -- one batch -----------------------------------------------------------------------------------
 
-    def _apply_rows(self, cr, rows, effects, anew=False):
+    def _apply_rows(self, cr, rows, effects, seconds=None, anew=False):
         """Apply claimed messages; what became of them is written, what is left to do is in ``effects``.
 
+        :param seconds: what this time does not suffice for stays as it is, and is claimed again; None for
+            as long as it takes.
         :param anew: judge what was applied before as if it came for the first time (simulation).
         """
-        rows = self._newest_only(cr, rows, effects)
         cr.execute(
             "SELECT id, user_id FROM hub_system WHERE id = ANY(%s)",
             [[row["system_id"] for row in rows]],
         )
         users = dict(cr.fetchall())
         groups = defaultdict(list)
-        for row in rows:
+        for row in self._newest_only(cr, rows, effects):
             groups[row["system_id"], row["entity_id"]].append(row)
         order = self._entity_order(cr)
+        end = time.monotonic() + seconds if seconds else None
         for system_id, entity_id in sorted(groups, key=lambda key: order[key[1]]):
             # The technical user is the transaction's own user: nothing runs as superuser by default.
             env = api.Environment(cr, users[system_id], dict(HUB_CONTEXT))
-            batch = ApplyBatch(env, system_id, entity_id, groups[system_id, entity_id], anew=anew)
-            batch.run()
-            self._record(cr, env, batch, effects)
+            batch = ApplyBatch(env, system_id, entity_id, anew=anew)
+            kind, rest = (cr.dbname, system_id, entity_id), groups[system_id, entity_id]
+            while rest:
+                size = len(rest) if end is None else _costs.size(kind, end - time.monotonic())
+                part, rest = rest[:size], rest[size:]
+                effects.working = [row["id"] for row in part]
+                batch.run(part)
+                self._record(cr, env, batch, effects)
+                _costs.took(kind, batch.written, batch.seconds)
+                if end is not None and time.monotonic() > end:
+                    return
 
     def _entity_order(self, cr):
         cr.execute("SELECT id, sequence FROM hub_entity")
         return dict(cr.fetchall())
 
     def _newest_only(self, cr, rows, effects):
-        """Park what is blocked; of several full records of one thing keep the newest."""
-        newest, kept, blocked, skipped = {}, [], [], []
+        """Park what is blocked; of several full records of one thing keep the newest.
+
+        Those in whose place it stands come with it as ``row["instead_of"]``, and end when it does.
+        """
+        newest, kept, blocked = {}, [], []
         for row in rows:
+            row["instead_of"] = []
             if row["blocked"]:
                 blocked.append(row)
             elif row["kind"] == "event":
@@ -186,17 +205,16 @@ class HubApply(models.AbstractModel):
                 (blocked if row["order_key"] in newest else kept).append(row)
             else:
                 former = newest.get(row["order_key"])
-                if former is None or (row["version"] or "", row["id"]) >= (
-                    former["version"] or "",
-                    former["id"],
-                ):
-                    if former:
-                        # What a person decided about the record holds for its newer version too.
-                        row["decision"] = row["decision"] or former["decision"]
-                        skipped.append(former)
+                if former is None:
                     newest[row["order_key"]] = row
-                else:
-                    skipped.append(row)
+                    continue
+                older, newer = sorted(
+                    (former, row), key=lambda one: (one["version"] or "", one["id"])
+                )
+                # What a person decided about the record holds for its newer version too.
+                newer["decision"] = newer["decision"] or older["decision"]
+                newer["instead_of"] += [older, *older.pop("instead_of")]
+                newest[row["order_key"]] = newer
         for row in blocked:
             effects.states.append(
                 state_row(
@@ -204,12 +222,5 @@ class HubApply(models.AbstractModel):
                 )
             )
             effects.parked.append((row["id"], row["order_key"]))
-        for row in skipped:
-            effects.states.append(state_row(row, "skipped", "superseded"))
         self._store_states(cr, effects)
-        if skipped:
-            # A person may have replayed one whose exception is still open.
-            self.env["hub.exception"]._close(cr, [row["id"] for row in skipped], "superseded")
-            effects.dirty = True
-            effects.touched.update(row["id"] for row in skipped)
         return sorted([*kept, *newest.values()], key=lambda row: row["id"])

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import traceback
 from collections import defaultdict
 from datetime import datetime
@@ -15,7 +16,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from ...core import strict_json
 from ...core.item import Item
 from ...core.keys import order_key
-from ...core.mapping import to_canonical
+from ...core.mapping import compiled
 from ...core.merge import plain
 from ...core.problem import Link, Money, Problem
 from .apply_resolve import Resolver, Wait
@@ -26,55 +27,59 @@ _logger = logging.getLogger(__name__)
 class ApplyBatch(Resolver):
     """Decode, map, resolve, check and write; the results are left in ``items`` and ``waits``.
 
+    What is configured is read once; then :meth:`run` takes one batch after the other.
+
     :param env: environment of the system's technical user.
-    :param rows: claimed messages (dicts) of one system and entity.
     :param anew: leave out the guards against old versions and unchanged content: what was applied
         before is mapped and compared again, as a changed configuration would do it.
     """
 
-    def __init__(self, env, system_id, entity_id, rows, anew=False):
+    def __init__(self, env, system_id, entity_id, anew=False):
         self.anew = anew
-        self.env = env
-        self.rows = rows
         self.system = env["hub.system"].browse(system_id)
         self.entity = env["hub.entity"].browse(entity_id)
         self.env = env(context=dict(env.context, allowed_company_ids=self.system.company_ids.ids))
         self.model = self.entity.model_name
-        self.items: list[Item] = []
-        self.waits: dict[int, Wait] = {}
-        self.plain: dict[int, dict] = {}
-        self._missing: dict[tuple, int] = {}  # (entity code, external id) -> lane of who asks
-        self._gone: set[tuple] = set()  # (model, id) that links name and Odoo has no more
-        stream = env["hub.stream"].browse(
-            next((row["stream_id"] for row in rows if row["stream_id"]), ())
-        )
-        self.retry_policy = stream._retry_policy()
-        self.process_id = stream.process_id.id
         self.owner_id = self.system.owner_id.id
         self.entities = {entity.code: entity for entity in env["hub.entity"].search([])}
+        mappings = self.env["hub.mapping"].search(
+            [("system_id", "=", system_id), ("direction", "=", "in")]
+        )
+        self.revision = mappings.filtered(lambda m: m.entity_id == self.entity).revision
+        lines = mappings._lines()
+        self.mappings = compiled(
+            tuple((mapping.entity_id.code, tuple(lines[mapping.id])) for mapping in mappings)
+        )
+        self._handlers = {}
 
     def entity_name(self, code):
         return self.entities[code].name if code in self.entities else code
 
     # -- the way -------------------------------------------------------------------------------------
 
-    def run(self):
+    def run(self, rows):
+        """Apply claimed messages (dicts) of this system and entity."""
+        self.rows = rows
+        self.items: list[Item] = []
+        self.waits: dict[int, Wait] = {}
+        self.plain: dict[int, dict] = {}
+        self._missing: dict[tuple, int] = {}  # (entity code, external id) -> lane of who asks
+        self._gone: set[tuple] = set()  # (model, id) that links name and Odoo has no more
+        self.now = fields.Datetime.to_string(datetime.utcnow())
+        self.written, self.seconds = 0, 0.0  # what was written, and how long it took
+        stream = self.env["hub.stream"].browse(
+            next((row["stream_id"] for row in rows if row["stream_id"]), ())
+        )
+        self.retry_policy = stream._retry_policy()
+        self.process_id = stream.process_id.id
         links = self.env["hub.link"]._load(
-            self.env.cr, [(self.system.id, self.entity.id, row["external_id"]) for row in self.rows]
+            self.env.cr, [(self.system.id, self.entity.id, row["external_id"]) for row in rows]
         )
-        mapping = self.env["hub.mapping"].search(
-            [("system_id", "=", self.system.id), ("direction", "=", "in")]
-        )
-        self.revision = mapping.filtered(lambda m: m.entity_id == self.entity).revision
-        lines = {
-            m.entity_id.code: by_mapping for m in mapping for by_mapping in [mapping._lines()[m.id]]
-        }
-        for row in self.rows:
-            self.items.append(
-                self._decode(
-                    row, links.get((self.system.id, self.entity.id, row["external_id"])), lines
-                )
-            )
+        self.items = [
+            self._recognise(row, links.get((self.system.id, self.entity.id, row["external_id"])))
+            for row in rows
+        ]
+        self._decode()
         self._resolve_words()
         self._resolve_references()
         self._decide_companies()
@@ -88,13 +93,19 @@ class ApplyBatch(Resolver):
         return [item for item in self.items if item.open and item.message_id not in self.waits]
 
     def _handler(self, company_id):
+        if company_id not in self._handlers:
+            self._handlers[company_id] = self._handler_in(company_id)
+        return self._handlers[company_id]
+
+    def _handler_in(self, company_id):
         companies = [company_id] if company_id else []
         companies += [c for c in self.system.company_ids.ids if c != company_id]
         return self.env(context=dict(self.env.context, allowed_company_ids=companies))[
             self.entity.handler
         ]
 
-    def _decode(self, row, link, lines):
+    def _recognise(self, row, link):
+        """The item of a message, with what its link says; decided if that is enough."""
         item = Item(
             message_id=row["id"],
             system_id=self.system.id,
@@ -115,45 +126,63 @@ class ApplyBatch(Resolver):
             item.values = {"merged_into": row["merged_into"]}
             if not link:
                 item.skip = "not_linked"
-            return item
-        if not self.anew:
+        elif not self.anew:
             item.skip = self._left_out(row, link)
-            if item.skip:
-                return item
-        try:
-            payload = strict_json.loads(bytes(row["body"] or b""))
-            if not isinstance(payload, dict):
-                raise Problem("bad_json", kind="schema")
-        except strict_json.BadJson as error:
-            item.problem = Problem("bad_json", kind="schema", detail=error.code)
-            return item
-        except Problem as problem:
-            item.problem = problem
-            return item
-        if self.entity.code not in lines:
-            item.problem = Problem("bad_path", kind="schema", path="")
-            return item
-        item.values, problems = to_canonical(lines[self.entity.code], payload, lines)
-        if problems:
-            item.problem = problems[0]
-        item.decision = row["decision"] or {}
         return item
 
     def _left_out(self, row, link):
         """Why a message needs no look at its content: it is old, or it is what was applied last."""
         if link and row["version"] and link["version"] and row["version"] < link["version"]:
             return "stale"
-        if link and link["payload_digest"] == self._seal(row) and not row["decision"]:
+        if link and link["payload_digest"] == self.seal(row) and not row["decision"]:
             return "unchanged"
         return None
 
-    def _seal(self, row):
+    def _decode(self):
+        """Payloads to canonical values; only of those that are not decided without."""
+        todo = [
+            (row, item)
+            for row, item in zip(self.rows, self.items, strict=True)
+            if item.open and item.action == "change"
+        ]
+        self.env.cr.execute(
+            "SELECT id, body FROM hub_payload WHERE id = ANY(%s)",
+            [[row["payload_id"] for row, _item in todo]],
+        )
+        bodies = dict(self.env.cr.fetchall())
+        for row, item in todo:
+            try:
+                payload = strict_json.loads(bytes(bodies.get(row["payload_id"]) or b""))
+                if not isinstance(payload, dict):
+                    raise Problem("bad_json", kind="schema")
+            except strict_json.BadJson as error:
+                item.problem = Problem("bad_json", kind="schema", detail=error.code)
+                continue
+            except Problem as problem:
+                item.problem = problem
+                continue
+            if self.entity.code not in self.mappings:
+                item.problem = Problem("bad_path", kind="schema", path="")
+                continue
+            item.values, problems = self.mappings[self.entity.code].canonical(payload)
+            if problems:
+                item.problem = problems[0]
+            item.decision = row["decision"] or {}
+
+    def seal(self, row):
         """What "nothing has changed" is judged by, before anything is mapped."""
         return f"{row['payload_digest']}:{self.revision}"
 
     # -- writing -------------------------------------------------------------------------------------
 
     def _apply(self, handler, items):
+        started = time.monotonic()
+        try:
+            self._check_and_write(handler, items)
+        finally:
+            self.seconds += time.monotonic() - started
+
+    def _check_and_write(self, handler, items):
         gone = [item for item in items if item.action in ("delete", "merge")]
         if gone:
             handler._hub_delete(gone)
@@ -173,6 +202,7 @@ class ApplyBatch(Resolver):
             handler._hub_match(unmatched)
         writable = [item for item in items if item.open]
         if writable:
+            self.written += len(writable)
             self._write(handler, writable)
 
     def _write(self, handler, items):
@@ -220,6 +250,13 @@ class ApplyBatch(Resolver):
 
     # -- what is kept --------------------------------------------------------------------------------
 
+    def agrees(self, item):
+        """Whether an unchanged item leaves the link's base as it is, too."""
+        if item.link is None:
+            return False
+        now = self.plain.get(item.message_id)
+        return now is None or now.keys() == (item.link.base or {}).keys()
+
     def link_row(self, row, item):
         # What a handler left out is not agreed on: it must still differ when it comes again.
         agreed = item.skip in (None, "unchanged")
@@ -227,7 +264,7 @@ class ApplyBatch(Resolver):
         stamp = {
             "system": self.system.id,
             "message": row["id"],
-            "at": fields.Datetime.to_string(datetime.utcnow()),
+            "at": self.now,
         }
         return {
             "system_id": self.system.id,
@@ -239,7 +276,7 @@ class ApplyBatch(Resolver):
             "res_id": item.res_id,
             "base": json.dumps(base) if base is not None else None,
             "version": item.version,
-            "payload_digest": self._seal(row) if agreed else None,
+            "payload_digest": self.seal(row) if agreed else None,
             "provenance": json.dumps(dict.fromkeys(item.changed, stamp) if not item.skip else {}),
         }
 

@@ -23,6 +23,9 @@ class HubApplyResults(models.AbstractModel):
         rows = _Rows()
         now = datetime.utcnow()
         for row, item in zip(batch.rows, batch.items, strict=True):
+            for former in row["instead_of"]:
+                effects.states.append(state_row(former, "skipped", "superseded"))
+                rows.superseded.append(former["id"])
             wait = batch.waits.get(item.message_id)
             if item.problem is None and wait is not None:
                 since = _waiting_since(row) or now
@@ -44,11 +47,17 @@ class HubApplyResults(models.AbstractModel):
                 self._record_done(row, batch, item, rows, effects)
         self._store_states(cr, effects)
         env["hub.link"]._store(cr, rows.links)
+        env["hub.link"]._renew(cr, rows.renewed)
         env["hub.audit"]._append(rows.audits, cr)
         env["hub.exception"]._open(cr, rows.exceptions)
         env["hub.exception"]._close(cr, effects.finished, "applied")
         effects.touched.update(effects.finished)
         effects.finished.clear()
+        if rows.superseded:
+            # A person may have replayed one whose exception is still open.
+            env["hub.exception"]._close(cr, rows.superseded, "superseded")
+            effects.dirty = True
+            effects.touched.update(rows.superseded)
         self._supersede(cr, env, rows.superseding, effects)
         batch.request_missing(cr)
 
@@ -130,7 +139,9 @@ class HubApplyResults(models.AbstractModel):
         effects.finished.append(row["id"])
         effects.wake.add(row["order_key"])
         left_out = item.skip not in (None, "unchanged")
-        if item.res_id and item.action == "change" and not (left_out and item.link):
+        if item.skip == "unchanged" and batch.agrees(item):
+            rows.renewed.append((item.link.id, item.version, batch.seal(row)))
+        elif item.res_id and item.action == "change" and not (left_out and item.link):
             rows.links.append(batch.link_row(row, item))
         if not item.skip:
             rows.audits.append(
@@ -264,6 +275,8 @@ class _Rows:
         self.audits = []
         self.exceptions = []
         self.superseding = []
+        self.superseded = []
+        self.renewed = []
 
 
 def _waiting_since(row):

@@ -66,7 +66,7 @@ class HubAudit(models.Model):
         raise UserError(self.env._("The audit is append-only."))
 
     def _append(self, rows, cr=None):
-        """Add rows in two statements.
+        """Add rows with their values in one statement.
 
         :param rows: dicts with action and, where known, system_id, message_id, company_id, res_model,
             res_id, values (JSON data).
@@ -77,14 +77,19 @@ class HubAudit(models.Model):
         texts = [json.dumps(row.get("values") or {}, default=str, sort_keys=True) for row in rows]
         cr.execute(
             """
-            INSERT INTO hub_audit (user_id, action, system_id, message_id, company_id,
-                                   res_model, res_id, commitment)
-            SELECT %s, * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[],
-                                     %s::varchar[], %s::int[], %s::varchar[])
-            RETURNING id
+            WITH u AS MATERIALIZED (
+                SELECT nextval('hub_audit_id_seq') AS id, r.*
+                  FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[], %s::varchar[], %s::int[],
+                              %s::varchar[], %s::jsonb[])
+                       r(action, system_id, message_id, company_id, res_model, res_id, commitment, body)
+            ), a AS (
+                INSERT INTO hub_audit (id, user_id, action, system_id, message_id, company_id,
+                                       res_model, res_id, commitment)
+                SELECT id, %s, action, system_id, message_id, company_id, res_model, res_id, commitment FROM u
+            )
+            INSERT INTO hub_audit_value (audit_id, body) SELECT id, body FROM u
             """,
             [
-                self.env.uid,
                 [row["action"] for row in rows],
                 [row.get("system_id") for row in rows],
                 [row.get("message_id") for row in rows],
@@ -92,12 +97,9 @@ class HubAudit(models.Model):
                 [row.get("res_model") for row in rows],
                 [row.get("res_id") for row in rows],
                 [digest(text) for text in texts],
+                texts,
+                self.env.uid,
             ],
-        )
-        ids = [row[0] for row in cr.fetchall()]
-        cr.execute(
-            "INSERT INTO hub_audit_value (audit_id, body) SELECT * FROM unnest(%s::int[], %s::jsonb[])",
-            [ids, texts],
         )
 
 

@@ -97,7 +97,7 @@ class HubClaim(models.AbstractModel):
         is locked."""
         cr.execute(
             f"""
-            SELECT c.*, q.digest AS payload_digest, q.body, FALSE AS blocked
+            SELECT c.*, q.digest AS payload_digest, FALSE AS blocked
               FROM (SELECT {_COLUMNS} FROM hub_message WHERE id = ANY(%s)) c
               LEFT JOIN hub_payload q ON q.id = c.payload_id
              ORDER BY c.id
@@ -128,7 +128,7 @@ class HubClaim(models.AbstractModel):
                           AND NOT coalesce(stream_id = ANY(%s), FALSE)
                         ORDER BY next_attempt_at, id LIMIT %s
                           FOR NO KEY UPDATE SKIP LOCKED) x)
-            SELECT c.*, q.digest AS payload_digest, q.body,
+            SELECT c.*, q.digest AS payload_digest,
                    EXISTS (SELECT 1 FROM hub_message e
                             WHERE e.order_key = c.order_key AND e.id < c.id AND e.direction = 'in'
                               AND e.state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead')

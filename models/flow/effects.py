@@ -17,6 +17,7 @@ class Effects:
         self.parked = []
         self.wake = set()
         self.touched = set()  # messages whose exceptions were opened or closed
+        self.working = []  # messages at work when something fails
         self.dirty = False
         self.count = 0
 

@@ -132,7 +132,10 @@ class HubLink(models.Model):
             SELECT l.system_id, l.entity_id, l.external_id, l.id, l.res_model, l.res_id, l.base, l.version,
                    l.payload_digest, l.company_id
               FROM unnest(%s::int[], %s::int[], %s::varchar[]) k(system_id, entity_id, external_id)
-              JOIN hub_link l USING (system_id, entity_id, external_id)
+             CROSS JOIN LATERAL (  -- each by the index, whatever the planner thinks of the table's size
+                   SELECT * FROM hub_link h
+                    WHERE h.system_id = k.system_id AND h.entity_id = k.entity_id
+                      AND h.external_id = k.external_id OFFSET 0) l
             """,
             [[k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys]],
         )
@@ -148,39 +151,22 @@ class HubLink(models.Model):
         if not rows:
             return
         records = {(row["res_model"], row["res_id"]): row for row in rows}
-        keys = [[key[0] for key in records], [key[1] for key in records]]
         cr.execute(
             """
-            INSERT INTO hub_record (res_model, res_id, entity_id, company_id)
-            SELECT * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[])
-            ON CONFLICT (res_model, res_id) DO NOTHING
+            INSERT INTO hub_record AS r (res_model, res_id, entity_id, company_id, provenance)
+            SELECT * FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[], %s::jsonb[])
+            ON CONFLICT (res_model, res_id) DO UPDATE
+               SET provenance = coalesce(r.provenance, '{}'::jsonb) || EXCLUDED.provenance
+            RETURNING res_model, res_id, id
             """,
             [
-                *keys,
+                [key[0] for key in records],
+                [key[1] for key in records],
                 [row["entity_id"] for row in records.values()],
                 [row["company_id"] for row in records.values()],
+                [row.get("provenance") or "{}" for row in records.values()],
             ],
             log_exceptions=False,
-        )
-        stamped = {
-            key: row["provenance"]
-            for key, row in records.items()
-            if row.get("provenance") not in (None, "{}")
-        }
-        if stamped:
-            cr.execute(
-                """
-                UPDATE hub_record r SET provenance = coalesce(r.provenance, '{}'::jsonb) || u.provenance
-                  FROM unnest(%s::varchar[], %s::int[], %s::jsonb[]) u(res_model, res_id, provenance)
-                 WHERE r.res_model = u.res_model AND r.res_id = u.res_id
-                """,
-                [[key[0] for key in stamped], [key[1] for key in stamped], list(stamped.values())],
-                log_exceptions=False,
-            )
-        cr.execute(
-            """SELECT r.res_model, r.res_id, r.id FROM unnest(%s::varchar[], %s::int[]) u(res_model, res_id)
-                 JOIN hub_record r USING (res_model, res_id)""",
-            keys,
         )
         record_ids = {row[:2]: row[2] for row in cr.fetchall()}
         rows = list(
@@ -214,3 +200,21 @@ class HubLink(models.Model):
             ],
             log_exceptions=False,
         )
+
+    def _renew(self, cr, rows):
+        """Note that records came again without a change: their version, and when.
+
+        :param rows: tuples of link id, version, payload digest.
+        """
+        if rows:
+            cr.execute(
+                """
+                UPDATE hub_link l
+                   SET version = coalesce(u.version, l.version), payload_digest = u.payload_digest,
+                       synced_at = clock_timestamp() AT TIME ZONE 'UTC'
+                  FROM unnest(%s::int[], %s::varchar[], %s::varchar[]) u(id, version, payload_digest)
+                 WHERE l.id = u.id
+                """,
+                [list(column) for column in zip(*rows, strict=True)],
+                log_exceptions=False,
+            )
