@@ -1,11 +1,52 @@
+from unittest.mock import patch
+
 from odoo.tests import tagged
 
-from .hub_common import HubCase
+from ..core.slices import Costs
+from .hub_common import APPLY, HubCase
 
 
 @tagged("post_install", "-at_install")
 class TestEngineOrder(HubCase):
     """Messages of one record apply in the order of the source; what is missing is waited for."""
+
+    # -- slices --------------------------------------------------------------------------------
+
+    def _hasty(self):
+        """Slices whose time is over after ten messages."""
+        for name, value in {"SECONDS": 1e-9, "_costs": Costs()}.items():
+            patcher = patch(f"{APPLY}.{name}", value)
+            patcher.start()
+            self.addCleanup(patcher.stop)
+        patcher = patch.object(Costs, "size", lambda costs, kind, seconds: 10)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def test_what_the_time_of_a_slice_does_not_suffice_for_is_left_for_the_next(self):
+        self._hasty()
+        messages = self.receive(*(self._company(str(number)) for number in range(1, 26)))
+        self.step()
+        self.assertEqual(messages.mapped("state").count("done"), 10)
+        self.assertEqual(messages.mapped("state").count("pending"), 15)
+        self.drain()
+        self.assertStates(messages, *["done"] * 25)
+        self.assertEqual(set(messages.mapped("attempts")), {1})
+
+    def test_a_decision_about_an_older_version_holds_when_a_slice_ends_before_its_newer_one(self):
+        self.work(self._company("1", name="Initech Software"))
+        self._hasty()
+        others = self.receive(*(self._company(str(number)) for number in range(10, 20)))
+        older = self.receive(self._company("2", 1, name="Initech Sofware"))
+        self.env.cr.execute(
+            "UPDATE hub_message SET decision = '{\"create\": true}' WHERE id = %s", [older.id]
+        )
+        newer = self.receive(self._company("2", 2, name="Initech Sofware"))
+        self.step()
+        self.assertStates(others, *["done"] * 10)
+        self.assertStates(older | newer, "pending", "pending")
+        self.drain()
+        self.assertStates(older | newer, "skipped:superseded", "done")
+        self.assertNotEqual(self.partner_of("2"), self.partner_of("1"))
 
     # -- newer and older -----------------------------------------------------------------------
 

@@ -43,9 +43,10 @@ class HubLane(models.Model):
     )
     slice_size = fields.Integer(
         string="Messages a Batch",
-        default=200,
+        default=1000,
         required=True,
-        help="A smaller batch lets more urgent messages pass sooner.",
+        help="At most: a batch ends after about half a second in any case, so that more urgent messages "
+        "can pass.",
     )
     workers = fields.Integer(
         string="Workers at Once",
