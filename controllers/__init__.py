@@ -1,1 +1,1 @@
-from . import health, webhook
+from . import health, schema, webhook

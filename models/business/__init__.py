@@ -16,6 +16,7 @@ from . import (  # isort: skip
     handler_contact,  # inherits from the one above
     handler_employee,
     handler_expense,
+    handler_generic,
     handler_opportunity_check,
     handler_opportunity,  # extends the one above
     handler_payment,

@@ -1,1 +1,12 @@
-from . import credential, entity, epoch, mapping, process, system, token, vocabulary
+from . import (
+    binding,
+    credential,
+    entity,
+    entity_version,
+    epoch,
+    mapping,
+    process,
+    system,
+    token,
+    vocabulary,
+)

@@ -1,19 +1,25 @@
-from odoo import api, fields, models
+import re
+from typing import NamedTuple
+
+from odoo import api, fields, models, tools
 from odoo.exceptions import AccessError, ValidationError
 
+from ...core.published import Field, json_schema
 from ...core.schema import TYPES
 
-# What a message may never write, whatever an admin binds (security: escalation by mapping).
-DENIED_PREFIXES = (
-    "ir.",
-    "hub.",
-    "base.",
-    "auth",
-    "res.users",
-    "res.groups",
-    "mail.template",
-    "mail.alias",
-)
+GENERIC = "hub.handler.generic"
+# Bindings decide what a message can write: they are for Settings administrators alone.
+_BINDING = frozenset(["odoo_field", "binding", "identity", "kind", "entity_id"])
+
+
+class BoundField(NamedTuple):
+    """A canonical field that goes straight into an Odoo field."""
+
+    name: str
+    kind: str
+    odoo_field: str
+    direction: str
+    identity: bool
 
 
 class HubEntity(models.Model):
@@ -59,12 +65,15 @@ class HubEntity(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        self._require_settings({name for vals in vals_list for name in vals})
+        self._require_settings({name for vals in vals_list for name, value in vals.items() if value})
         return super().create(vals_list)
 
     def write(self, vals):
         self._require_settings(vals)
-        return super().write(vals)
+        result = super().write(vals)
+        if {"code", "handler", "model_id"} & set(vals):
+            self._changed()
+        return result
 
     @api.model
     def _require_settings(self, names):
@@ -81,16 +90,87 @@ class HubEntity(models.Model):
     @api.constrains("model_id", "handler")
     def _check_bound_model(self):
         for entity in self:
-            model = entity.model_id.model or ""
-            if model.startswith(DENIED_PREFIXES):
-                raise ValidationError(
-                    self.env._(
-                        "Messages may not write %(model)s: it governs access or the system itself.",
-                        model=model,
-                    )
-                )
-            if entity.handler and not entity.handler.startswith("hub.handler"):
+            if entity.model_id:
+                reason = self.env["hub.binding"]._refuse_model(entity.model_id.model or "")
+                if reason:
+                    raise ValidationError(reason)
+            if not entity.handler:
+                continue
+            handler = self.env.get(entity.handler)
+            if not entity.handler.startswith("hub.handler") or handler is None:
                 raise ValidationError(self.env._("%(name)s is no handler.", name=entity.handler))
+            if entity.handler == GENERIC and not entity.model_id:
+                raise ValidationError(
+                    self.env._("%(name)s needs the Odoo model of its records.", name=entity.name)
+                )
+
+    # -- bindings ----------------------------------------------------------------------------------
+
+    @tools.ormcache("self.id")
+    def _bound_fields(self):
+        """What of this entity goes straight into Odoo fields and back, as plain data."""
+        self.ensure_one()
+        return tuple(
+            BoundField(f.name, f.kind, f.odoo_field, f.direction, f.identity)
+            for f in self.field_ids
+            if f.binding == "field"
+        )
+
+    def _unfilled(self):
+        """Fields that Odoo requires of a new record and nothing fills: a generic entity without them
+        could not create one."""
+        self.ensure_one()
+        if self.handler != GENERIC:
+            return []
+        model = self.env[self.model_name]
+        bound = {bound.odoo_field for bound in self._bound_fields() if bound.direction != "out"}
+        given = model.default_get(list(model._fields))
+        return sorted(
+            field.get_description(self.env, ["string"])["string"]
+            for name, field in model._fields.items()
+            if field.required
+            and field.store
+            and not field.compute
+            and not field.inherited
+            and name not in bound
+            and name not in given
+            and name != "company_id"
+        )
+
+    # -- the published model ------------------------------------------------------------------------
+
+    def _published(self):
+        """Fields as they are published (``core.published.Field``)."""
+        return [
+            Field(
+                name=f.name,
+                label=f.label,
+                kind=f.kind,
+                required=f.required,
+                data_class=f.data_class,
+                direction=f.direction,
+                identity=f.identity,
+                unit=f.unit or "",
+            )
+            for f in self.with_context(lang=None).field_ids
+        ]
+
+    def _json_schema(self):
+        """JSON Schema of this entity as it is today, without the version's ``$id``."""
+        self.ensure_one()
+        lines = {
+            kind.partition(":")[2] for kind in self.field_ids.mapped("kind") if kind.startswith("lines:")
+        }
+        parts = {part.code: part._published() for part in self.search([("code", "in", list(lines))])}
+        entity = self.with_context(lang=None)
+        return json_schema(
+            self.code, entity.name, self._published(), {line: parts.get(line, []) for line in lines}
+        )
+
+    def _changed(self):
+        """Fields of these entities changed: mappings are compiled anew, equal payloads looked at again."""
+        self.env.registry.clear_cache()
+        self.env["hub.mapping"].search([("entity_id", "in", self.ids)])._grow()
 
 
 class HubEntityField(models.Model):
@@ -125,20 +205,118 @@ class HubEntityField(models.Model):
         default="internal",
         required=True,
     )
+    unit = fields.Char(
+        help="Unit of a number (h, d, %), or the field that names the currency of an amount."
+    )
+    identity = fields.Boolean(
+        help="Its value names one record: a record of Odoo with the same value is the same one."
+    )
+    binding = fields.Selection(
+        [("handler", "By the entity's own rules"), ("field", "Straight into the Odoo field")],
+        default="handler",
+        required=True,
+        string="Written",
+    )
     odoo_field = fields.Char(
-        help="The Odoo field it becomes, for the reader; the handler writes it."
+        string="Odoo Field", help="Technical name of the Odoo field that it becomes."
     )
 
     _name_unique = models.Constraint(
         "UNIQUE(entity_id, name)", "Each field of an entity has its own name."
     )
 
-    @api.constrains("kind")
+    @api.model_create_multi
+    def create(self, vals_list):
+        if any(vals.get("binding") == "field" or vals.get("identity") for vals in vals_list):
+            self._require_settings()
+        created = super().create(vals_list)
+        created.entity_id._changed()
+        return created
+
+    def write(self, vals):
+        if _BINDING & set(vals) and (
+            "field" in self.mapped("binding") or vals.get("binding") == "field" or vals.get("identity")
+        ):
+            self._require_settings()
+        entities = self.entity_id
+        result = super().write(vals)
+        if {"name", "kind", "required", "direction", "binding", "odoo_field", "entity_id", "identity"} & set(vals):
+            (entities | self.entity_id)._changed()
+        return result
+
+    def unlink(self):
+        entities = self.entity_id
+        result = super().unlink()
+        entities._changed()
+        return result
+
+    @api.model
+    def _require_settings(self):
+        if not (self.env.su or self.env.user.has_group("base.group_system")):
+            raise AccessError(
+                self.env._(
+                    "Which Odoo field a canonical field is bound to is for users with the Settings right."
+                )
+            )
+
+    @api.constrains("name", "kind")
     def _check_kind(self):
         for field in self:
-            if field.kind.partition(":")[0] not in TYPES:
+            base, _sep, target = field.kind.partition(":")
+            if base not in TYPES or bool(target) != (base in ("ref", "refs", "term", "lines")):
                 raise ValidationError(
                     self.env._("%(kind)s is not a canonical type.", kind=field.kind)
+                )
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", field.name):
+                raise ValidationError(
+                    self.env._(
+                        "“%(name)s” is no technical word: small letters, digits and _ only.",
+                        name=field.name,
+                    )
+                )
+
+    @api.constrains("binding", "odoo_field", "kind", "direction", "identity", "entity_id")
+    def _check_binding(self):
+        """The rules of ``hub.binding``, whatever way the values came in."""
+        rules = self.env["hub.binding"]
+        for field in self:
+            if field.binding != "field":
+                if field.entity_id.handler == GENERIC:
+                    raise ValidationError(
+                        self.env._(
+                            "%(entity)s has no rules of its own: bind %(field)s to an Odoo field.",
+                            entity=field.entity_id.name,
+                            field=field.label,
+                        )
+                    )
+                continue
+            model = field.entity_id.model_name
+            if not model or not field.odoo_field:
+                raise ValidationError(
+                    self.env._("%(field)s needs the Odoo field it is bound to.", field=field.label)
+                )
+            reason = rules._refuse_model(model) or rules._refuse_field(
+                model, field.odoo_field, field.kind, writes=field.direction != "out"
+            )
+            if reason:
+                raise ValidationError(f"{field.label}: {reason}")
+
+    @api.constrains("binding", "odoo_field", "direction", "entity_id")
+    def _check_one_writer(self):
+        """Two canonical fields that write one Odoo field would undo each other."""
+        for field in self.filtered(lambda f: f.odoo_field and f.direction != "out"):
+            others = field.entity_id.field_ids.filtered(
+                lambda f, field=field: (
+                    f != field and f.odoo_field == field.odoo_field and f.direction != "out"
+                )
+            )
+            if others and "field" in (field + others).mapped("binding"):
+                raise ValidationError(
+                    self.env._(
+                        "%(field)s is already written by %(other)s.",
+                        field=field.odoo_field,
+                        other=others[0].label,
+                    )
                 )
 
     @api.depends("label", "name")

@@ -1,7 +1,9 @@
-from odoo import api, fields, models
+import uuid
+
+from odoo import api, fields, models, tools
 from odoo.exceptions import ValidationError
 
-from ...core.mapping import TRANSFORMS, Line, compile_path
+from ...core.mapping import TRANSFORMS, CompiledMapping, Line, compile_all
 from ...core.problem import Problem
 
 
@@ -20,6 +22,8 @@ class HubMapping(models.Model):
     )
     line_ids = fields.One2many("hub.mapping.line", "mapping_id", copy=True, string="Lines")
     revision = fields.Integer(default=1, readonly=True, copy=False, help="Grows with each change.")
+    # Names these lines for ever: two transactions may both make a revision 7, of which one is undone.
+    stamp = fields.Char(default=lambda self: uuid.uuid4().hex, readonly=True, copy=False)
 
     _mapping_unique = models.UniqueIndex(
         "(COALESCE(system_id, 0), COALESCE(product, ''), entity_id, direction)",
@@ -42,29 +46,61 @@ class HubMapping(models.Model):
                 )
 
     def write(self, vals):
-        if "entity_id" in vals:
+        if {"entity_id", "direction", "system_id"} & set(vals):
             self._grow()
         return super().write(vals)
 
     def _grow(self):
         """A changed mapping makes equal payloads worth another look."""
         for mapping in self:
-            mapping.revision += 1
+            mapping.write({"revision": mapping.revision + 1, "stamp": uuid.uuid4().hex})
+
+    # -- as rules on plain data --------------------------------------------------------------------
+
+    @api.model
+    def _compiled_of(self, system, direction):
+        """The mappings of a system, ready to be used: ``{entity code: (CompiledMapping, revision)}``.
+
+        One query; the lines are read and compiled once for each change of them. Outbound, the lines
+        that an inbound mapping marks as serving both ways are there as well.
+        """
+        mappings = self.search_fetch(
+            [("system_id", "=", system.id)], ["entity_id", "direction", "revision", "stamp"]
+        )
+        own = mappings.filtered(lambda m: m.direction == direction)
+        both = mappings - own if direction == "out" else self.browse()
+        revisions = {mapping.entity_id.id: mapping.revision for mapping in (both | own)}
+        stamps = tuple(sorted((m.id, m.stamp) for m in own | both))
+        return {
+            code: (compiled, revisions[entity_id])
+            for code, entity_id, compiled in self._compile(stamps, direction)
+        }
+
+    @api.model
+    @tools.ormcache("stamps", "direction")
+    def _compile(self, stamps, direction):
+        """``((entity code, entity id, CompiledMapping), …)`` of the mappings that ``stamps`` names."""
+        mappings = self.browse(mapping_id for mapping_id, _stamp in stamps)
+        own = mappings.filtered(lambda m: m.direction == direction)
+        lines = own._lines()
+        by_entity = {mapping.entity_id: lines[mapping.id] for mapping in own}
+        for mapping in mappings - own:
+            mapped = {line.field for line in by_entity.get(mapping.entity_id, ())}
+            returning = mapping.line_ids.filtered(
+                lambda line, mapped=mapped: line.both_ways and line.field_id.name not in mapped
+            )
+            if returning:
+                by_entity.setdefault(mapping.entity_id, []).extend(
+                    line._line() for line in returning
+                )
+        compiled = compile_all({entity.code: own for entity, own in by_entity.items()})
+        return tuple((entity.code, entity.id, compiled[entity.code]) for entity in by_entity)
 
     def _lines(self):
         """The lines as plain data, for the rules in ``core``: ``{mapping id: [Line]}``."""
         result = {mapping.id: [] for mapping in self}
         for line in self.line_ids:
-            result[line.mapping_id.id].append(
-                Line(
-                    field=line.field_id.name,
-                    kind=line.field_id.kind,
-                    path=line.path or "",
-                    transform=line.transform,
-                    argument=line.argument or "",
-                    required=line.field_id.required,
-                )
-            )
+            result[line.mapping_id.id].append(line._line())
         return result
 
     def _missing_required(self):
@@ -84,6 +120,7 @@ class HubMappingLine(models.Model):
     mapping_id = fields.Many2one("hub.mapping", required=True, ondelete="cascade", index=True)
     sequence = fields.Integer(default=10)
     entity_id = fields.Many2one(related="mapping_id.entity_id")
+    direction = fields.Selection(related="mapping_id.direction")
     field_id = fields.Many2one(
         "hub.entity.field",
         required=True,
@@ -95,29 +132,88 @@ class HubMappingLine(models.Model):
         string="External Path", help="JMESPath into the payload, for example properties.amount."
     )
     transform = fields.Selection(
-        [(name, name.replace("_", " ")) for name in TRANSFORMS] + [("epoch_ms", "epoch ms")],
-        default="none",
-        required=True,
+        selection=lambda self: self._selection_transform(), default="none", required=True
     )
-    argument = fields.Char()
+    argument = fields.Char(
+        help="What the transform needs: a fixed value, a second path, a time zone, a sample of the notation, "
+        "a table (open = 1; closed = 2), an expression on value and record."
+    )
+    both_ways = fields.Boolean(
+        string="Both Ways",
+        help="This line of an inbound mapping also sends the value, turned round, where the entity is sent.",
+    )
 
     _field_unique = models.Constraint(
         "UNIQUE(mapping_id, field_id)", "This field is already mapped."
     )
 
-    @api.constrains("path", "argument", "transform")
-    def _check_path(self):
+    @api.model
+    def _selection_transform(self):
+        names = {
+            "none": self.env._("as it is"),
+            "constant": self.env._("constant"),
+            "default": self.env._("default"),
+            "choose": self.env._("choose (a = b; c = d; else = e)"),
+            "lower": self.env._("lower case"),
+            "upper": self.env._("upper case"),
+            "join": self.env._("concatenate a list"),
+            "pair": self.env._("pair of ids"),
+            "by_key": self.env._("find by identity field"),
+            "number": self.env._("number in a notation (1.234,56)"),
+            "minor_units": self.env._("amount in minor units"),
+            "date_format": self.env._("date in a notation (DD.MM.YYYY)"),
+            "local_time": self.env._("clock of a time zone"),
+            "local_date": self.env._("day in a time zone"),
+            "epoch_seconds": self.env._("epoch seconds"),
+            "epoch_ms": self.env._("epoch milliseconds"),
+            "duration": self.env._("span to hours (seconds, minutes, days:8, iso, hh:mm)"),
+            "phone": self.env._("phone to E.164"),
+            "email": self.env._("e-mail address"),
+            "vat": self.env._("tax number"),
+            "country_code": self.env._("country to its code"),
+            "state_code": self.env._("state without its country"),
+            "language_code": self.env._("language to its code"),
+            "html_to_text": self.env._("HTML to text"),
+            "first_name": self.env._("first name of a full name"),
+            "last_name": self.env._("last name of a full name"),
+            "expression": self.env._("expression"),
+        }
+        return [(name, names[name]) for name in TRANSFORMS]
+
+    def _line(self):
+        """This line as plain data."""
+        self.ensure_one()
+        return Line(
+            field=self.field_id.name,
+            kind=self.field_id.kind,
+            path=self.path or "",
+            transform=self.transform,
+            argument=self.argument or "",
+            required=self.field_id.required,
+        )
+
+    @api.constrains("path", "argument", "transform", "both_ways", "mapping_id", "field_id")
+    def _check_line(self):
+        """What could not work for any payload is refused when it is saved."""
+        sentences = self.env["hub.sentence"]
         for line in self:
+            if line.field_id.entity_id != line.mapping_id.entity_id:
+                raise ValidationError(
+                    self.env._(
+                        "%(field)s is no field of %(entity)s.",
+                        field=line.field_id.label,
+                        entity=line.mapping_id.entity_id.name,
+                    )
+                )
+            plain = line._line()
             try:
-                for path in (
-                    line.path,
-                    line.argument if line.transform in ("minor_units", "pair") else "",
-                ):
-                    if path:
-                        compile_path(path)
+                plain.check(line.mapping_id.direction)
+                if line.both_ways:
+                    plain.check("out")
+                CompiledMapping([plain])
             except Problem as problem:
                 raise ValidationError(
-                    self.env._("%(path)s is not a valid path.", path=problem.params.get("path"))
+                    f"{line.field_id.label}: {sentences._sentence(problem.code, problem.params)}"
                 ) from problem
 
     @api.model_create_multi

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from .entity import DENIED_PREFIXES
+from .binding import DENIED_PREFIXES
 
 
 class HubVocabulary(models.Model):

@@ -15,6 +15,10 @@ class HubHandler(models.AbstractModel):
     _name = "hub.handler"
     _description = "Lead-to-Cash Hub Handler"
 
+    # Whether `_hub_write` also writes the fields that are bound straight to Odoo fields; else the
+    # engine does, after it.
+    _hub_writes_bound = False
+
     @api.model
     def _hub_match(self, items):
         """Find the Odoo record of each item that has no link yet (sets ``item.res_id``).
