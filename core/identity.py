@@ -105,7 +105,9 @@ def likeness(left: str, right: str) -> float:
     return next(iter(alike(left, [right], least=0.0)), (0.0, 0))[0]
 
 
-def alike(name: str | None, others: Sequence[str], least: float = LIKELY) -> list[tuple[float, int]]:
+def alike(
+    name: str | None, others: Sequence[str], least: float = LIKELY
+) -> list[tuple[float, int]]:
     """Which of some names look like this one.
 
     :return: ``(likeness, place in others)`` of those that reach ``least``, the likest first.

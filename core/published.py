@@ -40,7 +40,11 @@ _TYPES: dict[str, dict] = {
     "datetime": {"type": "string", "format": "date-time"},
     "boolean": {"type": "boolean"},
     "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-    "email": {"type": "string", "maxLength": 254, "pattern": r"^[^@\s<>\"A-Z]+@[^@\s<>\"A-Z]+\.[^@\s<>\"A-Z]+$"},
+    "email": {
+        "type": "string",
+        "maxLength": 254,
+        "pattern": r"^[^@\s<>\"A-Z]+@[^@\s<>\"A-Z]+\.[^@\s<>\"A-Z]+$",
+    },
     "phone": _text(_PHONE_TEXT),
     "country": _text(60),
     "language": _text(60),

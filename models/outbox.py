@@ -36,6 +36,19 @@ class HubOutboxMark(models.AbstractModel):
         )
         return self.env.cr.fetchone()[0]
 
+    @api.model
+    @tools.ormcache("self._name")
+    def _hub_watched(self):
+        """Columns of this model whose change concerns another system: the shipped ones, and those that
+        an admin bound to an outbound field."""
+        # The hub's own configuration, whoever writes the record.
+        self.env.cr.execute(
+            """SELECT DISTINCT f.odoo_field FROM hub_entity_field f JOIN hub_entity e ON e.id = f.entity_id
+                WHERE f.binding = 'field' AND f.direction IN ('out', 'both') AND e.model_name = %s""",
+            [self._name],
+        )
+        return frozenset(WATCHED[self._name]).union(row[0] for row in self.env.cr.fetchall())
+
     def _hub_mark(self, ids):
         if ids and self._hub_outbound():
             # Raw and insert-only: this runs inside flush, and must never make a user's write fail.
@@ -45,7 +58,8 @@ class HubOutboxMark(models.AbstractModel):
             )
 
     def _write_multi(self, vals_list):
-        watched = WATCHED[self._name]
+        # While modules load, the hub's own columns may not be there yet.
+        watched = self._hub_watched() if self.env.registry.ready else WATCHED[self._name]
         self._hub_mark(
             [
                 record_id

@@ -33,6 +33,15 @@ class HubHandlerGeneric(models.AbstractModel):
         return value.strip().lower() if isinstance(value, str) else value
 
     @api.model
+    def _hub_check(self, items):
+        """A binding that is not allowed (any more) stops its entity, not the batch."""
+        try:
+            self._hub_bound(items)
+        except Problem as problem:
+            for item in items:
+                item.problem = item.problem or problem
+
+    @api.model
     def _hub_match(self, items):
         """The first identity field that names one record decides; several records are a question."""
         bound = self._hub_bound(items)
@@ -51,7 +60,7 @@ class HubHandlerGeneric(models.AbstractModel):
                 if item.message_id not in wanted or not item.open:
                     continue
                 records = found[self._hub_key(field, wanted[item.message_id])]
-                if "company_id" in records:
+                if item.company_id and "company_id" in records._fields:
                     records = records.filtered(
                         lambda r, item=item: r.company_id.id in (False, item.company_id)
                     )
@@ -121,7 +130,8 @@ class HubHandlerGeneric(models.AbstractModel):
         for item in items:
             if item.problem is not None:
                 raise item.problem  # alone in its batch, once this one has been halved
-            if "company_id" in bound.model._fields and item.company_id:
+            company = bound.model._fields.get("company_id")
+            if company and (item.company_id or not company.required):
                 prepared[item.message_id]["company_id"] = item.company_id
         records = bound.model.create([prepared[item.message_id] for item in items])
         for item, record in zip(items, records, strict=True):

@@ -85,19 +85,15 @@ class HubBinding(models.AbstractModel):
         model = self.env.get(name) if name else None
         if name.startswith(DENIED_PREFIXES):
             return self.env._(
-                "Messages may not write %(model)s: it governs access or the system itself.", model=name
+                "Messages may not write %(model)s: it governs access or the system itself.",
+                model=name,
             )
         if name.startswith(_MASTER_PREFIXES):
-            return self.env._("Messages may not write %(model)s: it is master data of money.", model=name)
+            return self.env._(
+                "Messages may not write %(model)s: it is master data of money.", model=name
+            )
         if model is None or model._abstract or model._transient or not model._auto:
             return self.env._("%(model)s keeps no records that could be written.", model=name)
-        for parent in model._inherits:
-            if parent.startswith(DENIED_PREFIXES + _MASTER_PREFIXES):
-                return self.env._(
-                    "Messages may not write %(model)s: each of its records is a %(parent)s as well.",
-                    model=name,
-                    parent=parent,
-                )
         return None
 
     def _refuse_field(self, model_name, field_name, kind, writes=True):
@@ -123,12 +119,12 @@ class HubBinding(models.AbstractModel):
 
     def _refuse_write(self, model_name, field):
         shown = f"{model_name}.{field.name}"
-        if field.inherited and field.related_field.model_name.startswith(DENIED_PREFIXES):
+        if field.inherited and field.related_field.model_name.startswith(
+            DENIED_PREFIXES + _MASTER_PREFIXES
+        ):
             return self.env._("%(field)s is decided by Odoo or by the hub itself.", field=shown)
         if (field.inverse or field.related) and not field.inherited:
-            return self.env._(
-                "%(field)s writes other records when it is written.", field=shown
-            )
+            return self.env._("%(field)s writes other records when it is written.", field=shown)
         if field.compute and field.readonly and not field.inherited:
             return self.env._("%(field)s is computed.", field=shown)
         if model_name.startswith(_BOOKS) and not field.manual:

@@ -31,8 +31,10 @@ class HubEntity(models.Model):
     code = fields.Char(required=True, help="Technical word used by mappings and connectors.")
     # The order in which records of one batch are applied: a customer before its contacts.
     sequence = fields.Integer(default=10, required=True)
-    handler = fields.Char(
-        help="Model that writes this entity into Odoo. Empty: part of another entity."
+    handler = fields.Selection(
+        selection=lambda self: self._selection_handler(),
+        string="Rules",
+        help="What writes this entity into Odoo. Empty: part of another entity.",
     )
     model_id = fields.Many2one("ir.model", ondelete="cascade", help="Odoo model of its records.")
     model_name = fields.Char(related="model_id.model", store=True, string="Odoo Model")
@@ -59,13 +61,28 @@ class HubEntity(models.Model):
         help="Sentence shown when a record of this entity is unknown.",
     )
     field_ids = fields.One2many("hub.entity.field", "entity_id", string="Fields")
+    version_ids = fields.One2many("hub.entity.version", "entity_id", string="Published Versions")
     active = fields.Boolean(default=True)
 
     _code_unique = models.Constraint("UNIQUE(code)", "Each canonical entity has its own code.")
 
+    @api.model
+    def _selection_handler(self):
+        # Abstract helpers of handlers are none; the generic one comes first.
+        names = [
+            name
+            for name, model in self.env.registry.items()
+            if name.startswith("hub.handler.") and name != "hub.handler.partner"
+        ]
+        return [(GENERIC, self.env._("Generic: by its bindings"))] + [
+            (name, self.env[name]._description) for name in sorted(names) if name != GENERIC
+        ]
+
     @api.model_create_multi
     def create(self, vals_list):
-        self._require_settings({name for vals in vals_list for name, value in vals.items() if value})
+        self._require_settings(
+            {name for vals in vals_list for name, value in vals.items() if value}
+        )
         return super().create(vals_list)
 
     def write(self, vals):
@@ -96,9 +113,6 @@ class HubEntity(models.Model):
                     raise ValidationError(reason)
             if not entity.handler:
                 continue
-            handler = self.env.get(entity.handler)
-            if not entity.handler.startswith("hub.handler") or handler is None:
-                raise ValidationError(self.env._("%(name)s is no handler.", name=entity.handler))
             if entity.handler == GENERIC and not entity.model_id:
                 raise ValidationError(
                     self.env._("%(name)s needs the Odoo model of its records.", name=entity.name)
@@ -159,9 +173,13 @@ class HubEntity(models.Model):
         """JSON Schema of this entity as it is today, without the version's ``$id``."""
         self.ensure_one()
         lines = {
-            kind.partition(":")[2] for kind in self.field_ids.mapped("kind") if kind.startswith("lines:")
+            kind.partition(":")[2]
+            for kind in self.field_ids.mapped("kind")
+            if kind.startswith("lines:")
         }
-        parts = {part.code: part._published() for part in self.search([("code", "in", list(lines))])}
+        parts = {
+            part.code: part._published() for part in self.search([("code", "in", list(lines))])
+        }
         entity = self.with_context(lang=None)
         return json_schema(
             self.code, entity.name, self._published(), {line: parts.get(line, []) for line in lines}
@@ -169,6 +187,7 @@ class HubEntity(models.Model):
 
     def _changed(self):
         """Fields of these entities changed: mappings are compiled anew, equal payloads looked at again."""
+        self.field_ids.flush_recordset()
         self.env.registry.clear_cache()
         self.env["hub.mapping"].search([("entity_id", "in", self.ids)])._grow()
 
@@ -218,7 +237,7 @@ class HubEntityField(models.Model):
         string="Written",
     )
     odoo_field = fields.Char(
-        string="Odoo Field", help="Technical name of the Odoo field that it becomes."
+        help="Technical name of the Odoo field that it becomes."
     )
 
     _name_unique = models.Constraint(
@@ -235,12 +254,23 @@ class HubEntityField(models.Model):
 
     def write(self, vals):
         if _BINDING & set(vals) and (
-            "field" in self.mapped("binding") or vals.get("binding") == "field" or vals.get("identity")
+            "field" in self.mapped("binding")
+            or vals.get("binding") == "field"
+            or vals.get("identity")
         ):
             self._require_settings()
         entities = self.entity_id
         result = super().write(vals)
-        if {"name", "kind", "required", "direction", "binding", "odoo_field", "entity_id", "identity"} & set(vals):
+        if {
+            "name",
+            "kind",
+            "required",
+            "direction",
+            "binding",
+            "odoo_field",
+            "entity_id",
+            "identity",
+        } & set(vals):
             (entities | self.entity_id)._changed()
         return result
 
@@ -299,7 +329,9 @@ class HubEntityField(models.Model):
                 model, field.odoo_field, field.kind, writes=field.direction != "out"
             )
             if reason:
-                raise ValidationError(f"{field.label}: {reason}")
+                raise ValidationError(
+                    self.env._("%(field)s: %(reason)s", field=field.label, reason=reason)
+                )
 
     @api.constrains("binding", "odoo_field", "direction", "entity_id")
     def _check_one_writer(self):

@@ -11,7 +11,9 @@ class HubEntityVersion(models.Model):
     _order = "entity_id, number desc"
     _log_access = False
 
-    entity_id = fields.Many2one("hub.entity", required=True, readonly=True, ondelete="cascade", index=True)
+    entity_id = fields.Many2one(
+        "hub.entity", required=True, readonly=True, ondelete="cascade", index=True
+    )
     number = fields.Integer(required=True, readonly=True)
     schema = fields.Json(required=True, readonly=True)
     digest = fields.Char(required=True, readonly=True)

@@ -139,7 +139,6 @@ class HubMappingLine(models.Model):
         "a table (open = 1; closed = 2), an expression on value and record."
     )
     both_ways = fields.Boolean(
-        string="Both Ways",
         help="This line of an inbound mapping also sends the value, turned round, where the entity is sent.",
     )
 
@@ -213,7 +212,11 @@ class HubMappingLine(models.Model):
                 CompiledMapping([plain])
             except Problem as problem:
                 raise ValidationError(
-                    f"{line.field_id.label}: {sentences._sentence(problem.code, problem.params)}"
+                    self.env._(
+                        "%(field)s: %(reason)s",
+                        field=line.field_id.label,
+                        reason=sentences._sentence(problem.code, problem.params),
+                    )
                 ) from problem
 
     @api.model_create_multi

@@ -130,3 +130,23 @@ class HubVocabularyWord(models.Model):
             [system.id, system.product],
         )
         return {(vocabulary, key): rest for vocabulary, key, *rest in self.env.cr.fetchall()}
+
+    @api.model
+    def _outward(self, system, vocabulary, ids):
+        """What records that terms stand for are called in a system: ``{record id: word}``; its own word,
+        else the product's, else the term's code."""
+        terms = self.env["hub.vocabulary.term"].search_fetch(
+            [("vocabulary_id.code", "=", vocabulary), ("res_id", "in", list(ids))],
+            ["res_id", "code"],
+        )
+        words = self.search_fetch(
+            [
+                ("term_id", "in", terms.ids),
+                "|",
+                ("system_id", "=", system.id),
+                ("product", "=", system.product),
+            ],
+            ["term_id", "word", "system_id"],
+        ).sorted(lambda word: (bool(word.system_id), -word.id))
+        by_term = {word.term_id.id: word.word for word in words}
+        return {term.res_id: by_term.get(term.id, term.code) for term in terms}

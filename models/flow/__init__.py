@@ -28,6 +28,7 @@ from . import (
     replay_plan,
     replay_run,
     sentence,
+    sentence_mapping,
     simulate_buttons,
     simulation,
     simulation_report,

@@ -20,6 +20,7 @@ from ...core.mapping import compiled
 from ...core.merge import plain
 from ...core.problem import Link, Money, Problem
 from .apply_resolve import Resolver, Wait
+from .bound import Bound
 
 _logger = logging.getLogger(__name__)
 
@@ -212,6 +213,7 @@ class ApplyBatch(Resolver):
         try:
             with cr.savepoint():
                 handler._hub_write(items)
+                self._write_bound(handler, items, before)
                 self.env.flush_all()
             return
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
@@ -229,6 +231,17 @@ class ApplyBatch(Resolver):
         middle = len(items) // 2
         self._write(handler, items[:middle])
         self._write(handler, items[middle:])
+
+    def _write_bound(self, handler, items, before):
+        """What an admin bound straight to Odoo fields, for entities that have rules of their own."""
+        if handler._hub_writes_bound or not self.entity._bound_fields():
+            return
+        created = {
+            item.message_id
+            for item, (res_id, _skip) in zip(items, before, strict=True)
+            if res_id is None and item.link is None
+        }
+        Bound(handler.env, self.entity).write(items, created)
 
     def _problem_of(self, error):
         if isinstance(error, Problem):

@@ -1,5 +1,6 @@
 """Words, references and companies of a batch: what its items mean in Odoo, before anything is written."""
 
+from collections import defaultdict
 from typing import NamedTuple
 
 from ...core.keys import order_key
@@ -59,10 +60,11 @@ class Resolver:
         wanted = set()
         for item in self._open():
             for ref in _refs(item.values):
-                if ref.entity in self.entities:
+                if ref.entity in self.entities and not ref.key:
                     wanted.add((self.system.id, self.entities[ref.entity].id, ref.external_id))
         links = self.env["hub.link"]._load(self.env.cr, wanted)
         self._find_gone(links.values())
+        self._by_key = self._find_by_key()
         for item in self._open():
             if item.link and self._is_gone(item):
                 continue
@@ -118,7 +120,46 @@ class Resolver:
             itself=itself,
         )
 
+    def _find_by_key(self):
+        """Records that are named by an identity field instead of the source's id, one query a field:
+        ``{(entity, field, value): [ids]}``."""
+        wanted = defaultdict(set)
+        for item in self._open():
+            for ref in _refs(item.values):
+                if ref.key:
+                    wanted[ref.entity, ref.key].add(ref.external_id)
+        found = defaultdict(list)
+        for (code, name), values in wanted.items():
+            field = self.entities[code].field_ids.filtered(lambda f, name=name: f.name == name)
+            model = self.entities[code].model_name
+            if not (field.identity and field.odoo_field and model):
+                continue  # no such key: nothing is found by it
+            records = self.env[model].search_fetch(
+                [(field.odoo_field, "in", list(values))], [field.odoo_field]
+            )
+            for record in records:
+                found[code, name, str(record[field.odoo_field])].append(record.id)
+        return found
+
+    def _reference_by_key(self, item, ref):
+        ids = self._by_key.get((ref.entity, ref.key, ref.external_id), [])
+        if len(ids) == 1:
+            return ids[0]
+        if item.problem is None:
+            item.problem = Problem(
+                "key_ambiguous" if ids else "key_unknown",
+                kind="reference",
+                cause=f"{ref.entity}:{ref.key}:{ref.external_id}",
+                entity=self.entity_name(ref.entity),
+                key=ref.key,
+                value=ref.external_id,
+                count=len(ids),
+            )
+        return None
+
     def _reference(self, item, ref, links):
+        if ref.key:
+            return self._reference_by_key(item, ref)
         entity = self.entities.get(ref.entity)
         link = links.get((self.system.id, entity.id, ref.external_id)) if entity else None
         if link:

@@ -9,10 +9,10 @@ from odoo import api, models
 
 from ...core import strict_json
 from ...core.keys import digest, idempotency_key, order_key
-from ...core.mapping import to_external
 from ...core.merge import plain
 from ...core.problem import Problem
 from .apply import CONCURRENCY
+from .bound import Bound
 from .context import HUB_CONTEXT
 from .cursors import business_cursor
 from .rests import Busy
@@ -93,20 +93,23 @@ class HubCompose(models.AbstractModel):
             return
         except CONCURRENCY:
             raise  # a savepoint keeps the stale snapshot: the whole batch starts again
+        except Problem as error:
+            problem = error
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             fault = {"type": type(error).__name__, "place": f"{place.name}:{place.lineno}"}
+            _logger.error("A record cannot be composed: %s in %s", fault["type"], fault["place"])
+            problem = Problem("bug", kind="bug", cause=fault["place"], **fault)
         if len(marks) == 1:
-            self._give_up(env, stream, *marks[0], fault)
+            self._give_up(env, stream, *marks[0], problem)
             return
         middle = len(marks) // 2
         self._try_stream(env, stream, marks[:middle])
         self._try_stream(env, stream, marks[middle:])
 
-    def _give_up(self, env, stream, model, res_id, fault):
+    def _give_up(self, env, stream, model, res_id, problem):
         """One record cannot be composed: a message without content stands for it before a person."""
         system, entity = stream.system_id, stream.entity_id
-        _logger.error("A record cannot be composed: %s in %s", fault["type"], fault["place"])
         key = order_key(system.id, entity.code, f"{model},{res_id}", "out")
         self._supersede(env, [key])
         env.cr.execute(
@@ -114,7 +117,7 @@ class HubCompose(models.AbstractModel):
             INSERT INTO hub_message (system_id, stream_id, entity_id, order_key, part, lane, direction, kind, action,
                                      res_model, res_id, state, reason, params, done_at)
             VALUES (%(system)s, %(stream)s, %(entity)s, %(key)s, (%(key)s & 63)::smallint, %(lane)s, 'out',
-                    'snapshot', 'update', %(model)s, %(res)s, 'failed', 'bug', %(params)s,
+                    'snapshot', 'update', %(model)s, %(res)s, 'failed', %(reason)s, %(params)s,
                     clock_timestamp() AT TIME ZONE 'UTC')
             RETURNING id
             """,
@@ -126,12 +129,12 @@ class HubCompose(models.AbstractModel):
                 "lane": stream.lane,
                 "model": model,
                 "res": res_id,
-                "params": json.dumps(fault),
+                "reason": problem.code,
+                "params": json.dumps(problem.params, default=str),
             },
         )
         row = {"id": env.cr.fetchone()[0], "system_id": system.id, "entity_id": entity.id}
         self._touch(env, [row["id"]])
-        problem = Problem("bug", kind="bug", cause=fault["place"], **fault)
         env["hub.exception"]._open(
             env.cr,
             [
@@ -174,21 +177,16 @@ class HubCompose(models.AbstractModel):
             )
         )
         records = records.browse(served.ids)
-        mapping = env["hub.mapping"].search(
-            [
-                ("system_id", "=", system.id),
-                ("entity_id", "=", entity.id),
-                ("direction", "=", "out"),
-            ]
+        mapping, _revision = (
+            env["hub.mapping"]._compiled_of(system, "out").get(entity.code, (None, 0))
         )
         if not records or not mapping:
             return 0
-        lines = mapping._lines()[mapping.id]
         rows = []
-        for res_id, values in handler._hub_compose(records, system).items():
+        for res_id, values in self._values(handler, entity, records, system).items():
             external_id, _link_id, sent = links.get(res_id, (None, None, None))
             # Decimals and dates stay exact, as text; the connector's product decides their form.
-            content = plain(to_external(lines, values))
+            content = plain(mapping.external(values))
             if sent is not None and digest(content) == digest(sent):
                 continue
             record_key = f"{entity.model_name},{res_id}"
@@ -206,6 +204,14 @@ class HubCompose(models.AbstractModel):
             )
         self._store(env, stream, rows)
         return len(rows)
+
+    def _values(self, handler, entity, records, system):
+        """Canonical values of today: the handler's own, and what is bound straight to Odoo fields."""
+        composed = handler._hub_compose(records, system)
+        if not composed or not entity._bound_fields():
+            return composed
+        bound = Bound(handler.env, entity, "out").read(records.browse(composed), system)
+        return {res_id: bound.get(res_id, {}) | values for res_id, values in composed.items()}
 
     def _store(self, env, stream, rows):
         """Store outbound messages; an older one that has not been sent is superseded by today's values."""

@@ -152,6 +152,16 @@ class HubStream(models.Model):
                         stream.name,
                     )
                 )
+            unfilled = stream.entity_id._unfilled()
+            if unfilled:
+                raise ValidationError(
+                    self.env._(
+                        "%(stream)s cannot be switched on: Odoo requires %(fields)s of each record, "
+                        "and no field of the entity is bound to it.",
+                        stream=stream.name,
+                        fields=", ".join(unfilled),
+                    )
+                )
             missing = mapping._missing_required()
             if missing:
                 raise ValidationError(

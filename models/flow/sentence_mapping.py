@@ -1,0 +1,79 @@
+from odoo import models
+
+from .sentence import _Params
+
+
+class HubSentence(models.AbstractModel):
+    """Sentences about mappings, expressions and bindings."""
+
+    _inherit = "hub.sentence"
+
+    def _known(self, params):
+        _ = self.env._
+        p = _Params(params)
+        correct = _("Correct the line in the mapping, then replay.")
+        return super()._known(params) | {
+            "bad_argument": (
+                _(
+                    "“%(value)s” is no argument that the transform “%(transform)s” understands.",
+                    value=p["value"],
+                    transform=p["transform"],
+                ),
+                correct,
+            ),
+            "bad_expression": (
+                _(
+                    "The expression “%(text)s” is not allowed (%(why)s).",
+                    text=p["text"],
+                    why=p["why"],
+                ),
+                correct,
+            ),
+            "expression_failed": (
+                _(
+                    "The expression “%(text)s” does not fit this record (%(why)s).",
+                    text=p["expression"],
+                    why=p["why"],
+                ),
+                correct,
+            ),
+            "not_reversible": (
+                _(
+                    "“%(path)s” with the transform “%(transform)s” cannot be turned round to send a value.",
+                    path=p["path"],
+                    transform=p["transform"],
+                ),
+                _("Use a path of keys (a.b.c) and a transform that works both ways."),
+            ),
+            "binding_refused": (
+                _("%(field)s is not written: %(message)s", field=p["field"], message=p["message"]),
+                _("Ask a user with the Settings right to correct the entity's field; then replay."),
+            ),
+            "term_without_record": (
+                _(
+                    "The term %(term)s of %(field)s stands for no record of Odoo.",
+                    term=p["term"],
+                    field=p["field"],
+                ),
+                _("Choose the record in the vocabulary, then replay."),
+            ),
+            "key_unknown": (
+                _(
+                    "No %(entity)s in Odoo has “%(value)s” as its %(key)s.",
+                    entity=p["entity"],
+                    value=p["value"],
+                    key=p["key"],
+                ),
+                _("Create or correct the record in Odoo, then replay."),
+            ),
+            "key_ambiguous": (
+                _(
+                    "%(count)s records of %(entity)s have “%(value)s” as their %(key)s.",
+                    count=p["count"],
+                    entity=p["entity"],
+                    value=p["value"],
+                    key=p["key"],
+                ),
+                _("Merge or correct them in Odoo, then replay."),
+            ),
+        }
