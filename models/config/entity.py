@@ -113,6 +113,9 @@ class HubEntity(models.Model):
                     raise ValidationError(reason)
             if not entity.handler:
                 continue
+            # A selection made by a method is not checked by Odoo itself.
+            if entity.handler not in dict(self._selection_handler()):
+                raise ValidationError(self.env._("%(name)s is no handler.", name=entity.handler))
             if entity.handler == GENERIC and not entity.model_id:
                 raise ValidationError(
                     self.env._("%(name)s needs the Odoo model of its records.", name=entity.name)
@@ -236,9 +239,7 @@ class HubEntityField(models.Model):
         required=True,
         string="Written",
     )
-    odoo_field = fields.Char(
-        help="Technical name of the Odoo field that it becomes."
-    )
+    odoo_field = fields.Char(help="Technical name of the Odoo field that it becomes.")
 
     _name_unique = models.Constraint(
         "UNIQUE(entity_id, name)", "Each field of an entity has its own name."
