@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from .paths import compile_path, is_writable, put, reader
@@ -236,12 +235,6 @@ def compile_all(lines: Mapping[str, Sequence[Line]]) -> dict[str, CompiledMappin
     for entity, own in lines.items():
         result[entity] = CompiledMapping(own, result)
     return result
-
-
-@lru_cache(64)
-def compiled(lines: tuple[tuple[str, tuple[Line, ...]], ...]) -> dict[str, CompiledMapping]:
-    """:func:`compile_all` of ``((entity, lines), …)``, kept as long as the lines are the same."""
-    return compile_all(dict(lines))
 
 
 def to_canonical(

@@ -16,7 +16,6 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from ...core import strict_json
 from ...core.item import Item
 from ...core.keys import order_key
-from ...core.mapping import compiled
 from ...core.merge import plain
 from ...core.problem import Link, Money, Problem
 from .apply_resolve import Resolver, Wait
@@ -43,13 +42,8 @@ class ApplyBatch(Resolver):
         self.model = self.entity.model_name
         self.owner_id = self.system.owner_id.id
         self.entities = {entity.code: entity for entity in env["hub.entity"].search([])}
-        mappings = self.env["hub.mapping"].search(
-            [("system_id", "=", system_id), ("direction", "=", "in")]
-        )
-        self.revision = mappings.filtered(lambda m: m.entity_id == self.entity).revision
-        lines = mappings._lines()
-        self.mappings = compiled(
-            tuple((mapping.entity_id.code, tuple(lines[mapping.id])) for mapping in mappings)
+        self.mapping, self.revision = (
+            self.env["hub.mapping"]._compiled_of(self.system, "in").get(self.entity.code, (None, 0))
         )
         self._handlers = {}
 
@@ -162,10 +156,10 @@ class ApplyBatch(Resolver):
             except Problem as problem:
                 item.problem = problem
                 continue
-            if self.entity.code not in self.mappings:
+            if self.mapping is None:
                 item.problem = Problem("bad_path", kind="schema", path="")
                 continue
-            item.values, problems = self.mappings[self.entity.code].canonical(payload)
+            item.values, problems = self.mapping.canonical(payload)
             if problems:
                 item.problem = problems[0]
             item.decision = row["decision"] or {}
