@@ -165,8 +165,6 @@ class Connector:
 
     webhook_path_hint: ClassVar[str] = ""
     webhook_secret_field: ClassVar[str | None] = None
-    max_body: ClassVar[int] = 1_000_000
-    bad_signature_status: ClassVar[int] = 401
     ok_status: ClassVar[int] = 200
     ok_body: ClassVar[bytes] = b""
 
@@ -206,9 +204,10 @@ class Connector:
 
         :param secrets: current and previous signing secrets; any may match. None at all refuses.
         :param settings: ``account_id`` (and ``live_mode``) that the events must name.
-        :raise BadSignature, BadBody: with the HTTP status that the product understands.
+        :raise BadSignature: it is not proved. :raise BadBody: with the HTTP status that the product
+            understands.
         """
-        raise BadSignature(404, "no_webhooks")
+        raise BadSignature("no_webhooks")
 
     def poll(self, entity: str, cursor: dict | None, now: datetime) -> Page:
         """What changed since ``cursor`` ({} or None: from ``settings['start_date']`` or all)."""

@@ -53,14 +53,16 @@ class ConnectorError(Exception):
 class BadSignature(Exception):
     """A webhook that is not proved to come from the product.
 
-    :param status: what the product expects as an answer to a bad signature.
+    :attr status: the answer, the same for each product and for an address that nobody has: it tells
+        nothing.
     :param code: why, for the sample of rejections: ``no_secret``, ``missing``, ``malformed``,
         ``too_old``, ``in_the_future``, ``mismatch``.
     """
 
-    def __init__(self, status: int, code: str = "mismatch"):
+    status = 401
+
+    def __init__(self, code: str = "mismatch"):
         super().__init__(code)
-        self.status = status
         self.code = code
 
 

@@ -152,7 +152,7 @@ class HubSpot(Connector):
         now: datetime,
     ) -> list[Notice]:
         """Signature v3, then the events: see :mod:`.hubspot_webhook`."""
-        hubspot_webhook.check_signature(request, secrets, now, cls.bad_signature_status)
+        hubspot_webhook.check_signature(request, secrets, now)
         events = hubspot_webhook.read_events(request.body, settings)
         return [notice for event in events for notice in hubspot_webhook.notices(event)]
 

@@ -82,7 +82,6 @@ class Stripe(Connector):
     batch_write = 1
     webhook_path_hint = "stripe"
     webhook_secret_field = "webhook_secret"
-    bad_signature_status = 400
 
     # -- signing in ---------------------------------------------------------------------------
 
@@ -147,7 +146,7 @@ class Stripe(Connector):
         now: datetime,
     ) -> list[Notice]:
         """Signature, mode and account, then one notice: see :mod:`.stripe_webhook`."""
-        stripe_webhook.check_signature(request, secrets, now, cls.bad_signature_status)
+        stripe_webhook.check_signature(request, secrets, now)
         return [stripe_webhook.notice(stripe_webhook.read_event(request.body, settings))]
 
     # -- reading ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..connectors.base import WebhookRequest
 from ..connectors.errors import BadBody, BadSignature
+from ..core.envelope import NoKey, NotBound
 
 MAX_BODY = 1_000_000
 TYPES = (
@@ -43,37 +44,29 @@ class HubWebhook(http.Controller):
             return self._answer(413)
         if len(body) > MAX_BODY:
             return self._answer(413)
-        receive = request.env["hub.receive"]
-        system = receive._find(token)
-        if not system:
+        env = request.env
+        door = env["hub.receive"]._find(token)
+        if not door:
             # An unknown address answers like a wrong signature: it tells nothing.
-            return self._answer(401)
-        connector = system._connector_class()
-        if len(body) > connector.max_body:
-            return self._answer(413)
+            return self._answer(BadSignature.status)
         path = urlsplit(httprequest.url)
-        url = system._public_url() + path.path + (f"?{path.query}" if path.query else "")
+        url = env["hub.system"]._public_url() + path.path + (f"?{path.query}" if path.query else "")
         try:
-            secrets = (
-                system.env["hub.credential"]
-                ._read_all(system)
-                .get(connector.webhook_secret_field, [])
-            )
-            notices = connector.verify(
+            notices = door.connector.verify(
                 WebhookRequest(httprequest.method, url, dict(httprequest.headers), body),
-                secrets,
-                system._settings(),
+                door.secrets(env["hub.credential"]._keys()),
+                dict(door.settings),
                 datetime.now(timezone.utc),
             )
         except (BadSignature, BadBody) as error:
-            request.env["hub.rejection"]._count(system.id, error.code)
+            env["hub.rejection"]._count(door.system_id, error.code)
             return self._answer(error.status)
-        except UserError:
+        except (UserError, NoKey, NotBound):
             # No key, or a secret that cannot be opened: fail closed; the provider tries again.
-            request.env["hub.rejection"]._count(system.id, "no_secret")
-            return self._answer(connector.bad_signature_status)
-        receive._receive(system.id, system.account_ref or "", notices)
-        return self._answer(connector.ok_status, connector.ok_body)
+            env["hub.rejection"]._count(door.system_id, "no_secret")
+            return self._answer(BadSignature.status)
+        env["hub.receive"]._receive(door, notices)
+        return self._answer(door.connector.ok_status, door.connector.ok_body)
 
     def _answer(self, status, body=b""):
         """A provider's answer: no page, no cookie."""

@@ -67,10 +67,13 @@ def copy(session, source, target):
 
 def drop(session, name):
     """Remove a database with its files, also while somebody is connected to it."""
-    if exists(session, name):
-        execute(
-            session, sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name))
-        )
+    found = execute(session, "SELECT datistemplate FROM pg_database WHERE datname = %s", (name,))
+    if found:
+        # One whose removal was interrupted can only be removed: it takes no other command.
+        if found[0][0]:
+            execute(
+                session, sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name))
+            )
         execute(session, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
     shutil.rmtree(paths.DATA / "filestore" / name, ignore_errors=True)
 

@@ -11,6 +11,7 @@ from odoo.tests.common import TEST_CURSOR_COOKIE_NAME
 from sandbox.hubspot import HubSpotSandbox
 from sandbox.stripe import StripeSandbox
 
+from ..connectors import PRODUCTS
 from .hub_common import PORTAL, SECRET, HubMixin
 
 LIMIT = 1_000_000
@@ -149,10 +150,7 @@ class TestDoors(HubMixin, HttpCase):
         body = json.dumps([self._event_of(1)]).encode()
         self.assertEqual(self._post(body).status_code, 200)
         self.assertEqual(self._post(body, self._sign(body, "a-new-secret")).status_code, 200)
-        self.env.cr.execute(
-            "UPDATE hub_credential SET previous_until = previous_until - interval '25 hours'"
-        )
-        self.env.invalidate_all()
+        credential.previous_until = datetime.utcnow() - timedelta(seconds=1)
         self.assertEqual(self._post(body).status_code, 401)
 
     def test_the_address_of_the_configuration_is_signed_not_the_host_header(self):
@@ -201,16 +199,58 @@ class TestDoors(HubMixin, HttpCase):
         body = json.dumps([self._event_of(1)]).encode()
         wrong = self._post(body, self._sign(body, "another secret"))
         unknown = self._post(body, token="x" * 32)
-        self.assertEqual((wrong.status_code, wrong.content), (unknown.status_code, unknown.content))
+        self.assertAlike(wrong, unknown)
+
+    def test_every_product_answers_alike_what_is_not_proved(self):
+        unknown = self._post(b"{}", {}, token="x" * 32)
+        for product in PRODUCTS:
+            system = self.env["hub.system"].create({"name": product, "product": product})
+            with self.subTest(product):
+                self.assertAlike(self._post(b"{}", {}, token=system.webhook_token), unknown)
+
+    def assertAlike(self, first, second):
+        """Nobody can tell one answer from the other."""
+        self.assertEqual((first.status_code, first.content), (second.status_code, second.content))
         ignored = {"Date", "Set-Cookie"}
         self.assertEqual(
-            {k: v for k, v in wrong.headers.items() if k not in ignored},
-            {k: v for k, v in unknown.headers.items() if k not in ignored},
+            *({k: v for k, v in a.headers.items() if k not in ignored} for a in (first, second))
         )
 
     def test_the_address_of_an_archived_system_is_unknown(self):
+        self.assertEqual(self._send(self._event_of(1)).status_code, 200)
         self.system.active = False
-        self.assertEqual(self._send(self._event_of(1)).status_code, 401)
+        self.assertEqual(self._send(self._event_of(2)).status_code, 401)
+
+    def test_what_a_door_remembers_is_forgotten_when_the_configuration_changes(self):
+        self.assertEqual(self._send(self._event_of(1)).status_code, 200)
+        credential = self.system.credential_ids.filtered(lambda c: c.name == "client_secret")
+        for change, status in (
+            (lambda: self.system.write({"account_ref": "5"}), 403),
+            (lambda: self.system.write({"account_ref": PORTAL}), 200),
+            (lambda: credential.write({"secret": "another"}), 200),  # the former one counts a day
+            (lambda: credential.write({"previous_until": False}), 401),
+            (lambda: credential.write({"secret": SECRET}), 200),
+            (credential.unlink, 401),
+        ):
+            change()
+            self.assertEqual(self._send(self._event_of(2)).status_code, status)
+
+    def test_a_known_door_is_found_without_a_query_and_strangers_fill_no_memory(self):
+        receive = self.env["hub.receive"]
+        receive._find(self.system.webhook_token)
+        before = self.env.cr.sql_log_count
+        self.assertEqual(receive._find(self.system.webhook_token).system_id, self.system.id)
+        self.assertEqual(self.env.cr.sql_log_count, before)
+        cache = self.registry._Registry__caches["default"]
+        known = len(cache)
+        for number in range(20):
+            self.assertIsNone(receive._find(f"stranger-{number}"))
+        self.assertEqual(len(cache), known)
+
+    def test_what_a_door_remembers_holds_no_readable_secret(self):
+        door = self.env["hub.receive"]._find(self.system.webhook_token)
+        self.assertNotIn(SECRET, repr(door))
+        self.assertEqual(door.secrets(self.env["hub.credential"]._keys()), [SECRET])
 
     def test_another_portal_under_the_same_app_secret_is_refused(self):
         self.assertRefused(self._send(self._event_of(1, portalId=1)), 403)

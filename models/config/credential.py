@@ -1,10 +1,31 @@
 import os
+from datetime import datetime
+from typing import NamedTuple
 
 from odoo import api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
 
 from ... import connectors
 from ...core import envelope
+
+
+class Sealed(NamedTuple):
+    """A stored secret, still encrypted: the current one and, until a moment, the former one."""
+
+    envelope: str
+    previous: str | None
+    previous_until: datetime | None
+    binding: tuple
+
+    def open(self, keys):
+        """The secrets that count now.
+
+        :raise envelope.NotBound, envelope.NoKey: they were made for another place, or their key is gone.
+        """
+        texts = [self.envelope]
+        if self.previous and self.previous_until and self.previous_until > datetime.utcnow():
+            texts.append(self.previous)
+        return [envelope.open_(text, keys, **dict(self.binding)) for text in texts]
 
 
 class HubCredential(models.Model):
@@ -31,6 +52,29 @@ class HubCredential(models.Model):
     _name_unique = models.Constraint(
         "UNIQUE(system_id, name)", "This system already has that secret."
     )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        credentials = super().create(vals_list)
+        credentials._forget_doors()
+        return credentials
+
+    def write(self, vals):
+        result = super().write(vals)
+        self._forget_doors()
+        return result
+
+    def unlink(self):
+        self._forget_doors()
+        return super().unlink()
+
+    def _forget_doors(self):
+        """What doors keep in memory of the secrets that sign webhooks is old now."""
+        if any(
+            credential.name == credential.system_id._connector_class().webhook_secret_field
+            for credential in self
+        ):
+            self.env["hub.receive"]._forget_doors()
 
     @api.model
     def _selection_name(self):
@@ -77,6 +121,18 @@ class HubCredential(models.Model):
             )
         return keys
 
+    def _sealed(self):
+        """The envelopes with what they are bound to, as plain data.
+
+        :return: :class:`Sealed`; read as superuser, who alone reads envelopes.
+        """
+        return Sealed(
+            self.envelope,
+            self.previous_envelope,
+            self.previous_until,
+            tuple(self._binding().items()),
+        )
+
     def _binding(self):
         """What the envelope is bound to: another system, field or address cannot open it."""
         return {
@@ -115,21 +171,11 @@ class HubCredential(models.Model):
         if not credentials.filtered("envelope"):
             return result
         keys = self._keys()
-        now = fields.Datetime.now()
         for credential in credentials:
             if not credential.envelope:
                 continue
-            sealed = [credential.envelope]
-            if (
-                credential.previous_envelope
-                and credential.previous_until
-                and credential.previous_until > now
-            ):
-                sealed.append(credential.previous_envelope)
             try:
-                result[credential.name] = [
-                    envelope.open_(text, keys, **credential._binding()) for text in sealed
-                ]
+                result[credential.name] = credential._sealed().open(keys)
             except (envelope.NotBound, envelope.NoKey) as error:
                 raise UserError(
                     self.env._(

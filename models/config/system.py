@@ -197,6 +197,7 @@ class HubSystem(models.Model):
     def create(self, vals_list):
         systems = super().create(vals_list)
         systems._load_presets()
+        self.env["hub.receive"]._forget_doors()
         for system in systems:
             system._audit("create", {"product": system.product, "environment": system.environment})
         return systems
@@ -218,7 +219,12 @@ class HubSystem(models.Model):
             # Secrets were stored for the former address; they must never travel to another one.
             moved.credential_ids.sudo().write({"envelope": False, "previous_envelope": False})
             super(HubSystem, moved).write({"state": "draft"})
+        self.env["hub.receive"]._forget_doors()
         return result
+
+    def unlink(self):
+        self.env["hub.receive"]._forget_doors()
+        return super().unlink()
 
     @api.model
     def _origin_of(self, url):

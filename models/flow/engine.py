@@ -217,26 +217,31 @@ class HubEngine(models.AbstractModel):
                 [name, seconds],
             )
 
-    def _wake(self):
+    def _wake(self, cr=None):
         """Wake a drainer, if none is awake. Call it after the message was committed.
 
         Whether one is awake is read in a new transaction; only the waking itself is limited to once
         in 200 ms a process, because each opens a connection.
+
+        :param cr: a cursor without an open transaction, of someone who commits it; else its own.
         """
-        with short_cursor(self.env) as cr:
-            cr.execute(
-                "SELECT 1 FROM hub_drainer WHERE alive_until > clock_timestamp() AT TIME ZONE 'UTC' LIMIT 1"
-            )
-            if cr.fetchone():
-                return
-            key = (cr.dbname, os.getpid())
-            now = time.monotonic()
-            if now - _last_wake.get(key, -1.0) < WAKE_EVERY:
-                return
-            _last_wake[key] = now
-            # A door has no user; waking the drainer is all that it may do with the scheduler.
-            env = api.Environment(cr, api.SUPERUSER_ID, {})
-            env.ref("lead_to_cash_hub.cron_drainer_1")._trigger()
+        if cr is None:
+            with short_cursor(self.env) as own:
+                self._wake(own)
+            return
+        cr.execute(
+            "SELECT 1 FROM hub_drainer WHERE alive_until > clock_timestamp() AT TIME ZONE 'UTC' LIMIT 1"
+        )
+        if cr.fetchone():
+            return
+        key = (cr.dbname, os.getpid())
+        now = time.monotonic()
+        if now - _last_wake.get(key, -1.0) < WAKE_EVERY:
+            return
+        _last_wake[key] = now
+        # A door has no user; waking the drainer is all that it may do with the scheduler.
+        env = api.Environment(cr, api.SUPERUSER_ID, {})
+        env.ref("lead_to_cash_hub.cron_drainer_1")._trigger()
 
     def _wake_after_commit(self):
         """The same for a person's action: when it is committed."""

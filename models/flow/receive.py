@@ -1,13 +1,13 @@
-import logging
 from typing import NamedTuple
 
-from odoo import models
-from odoo.tools import SQL
+from odoo import api, models
+from odoo.tools import SQL, ormcache
 
+from ...connectors import get_connector_class
 from ...core.keys import digest, event_key, order_key
-from .cursors import short_cursor
+from .cursors import NOTHING, own_transaction
 
-_logger = logging.getLogger(__name__)
+DOOR_SETTINGS = ("account_id", "live_mode")  # what ``Connector.verify`` may ask for
 
 
 class Incoming(NamedTuple):
@@ -31,13 +31,16 @@ class HubReceive(models.AbstractModel):
     _name = "hub.receive"
     _description = "Receive Messages"
 
-    def _store(self, cr, system_id, account, incoming, *, lane=None, webhook=False):
+    def _store(
+        self, cr, system_id, account, incoming, *, lane=None, webhook=False, settling=NOTHING
+    ):
         """Store new messages with their payloads in one statement.
 
         :param cr: a READ COMMITTED cursor, so that a duplicate committed a moment ago is seen.
         :param incoming: list of :class:`Incoming`.
         :param lane: overrides the lanes of the streams.
         :param webhook: take the lane that each stream has for its webhooks.
+        :param settling: SQL in front of the statement, see ``own_transaction``.
         :return: number of new messages; the others were received before.
         """
         rows = {}
@@ -64,9 +67,9 @@ class HubReceive(models.AbstractModel):
         columns = [
             list(column) for column in zip(*(rows[key] for key in sorted(rows)), strict=True)
         ]
-        cr.execute(
+        statement = SQL(
             """
-            WITH u AS (
+            %(settling)s WITH u AS (
                 SELECT * FROM unnest(
                     %(key)s::bytea[], %(entity)s::varchar[], %(external)s::varchar[],
                     %(order)s::bigint[], %(kind)s::varchar[], %(action)s::varchar[],
@@ -106,30 +109,29 @@ class HubReceive(models.AbstractModel):
                                     AND s.direction = 'in' AND s.active
              ORDER BY u.place  -- ids say in which order they arrived
             """,
-            {
-                "system": system_id,
-                "lane": lane,
-                "webhook": webhook,
-                "key": columns[0],
-                "entity": columns[1],
-                "external": columns[2],
-                "order": columns[3],
-                "kind": columns[4],
-                "action": columns[5],
-                "changed": columns[6],
-                "version": columns[7],
-                "payload": columns[8],
-                "digest": columns[9],
-                "reason": columns[10],
-                "merged": columns[11],
-                "place": columns[12],
-            },
-            # A conflict would otherwise write the whole payload into the log.
-            log_exceptions=False,
+            settling=settling,
+            system=system_id,
+            lane=lane,
+            webhook=webhook,
+            key=columns[0],
+            entity=columns[1],
+            external=columns[2],
+            order=columns[3],
+            kind=columns[4],
+            action=columns[5],
+            changed=columns[6],
+            version=columns[7],
+            payload=columns[8],
+            digest=columns[9],
+            reason=columns[10],
+            merged=columns[11],
+            place=columns[12],
         )
+        # A conflict would otherwise write the whole payload into the log.
+        cr.execute(statement, log_exceptions=False)
         return cr.rowcount
 
-    def _receive(self, system_id, account, notices):
+    def _receive(self, door, notices):
         """Store the notices of one webhook, in a transaction of its own, and wake a drainer."""
         incoming = [
             Incoming(
@@ -146,20 +148,69 @@ class HubReceive(models.AbstractModel):
             )
             for n in notices
         ]
-        with short_cursor(self.env) as cr:
-            count = self._store(cr, system_id, account, incoming, webhook=True)
+        with own_transaction(self.env.cr) as settling:
+            count = self._store(
+                self.env.cr, door.system_id, door.account, incoming, webhook=True, settling=settling
+            )
         if count:
-            self.env["hub.engine"]._wake()
+            self.env["hub.engine"]._wake(self.env.cr)
         return count
 
     def _find(self, token):
-        """The system behind a webhook address, in the one query that a door may make.
+        """What a door has to know of the system behind its address. Asks the database once for each
+        change of the configuration, in each process; for unknown addresses each time.
 
-        :return: ``hub.system`` record (superuser: a door has no user; only its own fields are read), or
-            an empty recordset.
+        :return: :class:`Door`, or None.
         """
-        self.env.cr.execute(
-            SQL("SELECT id FROM hub_system WHERE webhook_token = %s AND active", token)
+        try:
+            return self._door(token)
+        except LookupError:
+            return None
+
+    @api.model
+    @ormcache("token")
+    def _door(self, token):
+        """As :meth:`_find`.
+
+        :raise LookupError: nobody has this address; that is not kept, or strangers could fill the cache.
+        """
+        # A door has no user; only what belongs to the door is read.
+        system = self.env["hub.system"].sudo().search([("webhook_token", "=", token)])
+        if not system:
+            raise LookupError(token)
+        settings = system._settings()
+        wanted = system._connector_class().webhook_secret_field
+        credential = system.credential_ids.filtered(lambda c: c.name == wanted and c.envelope)
+        return Door(
+            system.id,
+            system.product,
+            system.account_ref or "",
+            tuple((name, settings[name]) for name in DOOR_SETTINGS),
+            credential._sealed() if credential else None,
         )
-        found = self.env.cr.fetchone()
-        return self.env["hub.system"].sudo().browse(found[0] if found else ())
+
+    def _forget_doors(self):
+        """The configuration changed: all processes read it anew, whatever made the change."""
+        self.env.registry.clear_cache()
+        self.env.cr.postcommit.add(self.env.registry.signal_changes)
+
+
+class Door(NamedTuple):
+    """A webhook address in memory: no secret in it is readable without the key."""
+
+    system_id: int
+    product: str
+    account: str
+    settings: tuple
+    sealed: object
+
+    @property
+    def connector(self):
+        return get_connector_class(self.product)
+
+    def secrets(self, keys):
+        """The secrets that may have signed; none if none is stored.
+
+        :raise envelope.NotBound, envelope.NoKey: they cannot be opened.
+        """
+        return self.sealed.open(keys) if self.sealed else []
