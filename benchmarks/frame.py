@@ -56,11 +56,13 @@ class Bench:
 
     :param session: the :class:`devtools.session.Session`
     :param quick: small numbers and one round: shows that the line works, says nothing about speed
+    :param plots: folder for pictures (:class:`pathlib.Path`), None where none are wanted
     """
 
-    def __init__(self, session, quick=False):
+    def __init__(self, session, quick=False, plots=None):
         self.session = session
         self.quick = quick
+        self.plots = plots
 
     def size(self, full, quick):
         """A number of pieces: ``full``, or ``quick`` for a smoke run."""

@@ -37,14 +37,53 @@ class Customers:
         first = next(self._first)
         return self.again(first, count, 1, 0, "applied"), first
 
+    def in_lane(self, count, lane):
+        """Create customers through one lane, whatever others hold: the rate."""
+        first = next(self._first)
+        span = {"system": self.system, "first": first, "count": count, "version": 1}
+        self.worker.call("customers:store", lane=lane, **span)
+        seconds = self.worker.call("hub:drain_lane", lane=lane)
+        self.worker.call("hub:proof", entity="customer", reason="applied", **span)
+        return count / seconds
+
     def again(self, first, count, version, edition, reason):
         """Companies come again; the rate, after a look that each came to this end."""
-        span = {"first": first, "count": count, "version": version}
-        self.worker.call("customers:store", system=self.system, edition=edition, **span)
-        seconds = self.worker.call("customers:drain")
-        self.worker.call("customers:proof", reason=reason, **span)
+        span = {"system": self.system, "first": first, "count": count, "version": version}
+        self.worker.call("customers:store", edition=edition, **span)
+        seconds = self.worker.call("hub:drain")
+        self.worker.call("hub:proof", entity="customer", reason=reason, **span)
         self.worker.call("customers:alike", first=first, count=min(count, 100), edition=edition)
         return count / seconds
+
+
+def bench_timesheets(bench):
+    """Approved time entries of a billable project."""
+    n = bench.size(5000, 60)
+    with bench.worker() as worker:
+        facts = worker.call("timesheets:connect")
+        first = itertools.count(1_000_000, 100_000)
+
+        def reference(_number):
+            return n / worker.call(
+                "timesheets:create", facts=facts, first=next(first), count=n, batch=BATCH
+            )
+
+        def ours(_number):
+            span = {"first": next(first), "count": n}
+            worker.call("timesheets:store", facts=facts, **span)
+            seconds = worker.call("hub:drain")
+            worker.call(
+                "hub:proof",
+                system=facts["system"],
+                entity="time_entry",
+                reason="applied",
+                version=1,
+                **span,
+            )
+            worker.call("timesheets:alike", facts=facts, first=span["first"], count=min(n, 100))
+            return n / seconds
+
+        return bench.alternate(ours, reference, unit="entries/s", n=n)
 
 
 def bench_create(bench):
@@ -105,4 +144,7 @@ LINES = {
     "inbound_create": Line(bench_create, "new customers, beside create() in batches", 0.70),
     "inbound_update": Line(bench_update, "changed customers, beside write() one by one", 0.80),
     "inbound_unchanged": Line(bench_unchanged, "unchanged customers, beside new ones", 8),
+    "timesheet_create": Line(
+        bench_timesheets, "approved time entries, beside create() of timesheets in batches", 0.70
+    ),
 }

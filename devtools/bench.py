@@ -5,6 +5,7 @@ import json
 import os
 import time
 import traceback
+from pathlib import Path
 
 import benchmarks
 from benchmarks.frame import Bench
@@ -25,6 +26,7 @@ def bench(session, arguments):
     parser.add_argument(
         "--quick", action="store_true", help="small numbers, one round: only shows that it works"
     )
+    parser.add_argument("--plots", metavar="FOLDER", type=Path, help="write pictures to a folder")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in known]
     if unknown:
@@ -37,7 +39,7 @@ def bench(session, arguments):
         say(f"• {name}: {line.text} …")
         began = time.monotonic()
         try:
-            figures[name] = line.run(Bench(session, options.quick))
+            figures[name] = line.run(Bench(session, options.quick, options.plots))
         except Exception:
             failed.append(name)
             say(traceback.format_exc())

@@ -1,84 +1,25 @@
-"""Inside Odoo: a HubSpot account whose companies become customers, and the same work by Odoo alone."""
+"""Inside Odoo: companies of a HubSpot account that become customers, and the same by Odoo alone."""
 
-import json
 import time
 
-from odoo import api
-from odoo.addons.lead_to_cash_hub.models.flow.context import HUB_CONTEXT
-from odoo.addons.lead_to_cash_hub.models.flow.cursors import short_cursor
-from odoo.addons.lead_to_cash_hub.models.flow.receive import Incoming
-
 from ..payloads import company
-
-ACCOUNT = "49648261"
+from . import hub
 
 
 def connect(env, lane=1):
-    """Make the system; its id."""
-    system = env["hub.system"].create(
-        {
-            "name": "HubSpot",
-            "product": "hubspot",
-            "base_url": "https://api.hubapi.com",
-            "account_ref": ACCOUNT,
-            "environment": "sandbox",
-        }
-    )
-    system.state = "connected"
-    chosen = env["hub.lane"].search([("number", "=", lane)])
-    system.stream_ids.write({"poll": False, "lane_id": chosen.id})
-    env.cr.commit()
-    return system.id
+    """Make the HubSpot account; its id."""
+    return hub.connect(env, "hubspot", "https://api.hubapi.com", lane=lane)
 
 
 def store(env, system, first, count, version, edition=0, lane=1):
-    """Receive companies, as a poll does: stored, and due."""
-    for start in range(first, first + count, 1000):
-        numbers = range(start, min(start + 1000, first + count))
-        incoming = [_incoming(number, version, edition) for number in numbers]
-        with short_cursor(env) as cr:
-            env["hub.receive"]._store(cr, system, ACCOUNT, incoming, lane=lane)
-
-
-def _incoming(number, version, edition):
-    body = json.dumps(company(number, edition=edition)).encode()
-    key = f"{number}:{version}".encode()
-    stamp = f"2026-03-01T00:00:{version:02}.000Z"
-    return Incoming("customer", str(number), key, "snapshot", "change", None, stamp, body)
-
-
-def drain(env):
-    """Apply all that is due, slice by slice as a drainer does; the seconds it took."""
-    engine = env["hub.engine"]
-    started = time.perf_counter()
-    while True:
-        env.cr.commit()
-        env.invalidate_all()
-        if not engine._once(online=False):
-            return time.perf_counter() - started
-
-
-def proof(env, first, count, reason, version):
-    """Fail unless each of these messages has come to the expected end, and each customer is linked once."""
-    env.cr.execute(
-        """SELECT coalesce(m.reason, m.state), count(DISTINCT l.res_id)
-             FROM hub_message m LEFT JOIN hub_link l ON l.external_id = m.external_id
-            WHERE m.external_id::int >= %s AND m.external_id::int < %s AND m.version = %s GROUP BY 1""",
-        [first, first + count, f"2026-03-01T00:00:{version:02}.000Z"],
-    )
-    seen = dict(env.cr.fetchall())
-    if seen != {reason: count}:
-        raise AssertionError(f"expected {count} × {reason}, but saw {seen}")
+    """Receive companies."""
+    records = [
+        (str(number), company(number, edition=edition)) for number in range(first, first + count)
+    ]
+    hub.receive(env, system, "customer", records, version, lane=lane)
 
 
 # -- the same by Odoo alone ------------------------------------------------------------------------
-
-
-def plain_env(env, system):
-    """The environment that the hub applies in: same user, same companies, same flags."""
-    system = env["hub.system"].browse(system)
-    context = {**HUB_CONTEXT, "allowed_company_ids": system.company_ids.ids}
-    return api.Environment(env.cr, system.user_id.id, context)
 
 
 def values(env, first, count, edition=0):
@@ -107,13 +48,7 @@ def values(env, first, count, edition=0):
 def create(env, system, first, count, batch):
     """Create the customers in batches, each committed; seconds, and the ids."""
     vals = values(env, first, count)
-    env = plain_env(env, system)
-    ids, started = [], time.perf_counter()
-    for start in range(0, count, batch):
-        ids += env["res.partner"].create(vals[start : start + batch]).ids
-        env.cr.commit()
-        env.invalidate_all()
-    return time.perf_counter() - started, ids
+    return hub.in_batches(hub.plain_env(env, system), "res.partner", vals, batch)
 
 
 def write(env, system, ids, first, edition, batch):
@@ -122,7 +57,7 @@ def write(env, system, ids, first, edition, batch):
         {name: entry[name] for name in ("phone", "street", "zip")}
         for entry in values(env, first, len(ids), edition=edition)
     ]
-    env = plain_env(env, system)
+    env = hub.plain_env(env, system)
     started = time.perf_counter()
     for start in range(0, len(ids), batch):
         for partner, entry in zip(
