@@ -54,6 +54,7 @@
         "views/hub_message_views.xml",
         "views/hub_replay_views.xml",
         "views/hub_simulation_views.xml",
+        "views/hub_undo_views.xml",
         "views/hub_link_views.xml",
         "views/hub_audit_views.xml",
         "views/hub_entity_views.xml",

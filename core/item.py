@@ -37,6 +37,7 @@ class Item:
     skip: str | None = None  # reason code, when there is nothing to do
     at_risk: Money | None = None  # shown with the exception if this item fails
     audit: dict = field(default_factory=dict)  # field -> (old, new), filled by the handler
+    trace: dict = field(default_factory=dict)  # what taking it back needs, filled by the engine
 
     @property
     def open(self) -> bool:

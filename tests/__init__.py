@@ -28,6 +28,7 @@ from . import (
     test_rights_and_snapshot,
     test_simulation,
     test_tours,
+    test_undo,
     test_upkeep,
     test_views,
     test_watch,

@@ -20,6 +20,7 @@ from ...core.merge import plain
 from ...core.problem import Link, Money, Problem
 from .apply_resolve import Resolver, Wait
 from .bound import Bound
+from .trace import Trace
 
 _logger = logging.getLogger(__name__)
 
@@ -198,7 +199,10 @@ class ApplyBatch(Resolver):
         writable = [item for item in items if item.open]
         if writable:
             self.written += len(writable)
+            trace = Trace(handler.env, self.entity)
+            trace.before(writable)
             self._write(handler, writable)
+            trace.after(writable)
 
     def _write(self, handler, items):
         """Write a batch; a failing one is halved with savepoints until the poison stands alone."""

@@ -153,6 +153,7 @@ class HubApplyResults(models.AbstractModel):
                     "res_model": batch.model,
                     "res_id": item.res_id,
                     "values": batch.audit_values(item),
+                    "trace": item.trace,
                 }
             )
 

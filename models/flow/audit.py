@@ -47,6 +47,7 @@ class HubAudit(models.Model):
             "deliver": self.env._("Sent to the product"),
             "replay": self.env._("Replayed"),
             "cancel": self.env._("Replay cancelled"),
+            "undo": self.env._("Taken back"),
             "skip": self.env._("Skipped by a person"),
             "decide": self.env._("Decided by a person"),
             "map": self.env._("Word mapped to a term"),
@@ -69,7 +70,7 @@ class HubAudit(models.Model):
         """Add rows with their values in one statement.
 
         :param rows: dicts with action and, where known, system_id, message_id, company_id, res_model,
-            res_id, values (JSON data).
+            res_id, values (JSON data), trace (what taking it back needs).
         """
         if not rows:
             return
@@ -80,14 +81,14 @@ class HubAudit(models.Model):
             WITH u AS MATERIALIZED (
                 SELECT nextval('hub_audit_id_seq') AS id, r.*
                   FROM unnest(%s::varchar[], %s::int[], %s::int[], %s::int[], %s::varchar[], %s::int[],
-                              %s::varchar[], %s::jsonb[])
-                       r(action, system_id, message_id, company_id, res_model, res_id, commitment, body)
+                              %s::varchar[], %s::jsonb[], %s::jsonb[])
+                       r(action, system_id, message_id, company_id, res_model, res_id, commitment, body, trace)
             ), a AS (
                 INSERT INTO hub_audit (id, user_id, action, system_id, message_id, company_id,
                                        res_model, res_id, commitment)
                 SELECT id, %s, action, system_id, message_id, company_id, res_model, res_id, commitment FROM u
             )
-            INSERT INTO hub_audit_value (audit_id, body) SELECT id, body FROM u
+            INSERT INTO hub_audit_value (audit_id, body, trace) SELECT id, body, trace FROM u
             """,
             [
                 [row["action"] for row in rows],
@@ -98,6 +99,7 @@ class HubAudit(models.Model):
                 [row.get("res_id") for row in rows],
                 [digest(text) for text in texts],
                 texts,
+                [json.dumps(row["trace"]) if row.get("trace") else None for row in rows],
                 self.env.uid,
             ],
         )
@@ -114,6 +116,7 @@ class HubAuditValue(models.Model):
         "hub.audit", required=True, readonly=True, ondelete="cascade", index=True
     )
     body = fields.Json(readonly=True)
+    trace = fields.Json(readonly=True, help="What taking it back needs: fields with old and new value.")
 
     def write(self, vals):
         raise UserError(self.env._("The audit is append-only."))

@@ -1,6 +1,7 @@
-"""Where a simulation is begun, and what keeps it from reaching anybody."""
+"""Where a simulation or an undo is begun, and what keeps a simulation from reaching anybody."""
 
 from odoo import api, models
+from odoo.exceptions import UserError
 
 from .cursors import is_simulated
 
@@ -13,6 +14,11 @@ class HubMessage(models.Model):
         self._require_resolver()
         query = self._search([("id", "in", self.ids)])
         return self.env["hub.simulation"]._of(query)._open()
+
+    def action_undo(self):
+        """Plan to take back what these wrote; it starts there."""
+        self._require_resolver()
+        return self.env["hub.undo"]._of(self._search([("id", "in", self.ids)]))._open()
 
 
 class HubIssue(models.Model):
@@ -34,6 +40,16 @@ class HubReplay(models.Model):
         planned = self.line_ids.filtered(lambda line: line.verdict in ("apply", "fetch"))
         query = self.env["hub.message"]._search([("id", "in", planned.message_id.ids)])
         return self.env["hub.simulation"]._of(query, replay=self)._open()
+
+    def action_undo(self):
+        """Plan to take back what this run wrote; it starts there."""
+        self.ensure_one()
+        self.env["hub.message"]._require_resolver()
+        self.check_access("read")
+        if self.state not in ("done", "cancelled"):
+            raise UserError(self.env._("Wait until the replay is finished, or cancel it."))
+        query = self.env["hub.message"]._search([("id", "in", self.line_ids.message_id.ids)])
+        return self.env["hub.undo"]._of(query, replay=self)._open()
 
 
 class IrMailServer(models.Model):

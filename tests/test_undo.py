@@ -1,0 +1,202 @@
+from datetime import timedelta
+
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+
+from .hub_common import HubCase
+
+
+@tagged("post_install", "-at_install")
+class TestUndo(HubCase):
+    """A run taken back: what nobody has touched, and what Odoo allows; the rest is left, and it is said why."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.resolver = cls._make_role("resolver", "resolver", "base.group_partner_manager")
+
+    def plan(self, messages, user=None, **options):
+        env = self.env(user=user or self.resolver)
+        query = env["hub.message"]._search([("id", "in", messages.ids)])
+        undo = env["hub.undo"]._of(query, **options)
+        undo.why = "Wrong mapping"
+        return undo
+
+    def do(self, undo):
+        undo.action_start()
+        undo.action_step()
+        self.env.invalidate_all()
+        self.assertEqual(undo.state, "done")
+        return undo
+
+    def verdicts(self, undo, field="verdict"):
+        return {
+            line.message_id.id: f"{line[field]}:{line.reason}" if line.reason else line[field]
+            for line in undo.line_ids
+        }
+
+    def base(self, external_id):
+        return self.env["hub.link"].search([("external_id", "=", external_id)]).base
+
+    def test_former_values_come_back_and_the_next_message_is_judged_as_before(self):
+        self.work(self._company("1", 1, city="Boston", zip="1"))
+        partner = self.partner_of("1")
+        change = self.work(self._company("1", 2, city="Austin", zip="2"))
+        undo = self.plan(change)
+        self.assertEqual((partner.city, undo.state), ("Austin", "planned"))
+        self.assertEqual(self.verdicts(undo), {change.id: "write"})
+        self.assertIn("Austin → Boston", undo.line_ids.difference)
+        self.do(undo)
+        self.assertEqual((partner.city, partner.zip), ("Boston", "1"))
+        self.assertEqual((self.base("1")["city"], self.base("1")["name"]), ("Boston", "Company 1"))
+        record = self.env["hub.record"].search([("res_model", "=", "res.partner"), ("res_id", "=", partner.id)])
+        self.assertEqual(record.provenance["city"]["undo"], undo.id)
+        audit = self.env["hub.audit"].search([("action", "=", "undo")])
+        self.assertEqual((audit.user_id, audit.res_id), (self.resolver, partner.id))
+        self.assertEqual(audit.value_ids.body["city"], ["Austin", "Boston"])
+        # The source says Austin still: its next message, even the same bytes again, applies it.
+        change.action_replay()
+        self.drain()
+        self.assertEqual(partner.city, "Austin")
+
+    def test_what_somebody_changed_since_is_left_field_by_field(self):
+        self.work(self._company("1", 1, city="Boston", zip="1"))
+        partner = self.partner_of("1")
+        change = self.work(self._company("1", 2, city="Austin", zip="2"))
+        partner.city = "By hand"
+        undo = self.do(self.plan(change))
+        self.assertEqual((partner.city, partner.zip), ("By hand", "1"))
+        self.assertIn("changed since", undo.line_ids.difference)
+        self.assertEqual((self.base("1")["city"], self.base("1")["zip"]), ("Austin", "1"))
+
+    def test_a_chain_of_writes_goes_back_to_its_beginning(self):
+        self.work(self._company("1", 1, city="Boston"))
+        partner = self.partner_of("1")
+        changes = self.work(self._company("1", 2, city="Austin"))
+        changes += self.work(self._company("1", 3, city="Rome"))
+        self.do(self.plan(changes))
+        self.assertEqual((partner.city, self.base("1")["city"]), ("Boston", "Boston"))
+
+    def test_only_the_last_of_two_writes(self):
+        first = self.work(self._company("1", 1, city="Boston"))
+        second = self.work(self._company("1", 2, city="Austin"))
+        third = self.work(self._company("1", 3, city="Rome"))
+        undo = self.plan(second)
+        self.assertEqual(self.verdicts(undo), {second.id: "left:changed_since"})
+        self.do(self.plan(third))
+        self.assertEqual(self.partner_of("1").city, "Austin")
+        self.assertStates(first + second + third, "done", "done", "done")
+
+    def test_a_created_record_that_nobody_needs_goes_and_comes_again_with_its_message(self):
+        created = self.work(self._company("1", domain="one.example"))
+        partner = self.partner_of("1")
+        undo = self.plan(created)
+        self.assertEqual(self.verdicts(undo), {created.id: "delete"})
+        self.assertTrue(partner.exists())
+        self.do(undo)
+        self.assertFalse(partner.exists())
+        self.assertFalse(self.env["hub.link"].search([("external_id", "=", "1")]))
+        self.assertFalse(self.env["hub.identity"].search([("res_id", "=", partner.id)]))
+        created.action_replay()
+        self.drain()
+        self.assertTrue(self.partner_of("1"))
+
+    def test_a_created_record_that_others_need_or_touched_is_left(self):
+        needed, touched = self.work(self._company("1"), self._company("2"))
+        self.work(self._contact("9", company="1"))
+        self.partner_of("2").with_user(self.resolver).comment = "Call him"
+        undo = self.plan(needed + touched)
+        self.assertEqual(
+            self.verdicts(undo), {needed.id: "left:referenced", touched.id: "left:touched"}
+        )
+        self.do(undo)
+        self.assertTrue(self.partner_of("1") and self.partner_of("2"))
+
+    def test_a_created_record_and_its_later_changes_go_together(self):
+        created = self.work(self._company("1", 1))
+        changed = self.work(self._company("1", 2, city="Rome"))
+        undo = self.do(self.plan(created + changed))
+        self.assertEqual(self.verdicts(undo, "outcome"), {created.id: "delete", changed.id: "delete"})
+        self.assertFalse(self.partner_of("1"))
+
+    def test_what_odoo_refuses_or_the_user_may_not_do_is_left_and_the_rest_goes(self):
+        self.work(*(self._company(key, 1, city="Boston") for key in "123"))
+        changes = self.work(*(self._company(key, 2, city="Austin") for key in "123"))
+        refused = self.partner_of("2")
+        original = type(refused).write
+
+        def write(records, vals):
+            if refused in records and vals.get("city") == "Boston":
+                raise UserError("no")
+            return original(records, vals)
+
+        self._patch("res.partner", "write", write)
+        undo = self.plan(changes)
+        self.assertEqual(
+            self.verdicts(undo),
+            dict(zip(changes.ids, ["write", "left:refused", "write"], strict=True)),
+        )
+        self.do(undo)
+        self.assertEqual([self.partner_of(key).city for key in "123"], ["Boston", "Austin", "Boston"])
+        powerless = self._make_role("powerless", "resolver")
+        change = self.work(self._company("1", 4, city="Oslo"))
+        self.assertEqual(self.verdicts(self.plan(change, user=powerless)), {change.id: "left:no_right"})
+
+    def test_what_changed_between_plan_and_start_is_judged_again(self):
+        self.work(self._company("1", 1, city="Boston"))
+        change = self.work(self._company("1", 2, city="Austin"))
+        undo = self.plan(change)
+        self.partner_of("1").city = "By hand"
+        self.do(undo)
+        self.assertEqual(self.verdicts(undo, "outcome"), {change.id: "left:changed_since"})
+
+    def test_a_replay_is_taken_back_without_what_was_before_it(self):
+        message = self.work(self._company("1", country="Atlantis", city="Boston"))
+        self.env["res.country"].create({"name": "Atlantis", "code": "QX"})
+        replay = message._replay("Mended")
+        self.drain()
+        replay.action_refresh()
+        undo = self.env["hub.undo"].browse(replay.action_undo()["res_id"])
+        self.assertEqual((undo.replay_id, self.verdicts(undo)), (replay, {message.id: "delete"}))
+
+    def test_the_plan_changes_nothing_and_costs_the_same_for_twice_as_many(self):
+        self.work(*(self._company(str(key), 1, city="Boston") for key in range(1, 41)))
+        changes = self.work(*(self._company(str(key), 2, city="Austin") for key in range(1, 41)))
+        costs = []
+        for count in (2, 20, 40):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            undo = self.plan(changes[:count], user=self.env.user)
+            costs.append(self.env.cr.sql_log_count - before)
+            self.assertEqual({line.verdict for line in undo.line_ids}, {"write"})
+        # Odoo writes each partner by itself, as it may have values of its own.
+        self.assertLess((costs[2] - costs[1]) / 20, 12, costs)
+        self.assertEqual({self.partner_of(str(key)).city for key in range(1, 41)}, {"Austin"})
+
+    def test_who_may(self):
+        self.work(self._company("1", 1, city="Boston"))
+        change = self.work(self._company("1", 2, city="Austin"))
+        viewer = self._make_role("viewer", "viewer")
+        with self.assertRaises(AccessError):
+            change.with_user(viewer).action_undo()
+        undo = self.plan(change)
+        with self.assertRaises(AccessError):
+            undo.with_user(viewer).action_start()
+        with self.assertRaises(AccessError):
+            undo.write({"state": "done"})
+        with self.assertRaises(AccessError):
+            self.env["hub.undo"].with_user(self.resolver).create({"why": "x"})
+        with self.assertRaises(UserError):
+            undo.line_ids.write({"verdict": "write"})
+        undo.why = ""
+        with self.assertRaises(UserError):
+            undo.action_start()
+        failed = self.work(self._company("3", country="Atlantis"))
+        with self.assertRaises(UserError):
+            self.plan(failed)
+        undo.why = "x"
+        self.do(undo)
+        with self.assertRaises(UserError):
+            undo.unlink()
+        self.assertLess(undo.started_at - undo.ended_at, timedelta(seconds=1))
