@@ -49,7 +49,9 @@ class TestUndo(HubCase):
         self.do(undo)
         self.assertEqual((partner.city, partner.zip), ("Boston", "1"))
         self.assertEqual((self.base("1")["city"], self.base("1")["name"]), ("Boston", "Company 1"))
-        record = self.env["hub.record"].search([("res_model", "=", "res.partner"), ("res_id", "=", partner.id)])
+        record = self.env["hub.record"].search(
+            [("res_model", "=", "res.partner"), ("res_id", "=", partner.id)]
+        )
         self.assertEqual(record.provenance["city"]["undo"], undo.id)
         audit = self.env["hub.audit"].search([("action", "=", "undo")])
         self.assertEqual((audit.user_id, audit.res_id), (self.resolver, partner.id))
@@ -116,7 +118,9 @@ class TestUndo(HubCase):
         created = self.work(self._company("1", 1))
         changed = self.work(self._company("1", 2, city="Rome"))
         undo = self.do(self.plan(created + changed))
-        self.assertEqual(self.verdicts(undo, "outcome"), {created.id: "delete", changed.id: "delete"})
+        self.assertEqual(
+            self.verdicts(undo, "outcome"), {created.id: "delete", changed.id: "delete"}
+        )
         self.assertFalse(self.partner_of("1"))
 
     def test_what_odoo_refuses_or_the_user_may_not_do_is_left_and_the_rest_goes(self):
@@ -137,10 +141,14 @@ class TestUndo(HubCase):
             dict(zip(changes.ids, ["write", "left:refused", "write"], strict=True)),
         )
         self.do(undo)
-        self.assertEqual([self.partner_of(key).city for key in "123"], ["Boston", "Austin", "Boston"])
+        self.assertEqual(
+            [self.partner_of(key).city for key in "123"], ["Boston", "Austin", "Boston"]
+        )
         powerless = self._make_role("powerless", "resolver")
         change = self.work(self._company("1", 4, city="Oslo"))
-        self.assertEqual(self.verdicts(self.plan(change, user=powerless)), {change.id: "left:no_right"})
+        self.assertEqual(
+            self.verdicts(self.plan(change, user=powerless)), {change.id: "left:no_right"}
+        )
 
     def test_what_changed_between_plan_and_start_is_judged_again(self):
         self.work(self._company("1", 1, city="Boston"))

@@ -116,7 +116,9 @@ class HubAuditValue(models.Model):
         "hub.audit", required=True, readonly=True, ondelete="cascade", index=True
     )
     body = fields.Json(readonly=True)
-    trace = fields.Json(readonly=True, help="What taking it back needs: fields with old and new value.")
+    trace = fields.Json(
+        readonly=True, help="What taking it back needs: fields with old and new value."
+    )
 
     def write(self, vals):
         raise UserError(self.env._("The audit is append-only."))

@@ -82,7 +82,9 @@ class TakeBack:
         name, states = CLOSED.get(record._name, (None, ()))
         if name and record[name] in states:
             return True
-        return bool("hub_billing_id" in record and record.sudo().hub_billing_id)  # as a deletion asks
+        return bool(
+            "hub_billing_id" in record and record.sudo().hub_billing_id
+        )  # as a deletion asks
 
     # -- fields ----------------------------------------------------------------------------------------
 
@@ -161,7 +163,9 @@ class TakeBack:
             reason = self._try(record.action_archive)
         for entry in own:
             self.results[entry["audit_id"]] = Result(
-                "left" if reason else verdict, reason or "", {} if reason else {"": [record.id, None]}
+                "left" if reason else verdict,
+                reason or "",
+                {} if reason else {"": [record.id, None]},
             )
 
     def _referenced(self, model, ids):

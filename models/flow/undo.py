@@ -59,7 +59,9 @@ class HubUndo(models.Model):
 
     def unlink(self):
         if any(undo.state != "planned" for undo in self):
-            raise UserError(self.env._("An undo that was started is kept: it says who did it and why."))
+            raise UserError(
+                self.env._("An undo that was started is kept: it says who did it and why.")
+            )
         return super().unlink()
 
     # -- plan ----------------------------------------------------------------------------------------
@@ -80,7 +82,9 @@ class HubUndo(models.Model):
             )
         )
         if not entries:
-            raise UserError(self.env._("These messages have written nothing that could be taken back."))
+            raise UserError(
+                self.env._("These messages have written nothing that could be taken back.")
+            )
         # With sudo: an undo is made by this method only, which has asked for the right.
         undo = self.sudo().create(
             {
@@ -206,7 +210,9 @@ class HubUndo(models.Model):
                 keys,
             )
         rows, stamps = {}, {}
-        for entry in entries:  # the newest first: the oldest value that was agreed on is what remains
+        for (
+            entry
+        ) in entries:  # the newest first: the oldest value that was agreed on is what remains
             result = results[entry["audit_id"]]
             if result.verdict != "write":
                 continue

@@ -31,7 +31,9 @@ class HubUndoLine(models.Model):
     _log_access = False
     _order = "id"
 
-    undo_id = fields.Many2one("hub.undo", required=True, readonly=True, ondelete="cascade", index=True)
+    undo_id = fields.Many2one(
+        "hub.undo", required=True, readonly=True, ondelete="cascade", index=True
+    )
     audit_id = fields.Many2one("hub.audit", required=True, readonly=True, ondelete="cascade")
     message_id = fields.Many2one("hub.message", readonly=True, ondelete="set null")
     res_model = fields.Char(readonly=True)
@@ -98,7 +100,9 @@ class HubUndoLine(models.Model):
         for model, lines in self.grouped("res_model").items():
             if model not in self.env:
                 continue
-            records = self.env[model].browse(lines.mapped("res_id")).exists()._filtered_access("read")
+            records = (
+                self.env[model].browse(lines.mapped("res_id")).exists()._filtered_access("read")
+            )
             names = {record.id: record.display_name for record in records}
             for line in lines.filtered(lambda one, names=names: one.res_id in names):
                 line.record_name = names[line.res_id]
