@@ -14,7 +14,7 @@ class Trace:
     """
 
     def __init__(self, env, entity):
-        self.model = env[entity.model_name] if entity.model_name in env else None
+        self.model = env.get(entity.model_name)
         self.bound = {} if self.model is None else dict(self._bound(entity))
         self.former = {}
 

@@ -55,7 +55,8 @@ class HubUndoLine(models.Model):
         rows = [(entry, results[entry["audit_id"]]) for entry in entries]
         self.env.cr.execute(
             """
-            INSERT INTO hub_undo_line (undo_id, audit_id, message_id, res_model, res_id, verdict, reason, values, "left")
+            INSERT INTO hub_undo_line (undo_id, audit_id, message_id, res_model, res_id, verdict, reason,
+                                       values, "left")
             SELECT %s, u.* FROM unnest(%s::int[], %s::int[], %s::varchar[], %s::int[], %s::varchar[], %s::varchar[],
                                        %s::jsonb[], %s::jsonb[]) u
             """,
