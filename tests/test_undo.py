@@ -131,7 +131,7 @@ class TestUndo(HubCase):
 
         def write(records, vals):
             if refused in records and vals.get("city") == "Boston":
-                raise UserError("no")
+                raise UserError("not this one")  # pylint: disable=translation-required
             return original(records, vals)
 
         self._patch("res.partner", "write", write)
