@@ -48,6 +48,7 @@
         "views/hub_system_views.xml",
         "views/hub_lane_views.xml",
         "views/hub_stream_views.xml",
+        "views/hub_gap_views.xml",
         "views/hub_issue_views.xml",
         "views/hub_exception_views.xml",
         "views/hub_resolve_views.xml",

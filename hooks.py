@@ -12,6 +12,7 @@ _EMPTIED = (
     "hub_message",
     "hub_payload",
     "hub_cursor",
+    "hub_gap",
     "hub_stream",
     "hub_mapping_line",
     "hub_mapping",

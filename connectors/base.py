@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -163,6 +163,9 @@ class Connector:
     batch_read: ClassVar[int] = 1
     batch_write: ClassVar[int] = 1
 
+    # entity -> what the window of a listing is about: "changed", "created" or "date"
+    lists: ClassVar[dict[str, str]] = {}
+
     webhook_path_hint: ClassVar[str] = ""
     webhook_secret_field: ClassVar[str | None] = None
     ok_status: ClassVar[int] = 200
@@ -216,6 +219,17 @@ class Connector:
     def poll_deleted(self, entity: str, cursor: dict | None, now: datetime) -> Page:
         """Records that the source itself lists as deleted; none where it keeps no such list."""
         return Page([], cursor or {}, False)
+
+    def listing(self, entity: str, since: datetime, until: datetime) -> Iterator[list[Record]]:
+        """All that the source has in a window, part by part, to compare ourselves with it.
+
+        The window is about what ``lists`` says of the entity; ``until`` is outside, except of
+        dates. A record without a version is compared by its values only.
+
+        :raise ConnectorError: kind ``connection``, code ``listing_incomplete``, after the last
+            part, if what was read does not agree with the source's own count.
+        """
+        raise ConnectorError("data", "not_supported", params={"operation": "listing"})
 
     def fetch(self, entity: str, ids: Sequence[str]) -> dict[str, Record]:
         """Records by id, read together where the product can. A missing id is left out."""

@@ -13,7 +13,7 @@ entries", "Expenses", "Users", "Clients", "Projects", "Tasks", "Company".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -53,6 +53,9 @@ class Harvest(Connector):
     )
     entities_in = tuple(LISTS)
     entities_out = ("project",)
+    lists: ClassVar = {
+        entity: "date" if entity in ("time_entry", "expense") else "changed" for entity in LISTS
+    }
     # Harvest allows 100 calls in 15 seconds
     pace: ClassVar = {"default": (100, 15.0)}
     batch_read = 1
@@ -205,14 +208,32 @@ class Harvest(Connector):
             ids equals the total that Harvest states on each page: only a proven list may say that
             what it lacks was deleted.
         """
+        query = {"from": date_from.isoformat(), "to": date_to.isoformat()}
+        return {str(row["id"]) for rows in self._proven(entity, query) for row in rows}
+
+    def listing(self, entity: str, since: datetime, until: datetime) -> Iterator[list[Record]]:
+        """Entries and expenses by their date, all else by the time of change."""
+        if self.lists[entity] == "date":
+            query = {"from": since.date().isoformat(), "to": until.date().isoformat()}
+        else:
+            query = {"updated_since": iso(since, 0)}
+        for rows in self._proven(entity, query):
+            yield [
+                record
+                for record in (_record(entity, row) for row in rows)
+                if self.lists[entity] == "date" or (record.changed_at or until) < until
+            ]
+
+    def _proven(self, entity: str, query: Mapping[str, Any]) -> Iterator[list[dict]]:
+        """The pages of a list; after the last one their rows are held against Harvest's count."""
         path, name, size = LISTS[entity]
-        query = {"from": date_from.isoformat(), "to": date_to.isoformat(), "per_page": size}
-        body = self._page(path, query)
+        body = self._page(path, {**query, "per_page": size})
         totals, count, found = {body.get("total_entries")}, 0, set()
         while True:
             rows = _rows(body, name)
             count += len(rows)
-            found.update(str(row["id"]) for row in rows)
+            found.update(row["id"] for row in rows)
+            yield rows
             following = (body.get("links") or {}).get("next")
             if not following:
                 break
@@ -220,7 +241,6 @@ class Harvest(Connector):
             totals.add(body.get("total_entries"))
         if totals != {len(found)} or count != len(found):
             raise ConnectorError("connection", "listing_incomplete", params={"read": len(found)})
-        return found
 
     # -- writing ------------------------------------------------------------------------------
 

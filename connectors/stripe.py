@@ -12,7 +12,7 @@ Source: Stripe API documentation: "Authentication", "Versioning", "Idempotent re
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
@@ -80,6 +80,7 @@ class Stripe(Connector):
     pace: ClassVar = {"default": (25, 1.0)}
     batch_read = 1
     batch_write = 1
+    lists: ClassVar = dict.fromkeys(THINGS, "created")
     webhook_path_hint = "stripe"
     webhook_secret_field = "webhook_secret"
 
@@ -223,6 +224,30 @@ class Stripe(Connector):
                 return []
             raise
         return [_record(entity, answer.json(), changed or _answered_at(answer, self.clock()))]
+
+    def listing(self, entity: str, since: datetime, until: datetime) -> Iterator[list[Record]]:
+        """Payments or refunds by the time they were made. Stripe states no total; its list ends
+        where it says so."""
+        path, expand, _types = THINGS[entity]
+        query = [
+            ("limit", PAGE),
+            ("created[gte]", to_epoch(since)),
+            ("created[lt]", to_epoch(until)),
+            *(("expand[]", f"data.{name}") for name in expand),
+        ]
+        after: list[tuple[str, Any]] = []
+        while True:
+            body = self._call("GET", path, query=[*query, *after]).json()
+            rows = body.get("data") if isinstance(body, dict) else None
+            if not isinstance(rows, list):
+                raise ConnectorError("schema", "no_list")
+            records = [_record(entity, row, until) for row in rows]
+            for record in records:
+                record.version = None  # Stripe's objects have none
+            yield records
+            if not body.get("has_more") or not rows:
+                return
+            after = [("starting_after", rows[-1]["id"])]
 
     def fetch(self, entity: str, ids: Sequence[str]) -> dict[str, Record]:
         """Records by id, one call each (Stripe reads no ids together)."""

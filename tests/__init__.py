@@ -21,6 +21,7 @@ from . import (
     test_engine_pace,
     test_engine_promises,
     test_engine_watch,
+    test_gap,
     test_identity,
     test_lanes,
     test_operations,

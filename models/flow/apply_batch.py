@@ -15,11 +15,11 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ...core import strict_json
 from ...core.item import Item
-from ...core.keys import order_key
 from ...core.merge import plain
 from ...core.problem import Link, Money, Problem
 from .apply_resolve import Resolver, Wait
 from .bound import Bound
+from .request import request_records
 from .trace import Trace
 
 _logger = logging.getLogger(__name__)
@@ -336,32 +336,13 @@ class ApplyBatch(Resolver):
         """Ask the source for records that others wait for, unless one is already on its way."""
         if not self._missing:
             return
-        entries = [
-            (
-                self.entities[code].id,
-                external_id,
-                order_key(self.system.id, code, external_id),
-                lane,
-            )
-            for (code, external_id), lane in sorted(self._missing.items())
-        ]
-        cr.execute(
-            """
-            INSERT INTO hub_message (system_id, stream_id, entity_id, external_id, order_key, part,
-                                     lane, direction, kind, action, state)
-            SELECT %s, s.id, u.entity_id, u.external_id, u.order_key, (u.order_key & 63)::smallint,
-                   u.lane, 'in', 'notice', 'change', 'received'
-              FROM unnest(%s::int[], %s::varchar[], %s::bigint[], %s::smallint[])
-                   u(entity_id, external_id, order_key, lane)
-              LEFT JOIN hub_stream s ON s.system_id = %s AND s.entity_id = u.entity_id
-                                    AND s.direction = 'in'
-             WHERE NOT EXISTS (
-                   SELECT 1 FROM hub_message m
-                    WHERE m.order_key = u.order_key AND m.direction = 'in'
-                      AND (m.state IN ('received', 'pending', 'waiting', 'held', 'failed', 'dead')
-                           OR m.reason = 'by_person'))  -- a person left it out: not asked again
-            """,
-            [self.system.id, *map(list, zip(*entries, strict=True)), self.system.id],
+        request_records(
+            cr,
+            self.system.id,
+            [
+                (self.entities[code].id, code, external_id, lane)
+                for (code, external_id), lane in self._missing.items()
+            ],
         )
 
 

@@ -13,7 +13,7 @@ WATCH_SILENT = 1800
 POLL_MINIMUM = 900  # a poll may fail for so long before it is a matter for a person
 MOST_QUIET = timedelta(days=60)  # working time further back need not be counted
 # Jobs that run each night, and that nobody misses by day.
-NIGHTLY = ("cron_snapshot", "cron_sweep")
+NIGHTLY = ("cron_snapshot", "cron_sweep", "cron_gap")
 UNFINISHED = ("received", "pending", "waiting", "sending")
 
 
@@ -74,6 +74,7 @@ class HubWatch(models.AbstractModel):
                 calm.append(cause)
         self.env["hub.issue"]._stand(found)
         self.env["hub.issue"]._lift([*calm, *self._unwatched()])
+        self.env["hub.gap"]._mend()
         self._engine()
         # The drainers tell people; when they are silent, nobody else would.
         self.env["hub.alert"]._send()
