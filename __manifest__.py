@@ -47,6 +47,7 @@
         "views/hub_alert_templates.xml",
         "views/hub_system_views.xml",
         "views/hub_lane_views.xml",
+        "views/hub_upload_views.xml",
         "views/hub_stream_views.xml",
         "views/hub_gap_views.xml",
         "views/hub_issue_views.xml",

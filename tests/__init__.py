@@ -31,6 +31,7 @@ from . import (
     test_tours,
     test_undo,
     test_upkeep,
+    test_upload,
     test_views,
     test_watch,
 )

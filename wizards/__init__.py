@@ -1,1 +1,1 @@
-from . import billing_run, fill_role, resolve, resolve_record
+from . import billing_run, fill_role, resolve, resolve_record, upload

@@ -4,6 +4,7 @@ from typing import NamedTuple
 from odoo import api, fields, models, tools
 from odoo.exceptions import AccessError, ValidationError
 
+from ...core.mapping import Line
 from ...core.published import Field, json_schema
 from ...core.schema import TYPES
 
@@ -103,6 +104,20 @@ class HubEntity(models.Model):
                     "Which Odoo model an entity is bound to is for users with the Settings right."
                 )
             )
+
+    def _direct_lines(self, names=None, known=False):
+        """Lines that take a payload whose keys are the canonical fields themselves.
+
+        :param names: only these fields, and those that are required. All if not given.
+        :param known: the record exists, so what is required may be left out.
+        """
+        self.ensure_one()
+        return [
+            Line(field.name, field.kind, field.name, required=field.required and not known)
+            for field in self.field_ids
+            if field.direction != "out"
+            and (names is None or field.name in names or (field.required and not known))
+        ]
 
     @api.constrains("model_id", "handler")
     def _check_bound_model(self):

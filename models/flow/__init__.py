@@ -40,5 +40,6 @@ from . import (
     tables,
     undo,
     undo_line,
+    upload,
     watch,
 )

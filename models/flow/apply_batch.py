@@ -15,8 +15,10 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ...core import strict_json
 from ...core.item import Item
+from ...core.mapping import to_canonical
 from ...core.merge import plain
 from ...core.problem import Link, Money, Problem
+from ...core.table import UPLOADED
 from .apply_resolve import Resolver, Wait
 from .bound import Bound
 from .request import request_records
@@ -47,6 +49,7 @@ class ApplyBatch(Resolver):
             self.env["hub.mapping"]._compiled_of(self.system, "in").get(self.entity.code, (None, 0))
         )
         self._handlers = {}
+        self._direct = None  # canonical lines by entity, made for uploads only
 
     def entity_name(self, code):
         return self.entities[code].name if code in self.entities else code
@@ -126,6 +129,13 @@ class ApplyBatch(Resolver):
             item.skip = self._left_out(row, link)
         return item
 
+    def _uploaded(self, values, link):
+        """A row of a file: its columns are canonical fields, checked as if a mapping had made them."""
+        if self._direct is None:
+            self._direct = {code: e._direct_lines() for code, e in self.entities.items()}
+        lines = self.entity._direct_lines(values, known=bool(link))
+        return to_canonical(lines, values, self._direct)
+
     def _left_out(self, row, link):
         """Why a message needs no look at its content: it is old, or it is what was applied last."""
         if link and row["version"] and link["version"] and row["version"] < link["version"]:
@@ -160,7 +170,10 @@ class ApplyBatch(Resolver):
             if self.mapping is None:
                 item.problem = Problem("bad_path", kind="schema", path="")
                 continue
-            item.values, problems = self.mapping.canonical(payload)
+            if payload.keys() == {UPLOADED}:
+                item.values, problems = self._uploaded(payload[UPLOADED], item.link)
+            else:
+                item.values, problems = self.mapping.canonical(payload)
             if problems:
                 item.problem = problems[0]
             item.decision = row["decision"] or {}

@@ -56,6 +56,7 @@ class HubAudit(models.Model):
             "pause": self.env._("Paused"),
             "resume": self.env._("Resumed"),
             "approve": self.env._("Approved"),
+            "upload": self.env._("File uploaded"),
         }
         for row in self:
             row.sentence = labels.get(row.action, row.action)

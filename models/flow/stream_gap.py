@@ -104,6 +104,7 @@ class HubStream(models.Model):
 
     def action_gaps(self):
         self.ensure_one()
+        self.check_access("read")
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Comparisons"),

@@ -1,0 +1,155 @@
+import base64
+import json
+
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, tagged
+
+from .hub_common import HubCase
+
+
+@tagged("post_install", "-at_install")
+class TestUpload(HubCase):
+    """A file takes the same way as a product's records, and is judged line by line before."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.rita = cls._make_role("upload-rita", "resolver")
+        cls.viewer = cls._make_role("upload-viewer", "viewer")
+        cls.stream = cls._stream("customer")
+
+    @classmethod
+    def _stream(cls, entity, direction="in"):
+        return cls.system.with_context(active_test=False).stream_ids.filtered(
+            lambda s: s.entity_id.code == entity and s.direction == direction
+        )
+
+    def _wizard(self, text, stream=None, user=None, **options):
+        data = text if isinstance(text, bytes) else text.encode()
+        wizard = (
+            self.env["hub.upload.wizard"]
+            .with_user(user or self.rita)
+            .create(
+                {
+                    "stream_id": (stream or self.stream).id,
+                    "file": base64.b64encode(data),
+                    "file_name": "customers.csv",
+                    **options,
+                }
+            )
+        )
+        wizard.action_check()
+        return wizard
+
+    def _upload(self, text, **options):
+        action = self._wizard(text, **options).action_upload()
+        messages = self.env["hub.message"].search(action["domain"])
+        self.drain()
+        return messages
+
+    def test_canonical_columns_become_records(self):
+        messages = self._upload("external_id,name,city\n71,Ann Works,Bonn\n72,Bob Works,\n")
+        self.assertStates(messages, "done", "done")
+        self.assertEqual(self.partner_of("71").city, "Bonn")
+        self.assertEqual(self.partner_of("72").name, "Bob Works")
+
+    def test_paths_of_the_product_become_its_payload(self):
+        (message,) = self._upload("id;properties.name;properties.city\n71;Ann Works;Köln\n")
+        self.assertEqual(self.partner_of("71").city, "Köln")
+        payload = json.loads(message.sudo().payload_id.text)
+        self.assertEqual(payload, {"id": "71", "properties": {"name": "Ann Works", "city": "Köln"}})
+
+    def test_the_same_row_twice_is_once(self):
+        text = "id,name\n71,Ann Works\n"
+        self.assertEqual(len(self._upload(text)), 1)
+        self.assertEqual(len(self._upload(text)), 0)
+        self.assertEqual(self.env["hub.message"].search_count([("external_id", "=", "71")]), 1)
+
+    def test_what_the_product_brings_later_is_the_same_record(self):
+        self._upload("id,name,city\n71,Ann Works,Bonn\n")
+        partner = self.partner_of("71")
+        self.work(self._company("71", 1, name="Ann Works", city="Berlin"))
+        self.assertEqual(self.partner_of("71"), partner)
+        self.assertEqual(partner.city, "Berlin")
+
+    def test_a_file_with_few_columns_changes_only_these(self):
+        self.work(self._company("71", 1, name="Ann Works", city="Bonn", zip="53111"))
+        self._upload("id,city\n71,Berlin\n")
+        partner = self.partner_of("71")
+        self.assertEqual(
+            (partner.name, partner.city, partner.zip), ("Ann Works", "Berlin", "53111")
+        )
+
+    def test_references_are_ids_of_the_product(self):
+        self.work(self._company("71"))
+        fields = self.env["hub.upload"]._column_kinds(self._stream("contact"))
+        reference = next(name for name, kind in fields.items() if kind == "ref:customer")
+        required = [f.name for f in self._stream("contact").entity_id.field_ids if f.required]
+        self._upload(
+            f"id,{reference},{','.join(required)},email\n81,71,{','.join('x' for _ in required)},a@b.example\n",
+            stream=self._stream("contact"),
+        )
+        self.assertEqual(self.partner_of("81", "contact").parent_id, self.partner_of("71"))
+
+    def test_faults_are_told_by_line_and_the_good_rows_go_on(self):
+        wizard = self._wizard(
+            "id,name,email\n71,Ann,no address\n,Bob,\n73,,\n74,Dora,d@x.example\n"
+        )
+        self.assertEqual((wizard.good_count, wizard.bad_count), (1, 3))
+        faults = {line.number: line.fault for line in wizard.line_ids if line.fault}
+        self.assertEqual(set(faults), {2, 3, 4})
+        self.assertIn("no address", faults[2])
+        self.assertIn("missing", faults[4])
+        action = wizard.action_upload()
+        self.assertEqual(self.env["hub.message"].search_count(action["domain"]), 1)
+
+    def test_what_is_no_table_is_told_in_a_sentence(self):
+        for text, words in (
+            ("\n", "no rows"),
+            ("name\nAnn\n", "external_id"),
+            ("id,colour\n1,red\n", "No column is a field"),
+            (b"\x00\x01", "not CSV"),
+            ("id,name\n1,Ann,Lee\n", "more cells"),
+        ):
+            wizard = self._wizard(text)
+            self.assertEqual(wizard.state, "choose")
+            self.assertIn(words, wizard.fault_text)
+            with self.assertRaises(UserError):
+                wizard.action_upload()
+
+    def test_unused_columns_are_named(self):
+        wizard = self._wizard("id,name,colour\n1,Ann,red\n")
+        self.assertIn("colour", wizard.found_text)
+
+    def test_who_may_upload_and_where(self):
+        with self.assertRaises(AccessError):
+            self._wizard("id,name\n1,Ann\n", user=self.viewer)
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        stranger = self._make_role("upload-stranger", "resolver", company=other)
+        with self.assertRaises(AccessError):
+            self._wizard("id,name\n1,Ann\n", user=stranger)
+        with self.assertRaises(UserError):
+            self._wizard("id,name\n1,Ann\n", stream=self._stream("customer", "out"))
+        self.stream.active = False
+        with self.assertRaises(UserError):
+            self._wizard("id,name\n1,Ann\n")
+
+    def test_a_file_is_taken_while_the_system_is_paused_and_waits(self):
+        self.system.action_pause()
+        messages = self._upload("id,name\n71,Ann Works\n")
+        self.assertStates(messages, "pending")
+        self.system.action_resume()
+        self.drain()
+        self.assertStates(messages, "done")
+
+    def test_the_upload_is_kept_in_the_audit_without_its_values(self):
+        self._upload("id,name\n71,Ann Works\n")
+        audit = self.env["hub.audit"].search([("action", "=", "upload")])
+        self.assertEqual((audit.user_id, audit.system_id), (self.rita, self.system))
+        self.assertEqual(audit.value_ids.body, {"file": "customers.csv", "records": 1, "new": 1})
+
+    def test_the_form_offers_only_inbound_streams(self):
+        with Form(self.env["hub.upload.wizard"].with_user(self.rita)) as form:
+            form.stream_id = self.stream
+            form.file = base64.b64encode(b"id,name\n1,Ann\n")
+            self.assertIn("external_id, ", form.columns_text)
