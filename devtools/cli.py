@@ -20,6 +20,7 @@ COMMANDS = {
         "[NAMES] [--json FILE] [--quick]: how fast it is, beside what it is measured against",
     ),
     "lint": ("linting", "ruff, pylint with pylint-odoo, and OCA's module checks"),
+    "chaos": ("chaos", "[--n N] [--seed S]: break the hub on purpose and count what is lost"),
     "demo": (
         "demo",
         "[--port N] [--once] [--keep-db] [--kill N]: the whole story against local sandboxes",

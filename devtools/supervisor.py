@@ -102,10 +102,15 @@ class Supervisor:
         """
         return [pid for pid, found in self._workers() if kind in (None, found)]
 
-    def kill_worker(self, kind="http", sig=signal.SIGKILL):
-        """Send a signal to one worker (the master starts another) and return its process id, None if there is none."""
-        for pid in self.workers(kind):
-            with contextlib.suppress(ProcessLookupError):
+    def kill_worker(self, kind="http", sig=signal.SIGKILL, pick=min):
+        """Send a signal to one worker (the master starts another) and return its process id, None if there is none.
+
+        :param pick: chooses one of the process ids
+        """
+        pids = self.workers(kind)
+        with contextlib.suppress(ProcessLookupError):
+            if pids:
+                pid = pick(pids)
                 os.kill(pid, sig)
                 return pid
         return None

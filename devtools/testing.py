@@ -1,4 +1,4 @@
-"""`./hub test`: three rings of tests, each in a pytest process of its own, and one total."""
+"""`./hub test`: rings of tests, each in a pytest process of its own, and one total."""
 
 import os
 import re
@@ -68,7 +68,7 @@ def split(arguments):
 
 def divide(chosen):
     """Return the :class:`Part` list that runs the chosen paths; all parts when none is chosen."""
-    rings = {"pure": [], "odoo": [], "process": []}
+    rings = {"pure": [], "odoo": [], "process": [], "chaos": []}
     for argument in chosen or [str(TESTS)]:
         path, *inside = argument.split("::")
         path = next(
@@ -79,6 +79,7 @@ def divide(chosen):
         if path in (TESTS, paths.ROOT):
             rings["pure"].append(str(TESTS / "pure"))
             rings["process"].append(str(TESTS / "process"))
+            rings["chaos"].append(str(TESTS / "chaos"))
             rings["odoo"].extend(map(str, sorted(TESTS.glob("test_*.py"))))
             continue
         ring = path.relative_to(TESTS).parts[0]
@@ -138,7 +139,7 @@ def _run_process(session, part, options):
     """Whole processes; the tests start Odoo themselves."""
     ours = [
         f"--rootdir={TESTS}",
-        f"--confcutdir={TESTS / 'process'}",
+        f"--confcutdir={TESTS / part.name}",
         "-p",
         "no:odoo",
         "-p",
@@ -153,7 +154,7 @@ def _with_devtools(env):
     return {**env, "PYTHONPATH": os.pathsep.join([env["PYTHONPATH"], str(paths.ROOT)])}
 
 
-RUNNERS = {"pure": _run_pure, "odoo": _run_odoo, "process": _run_process}
+RUNNERS = {"pure": _run_pure, "odoo": _run_odoo, "process": _run_process, "chaos": _run_process}
 
 
 def _pytest(part, env, arguments, cwd=paths.ROOT):

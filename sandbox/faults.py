@@ -21,6 +21,7 @@ KINDS = frozenset(
         "reset_after",
         "malformed",
         "truncated",
+        "doubled",
         "drip",
         "gzip_bomb",
         "redirect",
@@ -97,6 +98,8 @@ class Fault:
             response.automatically_set_content_length = False
             response.headers["Content-Length"] = str(len(data))
             response.headers["Connection"] = "close"
+        elif self.kind == "doubled":
+            response.set_data(response.get_data() * 2)
         elif self.kind == "drip":
             data, pause = response.get_data(), self.seconds
 

@@ -8,7 +8,7 @@ from devtools.steps import Stop
 
 @pytest.fixture
 def tests_folder(tmp_path, monkeypatch):
-    for name in ("test_flow.py", "pure/core/test_retry.py", "process/test_kill.py"):
+    for name in ("test_flow.py", "pure/core/test_retry.py", "process/test_kill.py", "chaos/test_all.py"):
         path = tmp_path / "tests" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("def test_it(): pass\n")
@@ -17,8 +17,8 @@ def tests_folder(tmp_path, monkeypatch):
     return tmp_path / "tests"
 
 
-def test_without_arguments_all_three_rings_run(tests_folder):
-    assert [part.name for part in testing.divide([])] == ["pure", "odoo", "process"]
+def test_without_arguments_all_rings_run(tests_folder):
+    assert [part.name for part in testing.divide([])] == ["pure", "odoo", "process", "chaos"]
 
 
 def test_a_path_runs_only_its_ring_and_keeps_the_test_it_names(tests_folder):

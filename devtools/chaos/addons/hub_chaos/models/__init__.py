@@ -1,0 +1,2 @@
+from . import mischief
+from . import outbound

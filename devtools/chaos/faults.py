@@ -1,0 +1,136 @@
+"""What goes wrong in a trial, and when: a schedule that the seed decides."""
+
+import contextlib
+import random
+import threading
+import time
+
+import psycopg2
+
+from ..steps import say
+
+PROCESSES = ("http", "cron", "backends", "master", "postgres")
+# How a product fails. `taken`: the call has its effect first, and the answer comes late.
+PRODUCT = (
+    {"kind": "timeout", "seconds": 1.5, "taken": True},
+    {"kind": "timeout", "seconds": 1.5},
+    {"kind": "reset_before"},
+    {"kind": "reset_after"},
+    {"kind": "malformed"},
+    {"kind": "truncated"},
+    {"kind": "doubled"},
+    {"kind": "status", "status": 429, "headers": {"Retry-After": "1000"}},
+    {"kind": "status", "status": 500},
+    {"kind": "html", "status": 502},
+)
+READS, WRITES = r"/batch/read$", r"/batch/update$|/clients|/projects"
+# One call in so many fails: five in a row would open the circuit for 20 seconds.
+APART = 5
+
+
+class Faults:
+    """Strikes while chunks of events are sent.
+
+    :param stage: the :class:`~.stage.Stage`
+    :param chunks: how many chunks the trial sends
+    :param seed: decides which fault strikes when
+    :attr done: how often each fault struck
+    """
+
+    def __init__(self, stage, chunks, seed):
+        self.stage, self.rng = stage, random.Random(seed)
+        self.done = dict.fromkeys((*PROCESSES, "product"), 0)
+        self.schedule = self._schedule(chunks)
+        self._threads = []
+
+    def _schedule(self, chunks):
+        """For each chunk the names of what strikes: everything at least once, the heavy ones rarely."""
+        plan = [[] for _chunk in range(chunks)]
+        places = list(range(1, chunks))
+        for name, share in {
+            "http": 0.3, "cron": 0.3, "backends": 0.4, "master": 0.1, "postgres": 0.1
+        }.items():  # fmt: skip
+            for place in self.rng.sample(places, max(1, round(share * len(places)))):
+                plan[place].append(name)
+        return plan
+
+    def strike(self, chunk):
+        """Let loose what this chunk has to bear; it strikes while the chunk is sent."""
+        self._spoil_answers()
+        for name in self.schedule[chunk]:
+            thread = threading.Timer(self.rng.uniform(0, 1.5), self._strike, [name])
+            thread.start()
+            self._threads.append(thread)
+
+    def settle(self):
+        """Wait until all that was let loose has struck."""
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
+
+    def end(self):
+        """The products answer properly again."""
+        for sandbox in (self.stage.hubspot, self.stage.harvest):
+            with sandbox.lock:
+                self.done["product"] -= len(sandbox.faults.queue)
+                sandbox.faults.clear()
+
+    # -- one fault each --------------------------------------------------------------------------
+
+    def _strike(self, name):
+        self.stage.odoo.wait_until_ready()
+        if self._kill(name):
+            self.done[name] += 1
+            say(f"  ⚡ {name}")
+
+    def _kill(self, name):
+        odoo = self.stage.odoo
+        if name == "master":
+            return odoo.kill_master()
+        if name == "postgres":
+            self.stage.cluster.restart("immediate")
+            return True
+        if name == "backends":
+            return self._cut_connections()
+        return odoo.kill_worker(name, pick=self.rng.choice)
+
+    def _cut_connections(self):
+        """Some connections end as if the network had failed."""
+        with contextlib.suppress(psycopg2.Error):
+            return bool(
+                self.stage.sql(
+                    """SELECT pg_terminate_backend(pid) FROM (
+                           SELECT pid FROM pg_stat_activity
+                            WHERE datname = current_database() AND pid <> pg_backend_pid()
+                            ORDER BY random() LIMIT 3) some"""
+                )
+            )
+
+    def _spoil_answers(self):
+        """Some of the next answers of the products are late, cut, doubled, refused or lost."""
+        crm = [
+            {**fault, "method": "POST", "path": path, "skip": place * APART}
+            for place, fault in enumerate(self.rng.sample(PRODUCT, 4))
+            for path in (READS, WRITES)
+        ]
+        tracker = [{**fault, "method": "POST", "path": WRITES} for fault in PRODUCT[2:5]]
+        self.stage.hubspot.faults.add(crm)
+        if not self.stage.harvest.faults.queue:
+            self.stage.harvest.faults.add(tracker)
+            self.done["product"] += len(tracker)
+        self.done["product"] += len(crm)
+
+
+def wait_until(check, timeout, pause=0.1):
+    """Call `check` until it is true; a database that is starting again is "not yet".
+
+    :return: what it said last
+    """
+    end = time.monotonic() + timeout
+    while True:
+        answer = None
+        with contextlib.suppress(psycopg2.Error):
+            answer = check()
+        if answer or time.monotonic() > end:
+            return answer
+        time.sleep(pause)

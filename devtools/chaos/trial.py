@@ -1,0 +1,174 @@
+"""One trial: messages both ways while faults strike, then the reckoning."""
+
+import contextlib
+import random
+import statistics
+import time
+
+from ..steps import say, step
+from . import copy, rivals
+from .faults import Faults, wait_until
+from .ledger import Ledger
+from .report import Report
+from .sending import Sending
+from .source import POISONS, SLOW_POISON, Source
+
+CHUNK = 200  # events between two strikes
+PIECE = 25  # events that happen before any of them is told
+UNDER_WAY = 300  # messages that may be undecided before more happens, or
+PAUSE = 2  # seconds pass: products do not wait for us
+LONG = 10_000  # from so many events on, there is time for what is slow
+PROBE = 200  # customers whose change measures the throughput
+PROBES = 3
+BACK = 0.95  # of the throughput before
+PATIENCE = 300  # seconds for what must come to rest
+WATCH = 240  # seconds that the return of the throughput is watched
+
+OPEN = """
+    SELECT (SELECT count(*) FROM hub_message WHERE state IN ('received', 'pending', 'waiting', 'sending'))
+         + (SELECT count(*) FROM hub_outbox)
+"""
+PROJECTS = """
+names = NAMES
+partner = env["res.partner"].search([("name", "like", "W% r%"), ("is_company", "=", True)], limit=1)
+env["project.project"].create([{"name": name, "partner_id": partner.id} for name in names])
+env.cr.commit()
+"""
+
+
+class Trial:
+    """Runs on a stage.
+
+    :param stage: the :class:`~.stage.Stage`
+    :param count: events that happen while faults strike
+    :param seed: decides what happens, what breaks, and when
+    """
+
+    def __init__(self, stage, count, seed):
+        self.stage, self.count = stage, count
+        rng = random.Random(seed)
+        self.source = Source(stage.hubspot, rng)
+        self.sending = Sending(stage, rng)
+        self.chunks = max(count // CHUNK, 4)
+        self.faults = Faults(stage, self.chunks, rng.random())
+        self.report = Report(count, seed)
+        self.projects = [f"Project {number}" for number in range(min(count // 150, 60))]
+        self.poisons = [*POISONS, *([SLOW_POISON] if count >= LONG else [])]
+        self._rival_seed = rng.random()
+
+    def run(self):
+        """Play it.
+
+        :return: the :class:`~.report.Report`
+        """
+        with step("Before: customers are made, and the throughput is measured"):
+            self._before()
+        with step(f"{self.count} things happen while all that can break does"):
+            copied = self._during()
+        with step("After: the throughput comes back"):
+            self._after()
+        with step("All comes to rest"):
+            self._rest()
+        with step("The copy of the database is started"):
+            waiting, calls = copy.run(self.stage, copied)
+            self.report.add("messages that the copy held", waiting)
+            self.report.demand("calls of the copy", calls)
+            self.report.demand("copy without anything to send", int(not waiting))
+        with step("Each event and each record is asked for"):
+            self._reckon()
+        return self.report
+
+    # -- phase 1 -----------------------------------------------------------------------------------
+
+    def _before(self):
+        self.probes = self.source.found(PROBE)
+        self.victims = self.source.found(len(self.poisons))
+        self.sending.send(self.source.take(), messy=False)
+        self._quiet()
+        self._probe()  # the first one warms up
+        rates = [self._probe() for _turn in range(PROBES)]
+        self.report.before = statistics.median(rates)
+
+    def _during(self):
+        copied = None
+        with contextlib.ExitStack() as stack:
+            writer = stack.enter_context(rivals.Writer(self.stage, self._rival_seed))
+            snapshot = stack.enter_context(rivals.OldSnapshot(self.stage, self._rival_seed))
+            for chunk in range(self.chunks):
+                if chunk == 1:
+                    self._poison()
+                    self._make_projects()
+                self.faults.strike(chunk)
+                for piece in self._pieces(chunk):
+                    self.sending.send(self.source.act(piece))
+                    wait_until(lambda: self._open() < UNDER_WAY, PAUSE)
+                self.faults.settle()
+                if chunk == self.chunks // 2:
+                    copied = copy.restore(self.stage)
+            self.faults.end()
+            self.report.add("transactions of the rival writer", writer.times)
+            self.report.add("old snapshots held", snapshot.times)
+        self.last_fault = time.monotonic()
+        for name, times in self.faults.done.items():
+            self.report.faults[name] = times
+        return copied
+
+    def _pieces(self, chunk):
+        """How many things happen at a time, in this chunk."""
+        share, rest = divmod(self.count, self.chunks)
+        share += chunk < rest
+        return [min(PIECE, share - start) for start in range(0, share, PIECE)]
+
+    def _poison(self):
+        for key, name in zip(self.victims, self.poisons, strict=True):
+            self.source.poison(key, name)
+
+    def _make_projects(self):
+        self.stage.running.shell(PROJECTS.replace("NAMES", repr(self.projects)))
+
+    def _probe(self):
+        """Change all probe customers at once; how many a second stand in Odoo."""
+        self.source.revise(self.probes)
+        wanted = [self.source.name(key) for key in self.probes]
+        started = time.monotonic()
+        self.sending.send(self.source.take(), messy=False)
+        wait_until(lambda: self._written(wanted), PATIENCE, pause=0.05)
+        return PROBE / (time.monotonic() - started)
+
+    def _written(self, names):
+        query = "SELECT count(DISTINCT name) FROM res_partner WHERE name = ANY(%s)"
+        return self.stage.sql(query, [names])[0][0] == PROBE
+
+    def _after(self):
+        """Probe until the throughput is back. Without messages only a poll would notice what was killed."""
+        while time.monotonic() - self.last_fault < WATCH:
+            rate = self._probe()
+            self.report.after = max(self.report.after, rate)
+            if rate >= BACK * self.report.before:
+                self.report.recovery = time.monotonic() - self.last_fault
+                return
+            say(f"  {rate:.0f}/s of {self.report.before:.0f}/s")
+
+    # -- phase 2 -----------------------------------------------------------------------------------
+
+    def _open(self):
+        return self.stage.sql(OPEN)[0][0]
+
+    def _quiet(self):
+        return wait_until(lambda: self._open() == 0, PATIENCE)
+
+    def _rest(self):
+        self.report.demand("not at rest", int(not self._quiet()))
+        self.report.add("seconds until all was decided", round(time.monotonic() - self.last_fault))
+
+    def _reckon(self):
+        ledger = Ledger(self.stage, self.source, self.projects)
+        ledger.close()
+        self.report.sent = self.sending.sent
+        self.report.events = len(self.source.events)
+        self.report.add("bodies offered again", self.sending.again)
+        for name, value in ledger.counts.items():
+            self.report.add(name, value)
+        self.report.add("duplicates", self.sending.sent - ledger.counts["stored"])
+        for name, found in ledger.faults.items():
+            self.report.demand(name, len(found), found)
