@@ -41,7 +41,7 @@ def bench_scale(bench):
                 span = {"system": system, "first": next(first), "count": count, "version": 1}
                 worker.call("customers:store", **span)
                 worker.call("hub:pause", paused=False)
-                _wait(running, system, span["first"], count)
+                wait_until_done(running, system, span["first"], count)
                 worker.call("hub:pause", paused=True)
             worker.call("hub:proof", entity="customer", reason="applied", **span)
             return _rate(running, span["first"])
@@ -51,11 +51,11 @@ def bench_scale(bench):
     )
 
 
-def _wait(running, system, first, count, timeout=300):
+def wait_until_done(running, system, first, count, timeout=300):
     """Wait until so many messages from this number on are decided."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
-        time.sleep(0.5)
+        time.sleep(0.1)
         (left,) = running.sql(
             """SELECT count(*) FROM hub_message WHERE system_id = %s AND done_at IS NULL
                   AND external_id::int >= %s AND external_id::int < %s""",

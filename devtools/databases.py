@@ -95,7 +95,7 @@ def clone(session, name, base_only=False):
 
 
 @contextlib.contextmanager
-def lent(session, kind, keep=False):
+def lent(session, kind, keep=False, base_only=False):
     """Lend a fresh clone of a name of its own, `hub_<kind>_<n>`, and drop it after the block.
 
     What a killed run left behind is dropped when the next one borrows.
@@ -111,7 +111,7 @@ def lent(session, kind, keep=False):
             break
         lock.close()
     with lock:
-        clone(session, name)
+        clone(session, name, base_only)
         try:
             yield name
         finally:

@@ -11,10 +11,14 @@ def connect(env, lane=1):
     return hub.connect(env, "hubspot", "https://api.hubapi.com", lane=lane)
 
 
-def store(env, system, first, count, version, edition=0, lane=1):
-    """Receive companies."""
+def store(env, system, first, count, version, edition=0, lane=1, changed=1):
+    """Receive companies.
+
+    :param changed: each so many-th comes in this edition, the others as at first
+    """
     records = [
-        (str(number), company(number, edition=edition)) for number in range(first, first + count)
+        (str(number), company(number, edition=0 if number % changed else edition))
+        for number in range(first, first + count)
     ]
     hub.receive(env, system, "customer", records, version, lane=lane)
 

@@ -114,8 +114,13 @@ def pause(env, paused):
     """Pause the engine, or let it go on with all its drainers."""
     env["ir.config_parameter"].set_param(PAUSED, "1" if paused else "0")
     if not paused:
-        for number in (1, 2):
-            env.ref(f"lead_to_cash_hub.cron_drainer_{number}")._trigger()
+        wake(env)
+
+
+def wake(env):
+    """Wake all drainers."""
+    for number in (1, 2):
+        env.ref(f"lead_to_cash_hub.cron_drainer_{number}")._trigger()
 
 
 def backlog(env, system, done, pending):

@@ -1,0 +1,32 @@
+"""The benchmark works: each of these lines runs in its small form, and says what the JSON has to say."""
+
+import json
+
+from devtools import bench
+
+# Not those that start servers, fetch a peer or last a minute.
+LINES = [
+    "inbound_create",
+    "inbound_update",
+    "inbound_unchanged",
+    "timesheet_create",
+    "backlog_1m",
+    "memory",
+    "growth",
+]
+
+
+def test_the_small_form_measures_every_line(hub_env, tmp_path, capsys):
+    path = tmp_path / "figures.json"
+    assert (
+        bench.bench(hub_env, [*LINES, "--quick", "--json", str(path), "--plots", str(tmp_path)])
+        == 0
+    )
+    figures = json.loads(path.read_text())
+    assert [figure["name"] for figure in figures] == LINES
+    for figure in figures:
+        assert set(figure) == {"name", "value", "reference", "ratio", "unit", "n"}
+        assert figure["n"] > 0 and figure["reference"] > 0
+    assert (tmp_path / "growth.svg").read_text().startswith("<svg")
+    table = capsys.readouterr().out
+    assert all(line in table for line in LINES) and "load average" in table
