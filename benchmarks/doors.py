@@ -78,7 +78,9 @@ def bench_ingest(bench):
             lambda number: server.measure(server.door, n), reference, unit="requests/s", n=n
         )
     empty = statistics.median(nothing)
-    bench.note(f"an empty route: {empty:,.1f} requests/s; ingest is {figure.value / empty:.2f} of it")
+    bench.note(
+        f"an empty route: {empty:,.1f} requests/s; ingest is {figure.value / empty:.2f} of it"
+    )
     return figure
 
 
