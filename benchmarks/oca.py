@@ -109,8 +109,10 @@ def _fetch():
     with step("Fetching OCA's connector and queue_job"):
         for folder, packages in (("addons", ADDONS), ("libraries", LIBRARIES)):
             run_logged(
-                [paths.PYTHON, "-m", "pip", "install", "--no-deps", "--target", FOLDER / folder]
-                + list(packages),
+                [
+                    *[paths.PYTHON, "-m", "pip", "install", "--no-deps"],
+                    *["--target", FOLDER / folder, *packages],
+                ],
                 paths.LOGS / "peer.log",
                 "Check that pip reaches a package index.",
             )
