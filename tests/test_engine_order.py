@@ -156,6 +156,53 @@ class TestEngineOrder(HubCase):
         self.assertExplained(merge, "merged_at_source")
         self.assertNotEqual(self.partner_of("1"), self.partner_of("2"))
 
+    def test_of_two_that_merged_into_a_third_one_is_followed_and_the_other_is_a_question(self):
+        self.work(self._company("1"), self._company("2"))
+        self._use_stub()
+        merges = self.work(
+            self._event("customer", "1", "merge", number=2, merged_into="7"),
+            self._event("customer", "2", "merge", number=2, merged_into="7"),
+        )
+        self.assertEqual(sorted(merges.mapped("state")), ["failed", "skipped"])
+        asked = merges.filtered(lambda m: m.state == "failed")
+        self.assertExplained(asked, "merged_at_source")
+        self.assertEqual(
+            self.partner_of("7"), self.partner_of({"1": "2", "2": "1"}[asked.external_id])
+        )
+
+    def test_a_survivor_in_the_batch_of_its_merge_is_the_record_of_the_loser(self):
+        self.work(self._company("1"))
+        self._use_stub()
+        self.work(
+            self._event("customer", "1", "merge", number=2, merged_into="7"),
+            self._company("7", 3, name="Company 1 and others"),
+        )
+        self.assertEqual(self.partner_of("7"), self.partner_of("1"))
+        self.assertEqual(self.partner_of("1").name, "Company 1 and others")
+
+    def test_what_was_read_before_a_merge_is_not_written_over_the_survivor(self):
+        self.work(self._company("1"))
+        self._use_stub()
+        self.work(self._event("customer", "1", "merge", number=3, merged_into="7"))
+        self.work(self._company("7", 4, name="Survivor"))
+        self.assertStates(self.work(self._company("1", 2, name="Late")), "skipped:stale")
+        self.assertEqual(self.partner_of("7").name, "Survivor")
+
+    def test_an_id_that_odoo_never_knew_leads_to_its_survivor(self):
+        contact, _survivor = self.work(
+            self._contact("9", company="404"), self._company("7", name="Survivor")
+        )
+        self._use_stub()
+        self.assertStates(contact, "waiting:waits_for")
+        self.work(self._event("customer", "404", "merge", number=2, merged_into="7"))
+        self.assertEqual(self.partner_of("404"), self.partner_of("7"))
+        self.assertStates(contact, "done")
+        self.assertEqual(self.partner_of("9", "contact").parent_id, self.partner_of("7"))
+
+    def test_a_merge_of_two_that_odoo_never_knew_is_left_out(self):
+        merge = self.work(self._event("customer", "404", "merge", merged_into="405"))
+        self.assertStates(merge, "skipped:not_linked")
+
     def test_a_deletion_of_what_odoo_never_knew_is_left_out(self):
         self.assertStates(self.work(self._event("customer", "404")), "skipped:not_linked")
 
@@ -232,3 +279,71 @@ class TestEngineOrder(HubCase):
         self.later(61)
         self.drain()
         self.assertStates(contact, "done")
+
+    # -- inside one batch ------------------------------------------------------------------------
+
+    def test_a_change_after_a_deletion_in_one_batch_waits_for_the_decision(self):
+        self.work(self._company("1"))
+        deletion, change = self.work(
+            self._event("customer", "1", number=2), self._company("1", 3, name="Back again")
+        )
+        self.assertExplained(deletion, "deleted_at_source")
+        self.assertStates(change, "waiting:waits_for_earlier")
+        self.assertEqual(self.partner_of("1").name, "Company 1")
+        deletion._skip("restored there")
+        self.later(61)
+        self.drain()
+        self.assertEqual(self.partner_of("1").name, "Back again")
+
+    def test_a_change_does_not_overtake_a_deletion_that_waits_in_its_batch(self):
+        before, deletion, after = self.work(
+            self._company("1", 1),
+            self._event("customer", "1", number=2),
+            self._company("1", 3, name="Too early"),
+        )
+        self.assertStates(before, "done")
+        self.assertExplained(deletion, "deleted_at_source")
+        self.assertStates(after, "waiting:waits_for_earlier")
+        self.assertEqual(self.partner_of("1").name, "Company 1")
+
+    def test_a_suspect_that_stands_alone_does_not_overtake_its_own_record(self):
+        self.work(self._company("1"), self._company("2"))
+        change, deletion = self.receive(
+            self._company("1", 2, name="Changed"), self._event("customer", "1", number=3)
+        )
+        self.env.cr.execute("UPDATE hub_message SET crashes = 3 WHERE id = %s", deletion.ids)
+        self.drain()
+        self.assertStates(change, "done")
+        self.assertEqual(self.partner_of("1").name, "Changed")
+        self.assertExplained(deletion, "deleted_at_source")
+
+    # -- a worker dies between two steps ------------------------------------------------------------
+
+    def _without_wake(self):
+        """The worker dies after its commit, before it wakes anybody or looks again."""
+        self._patch("hub.apply", "_after", lambda apply, effects: None)
+
+    def test_killed_between_park_and_look_again_it_is_tried_by_time(self):
+        self._use_stub()
+        self._without_wake()
+        contact = self.receive(self._contact("9", company="1"))
+        self.step()
+        self.assertStates(contact, "waiting:waits_for")
+        self.work(self._company("1"))
+        self.assertStates(contact, "waiting:waits_for")
+        self.later(61)
+        self.drain()
+        self.assertStates(contact, "done")
+
+    def test_killed_between_commit_and_wake_the_next_in_line_goes_on_by_time(self):
+        self.work(self._company("1"))
+        self._without_wake()
+        change, merge = self.work(
+            self._company("1", 2, name="Changed"),
+            self._event("customer", "1", "merge", number=3, merged_into="7"),
+        )
+        self.assertStates(change, "done")
+        self.assertStates(merge, "waiting:waits_for_earlier")
+        self.later(61)
+        self.drain()
+        self.assertStates(merge, "skipped:merge_followed")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+import psycopg2
 from odoo import fields, tools
 from odoo.exceptions import UserError
 from odoo.fields import Command
@@ -12,6 +13,7 @@ from odoo.tests import tagged
 from sandbox.harvest import HarvestSandbox
 
 from ..connectors.errors import ConnectorError
+from ..connectors.hubspot import HubSpot
 from .hub_common import HubCase
 
 
@@ -58,6 +60,60 @@ class TestToken(HubCase):
             self._secrets()
         self.assertEqual(caught.exception.kind, "connection")
         self.assertFalse(self._renewals())
+
+    def _expire(self):
+        self.access.expires_at = fields.Datetime.now() - timedelta(minutes=1)
+
+    def test_a_token_that_another_worker_renewed_meanwhile_is_taken_not_renewed_again(self):
+        """Its predecessor is spent: a provider that sees it again would revoke them all."""
+        self._expire()
+        lease, others = self.registry["hub.token"]._lease, []
+
+        def after_another(token, system, me):
+            if not others:
+                others.append(True)
+                others.append(self._secrets()["access_token"])
+            return lease(token, system, me)
+
+        self._patch("hub.token", "_lease", after_another)
+        self.assertEqual(self._secrets()["access_token"], others[1])
+        self.assertEqual(len(self._renewals()), 1)
+
+    def test_a_connection_lost_after_the_rotation_loses_no_token(self):
+        self._expire()
+        store, lost = self.registry["hub.credential"]._store, []
+
+        def cut(credential, *arguments, **options):
+            if len(lost) < 3:
+                lost.append(True)
+                raise psycopg2.OperationalError("server closed the connection unexpectedly")
+            return store(credential, *arguments, **options)
+
+        self._patch("hub.credential", "_store", cut)
+        token = self._secrets()["access_token"]
+        self.assertEqual(len(lost), 3)
+        self.assertEqual(len(self._renewals()), 1, "the rotation is never repeated")
+        self.assertEqual(self._secrets()["access_token"], token)
+
+    def test_an_answer_that_outlasted_its_lease_does_not_replace_a_newer_token(self):
+        self._expire()
+        refresh, slow = HubSpot.refresh, []
+
+        def outlast(connector, secrets):
+            answer = refresh(connector, secrets)
+            if not slow:
+                slow.append(answer)
+                self.env.cr.execute(
+                    "UPDATE hub_token SET lease_until = lease_until - interval '2 minutes'"
+                )
+                slow.append(self._secrets()["access_token"])
+            return answer
+
+        with patch.object(HubSpot, "refresh", outlast):
+            token = self._secrets()["access_token"]
+        self.assertEqual(token, slow[1])
+        self.assertNotEqual(token, slow[0].access)
+        self.assertEqual(self._secrets()["access_token"], token)
 
     def test_a_revoked_refresh_token_is_one_issue_for_the_system(self):
         self.access.expires_at = fields.Datetime.now() - timedelta(minutes=1)

@@ -80,9 +80,15 @@ class Ledger:
         ended = set().union(*self.source.ended.values())
         ended |= {key for survivor, gone in self.source.merged for key in (survivor, *gone)}
         rows = self.stage.sql(
-            """SELECT m.id, m.direction, m.state, m.external_id, m.reason, x.code
+            """SELECT m.id, m.direction,
+                      CASE WHEN m.state = 'waiting' AND f.state = 'open' THEN 'failed' ELSE m.state END,
+                      m.external_id, m.reason, coalesce(x.code, f.code)
                  FROM hub_message m
-                 LEFT JOIN hub_exception x ON x.message_id = m.id AND x.state = 'open'"""
+                 LEFT JOIN hub_exception x ON x.message_id = m.id AND x.state = 'open'
+                 LEFT JOIN LATERAL (
+                      SELECT y.state, y.code FROM hub_message e
+                        JOIN hub_exception y ON y.message_id = e.id AND y.state = 'open'
+                       WHERE e.order_key = m.wait_key AND m.state = 'waiting' AND e.id < m.id LIMIT 1) f ON TRUE"""
         )
         for number, direction, state, key, reason, code in rows:
             states[direction, state] += 1

@@ -12,6 +12,7 @@ MOST = 100  # events a body
 SENDERS = 4
 ANSWER_SECONDS = 30
 PATIENCE = 180  # seconds that a body is offered again
+REFUSALS = (400, 401, 403, 413, 415)
 
 
 class Refused(Exception):
@@ -91,7 +92,8 @@ class Sending:
                 with self._lock:
                     self.sent += len(events)
                 return
-            if status is not None and status < 500:
+            # While PostgreSQL is away Odoo itself answers 404 for every route of a database.
+            if status in REFUSALS:
                 raise Refused(f"Odoo answered {status}")
             if time.monotonic() > end:
                 raise Refused("Odoo takes no webhooks any more")

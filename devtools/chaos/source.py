@@ -65,13 +65,8 @@ class Source:
         self._update("company", key, name=f"{name} r9")
 
     def _once(self):
-        roll, loose = self.rng.randrange(100), self._loose()
-        for name, share in SHARE.items():
-            roll -= share
-            if roll < 0:
-                break
-        else:
-            name = "change"
+        kinds = {**SHARE, "change": 100 - sum(SHARE.values())}
+        (name,), loose = self.rng.choices([*kinds], kinds.values()), self._loose()
         if name == "company":
             self._company(self.rng.random() < LASTING)
         elif name == "contact":

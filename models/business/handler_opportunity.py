@@ -220,6 +220,9 @@ class HubHandlerOpportunity(models.AbstractModel):
             contract = lead.hub_contract_id if lead else None
             if not item.open:
                 continue
+            if not item.link:
+                item.skip = "not_linked"
+                continue
             if contract:
                 item.problem = Problem(
                     "deal_deleted_after_start", kind="conflict", **self._facts(contract)

@@ -34,24 +34,21 @@ class HubToken(models.Model):
         :raise ConnectorError: ``sign_in`` if the provider refuses to renew it; ``connection`` while
             another worker renews an expired one.
         """
-        credentials = self.env["hub.credential"]
-        secrets = {name: values[0] for name, values in credentials._read_all(system).items()}
-        if not secrets.get("refresh_token"):
-            return secrets
-        access = credentials.search([("system_id", "=", system.id), ("name", "=", "access_token")])
-        now = fields.Datetime.now()
-        # Renewed at half of its life, so that a slow provider never leaves us without one.
-        if (
-            secrets.get("access_token")
-            and access.expires_at
-            and now < access.expires_at - self._early(access)
-        ):
+        secrets, valid, fresh = self._read(system)
+        if not secrets.get("refresh_token") or fresh:
             return secrets
         me = uuid.uuid4().hex
         if not self._lease(system, me):
-            if secrets.get("access_token") and access.expires_at and now < access.expires_at:
+            if valid:
                 return secrets
             raise ConnectorError("connection", "token_is_renewed", retry_after=2)
+        # Another worker may have renewed it since we looked. Its predecessor is spent: a provider that
+        # sees it again takes it for stolen and revokes them all.
+        with short_cursor(self.env) as cr:
+            secrets, _valid, fresh = self.with_env(self.env(cr=cr))._read(system)
+        if fresh:
+            self._release(system, me)
+            return secrets
         try:
             answer = system._connector_with(secrets).refresh(secrets)
         except ConnectorError as error:
@@ -59,9 +56,28 @@ class HubToken(models.Model):
             if error.kind == "sign_in":
                 self.env["hub.outage"]._sign_in_lost(system)
             raise
-        self._keep(system, me, answer)
-        secrets["access_token"] = answer.access
-        return secrets
+        if self._keep(system, me, answer):
+            return {**secrets, "access_token": answer.access}
+        with short_cursor(self.env) as cr:
+            return self.with_env(self.env(cr=cr))._read(system)[0]
+
+    def _read(self, system):
+        """What is stored now.
+
+        :return: ``(secrets, whether the access token is valid, whether it needs no renewal yet)``; it is
+            renewed at half of its life, so that a slow provider never leaves us without one.
+        """
+        credentials = self.env["hub.credential"]
+        system = system.with_env(self.env)
+        secrets = {name: values[0] for name, values in credentials._read_all(system).items()}
+        access = credentials.search([("system_id", "=", system.id), ("name", "=", "access_token")])
+        now = fields.Datetime.now()
+        known = bool(secrets.get("access_token") and access.expires_at)
+        return (
+            secrets,
+            known and now < access.expires_at,
+            known and now < access.expires_at - self._early(access),
+        )
 
     def _early(self, access):
         life = access.expires_at - (access.changed_at or access.expires_at)
@@ -89,10 +105,21 @@ class HubToken(models.Model):
             )
 
     def _keep(self, system, me, answer):
-        """Store a rotated token, on new connections until it sticks: the old one is spent."""
+        """Store a rotated token, on new connections until it sticks: the old one is spent.
+
+        :return: whether it was ours to store. A provider that took longer than the lease has answered
+            another worker since; what that one stored stays.
+        """
         for attempt in range(STORE_TRIES):
             try:
                 with short_cursor(self.env) as cr:
+                    cr.execute(
+                        """UPDATE hub_token SET lease_until = NULL
+                            WHERE system_id = %s AND owner = %s RETURNING id""",
+                        [system.id, me],
+                    )
+                    if not cr.fetchone():
+                        return False
                     # The engine keeps the token for every later call, whoever made this one.
                     env = api.Environment(cr, api.SUPERUSER_ID, {})
                     credentials = env["hub.credential"].search([("system_id", "=", system.id)])
@@ -105,11 +132,7 @@ class HubToken(models.Model):
                         credentials.filtered(lambda c: c.name == "refresh_token")._store(
                             answer.refresh, keep_previous=True
                         )
-                    cr.execute(
-                        "UPDATE hub_token SET lease_until = NULL WHERE system_id = %s AND owner = %s",
-                        [system.id, me],
-                    )
-                return
+                return True
             except Exception:
                 if attempt == STORE_TRIES - 1:
                     raise

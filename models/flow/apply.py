@@ -8,6 +8,7 @@ import psycopg2.errors
 from odoo import api, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
+from ...core.order import choose
 from ...core.problem import Problem
 from ...core.slices import Costs
 from .apply_batch import ApplyBatch
@@ -191,31 +192,12 @@ class HubApply(models.AbstractModel):
         return dict(cr.fetchall())
 
     def _newest_only(self, cr, rows, effects):
-        """Park what is blocked; of several full records of one thing keep the newest.
+        """Park what has to wait; of several full records of one thing keep the newest.
 
-        Those in whose place it stands come with it as ``row["instead_of"]``, and end when it does.
+        :return: the rows to apply now; those in whose place one stands end when it does.
         """
-        newest, kept, blocked = {}, [], []
-        for row in rows:
-            row["instead_of"] = []
-            if row["blocked"]:
-                blocked.append(row)
-            elif row["kind"] == "event":
-                # Rows come in the order of arrival: what was said before an event applies before it.
-                (blocked if row["order_key"] in newest else kept).append(row)
-            else:
-                former = newest.get(row["order_key"])
-                if former is None:
-                    newest[row["order_key"]] = row
-                    continue
-                older, newer = sorted(
-                    (former, row), key=lambda one: (one["version"] or "", one["id"])
-                )
-                # What a person decided about the record holds for its newer version too.
-                newer["decision"] = newer["decision"] or older["decision"]
-                newer["instead_of"] += [older, *older.pop("instead_of")]
-                newest[row["order_key"]] = newer
-        for row in blocked:
+        chosen = choose(rows)
+        for row in chosen.later:
             effects.states.append(
                 state_row(
                     row, "waiting", "waits_for_earlier", wait_key=row["order_key"], seconds=60
@@ -223,4 +205,4 @@ class HubApply(models.AbstractModel):
             )
             effects.parked.append((row["id"], row["order_key"]))
         self._store_states(cr, effects)
-        return sorted([*kept, *newest.values()], key=lambda row: row["id"])
+        return chosen.now

@@ -13,7 +13,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ...core import strict_json
+from ...core import order, strict_json
 from ...core.item import Item
 from ...core.mapping import to_canonical
 from ...core.merge import plain
@@ -123,7 +123,7 @@ class ApplyBatch(Resolver):
             item.company_id = link["company_id"]
         if item.action in ("delete", "merge"):
             item.values = {"merged_into": row["merged_into"]}
-            if not link:
+            if not link and not row["merged_into"]:
                 item.skip = "not_linked"
         elif not self.anew:
             item.skip = self._left_out(row, link)
@@ -138,7 +138,7 @@ class ApplyBatch(Resolver):
 
     def _left_out(self, row, link):
         """Why a message needs no look at its content: it is old, or it is what was applied last."""
-        if link and row["version"] and link["version"] and row["version"] < link["version"]:
+        if link and order.is_stale(row["version"], link["version"]):
             return "stale"
         if link and link["payload_digest"] == self.seal(row) and not row["decision"]:
             return "unchanged"
@@ -200,6 +200,8 @@ class ApplyBatch(Resolver):
                     # The survivor's own values are read as well.
                     self._missing[self.entity.code, item.values["merged_into"]] = 1
         items = [item for item in items if item.action == "change"]
+        if gone and items:
+            self._relink(items)
         for item in items:
             if item.decision.get("link") and not item.link:
                 item.res_id = item.decision["link"]
@@ -216,6 +218,20 @@ class ApplyBatch(Resolver):
             trace.before(writable)
             self._write(handler, writable)
             trace.after(writable)
+
+    def _relink(self, items):
+        """A merge of this batch may have given a survivor its record: then it is not made once more."""
+        found = self.env["hub.link"]._load(
+            self.env.cr,
+            [(self.system.id, self.entity.id, i.external_id) for i in items if not i.link],
+        )
+        for item in items:
+            link = found.get((self.system.id, self.entity.id, item.external_id))
+            if link:
+                item.link = Link(
+                    link["id"], link["res_model"], link["res_id"], link["base"], link["version"]
+                )
+                item.res_id = link["res_id"]
 
     def _write(self, handler, items):
         """Write a batch; a failing one is halved with savepoints until the poison stands alone."""

@@ -199,6 +199,8 @@ class Resolver:
             ids = {item.values.get("project") for item in self._open()} - {None}
             projects = {p.id: p.company_id.id for p in self.env["project.project"].browse(ids)}
         for item in self._open():
+            if item.action != "change" and not item.link:
+                continue  # its survivor's record says where it belongs
             if mode == "shared":
                 item.company_id = None
             elif item.action != "change" and item.company_id:

@@ -1,5 +1,6 @@
 from odoo import models
 
+from ...core import order
 from .lane import PARTS
 
 # While a message with crashes is in a claim, the batch shrinks until the guilty one stands alone.
@@ -143,5 +144,5 @@ class HubClaim(models.AbstractModel):
         rows = cr.dictfetchall()
         most = max((row["crashes"] for row in rows), default=0)
         if most > max(CRASHED_BATCH):
-            return next([row] for row in rows if row["crashes"] == most)
+            return order.alone(rows, next(row for row in rows if row["crashes"] == most))
         return rows[: CRASHED_BATCH.get(most, len(rows))]

@@ -13,7 +13,10 @@ _logger = logging.getLogger(__name__)
 RUN_SECONDS = 8.0  # a drainer's run; the cron's own limit is 10 s
 LINGER = 2.0  # seconds that a drainer stays awake after the last message
 ALIVE = 3  # seconds that a sign of life counts
+BUSY = 1.0  # seconds of work without a rest, and the other drainers are needed too
 WAKE_EVERY = 0.2
+
+DRAINERS = ("lead_to_cash_hub.cron_drainer_1", "lead_to_cash_hub.cron_drainer_2")
 
 _last_wake = {}
 _rests = {}  # of this process, by database
@@ -32,7 +35,7 @@ class HubEngine(models.AbstractModel):
         """
         name = f"{self.env.context.get('cron_id', 0)}"
         started = time.monotonic()
-        last_work = started
+        last_work = last_rest = started
         last_sign = last_chores = last_turn = 0.0
         online = not self.env["hub.epoch"]._held()
         rests = _rests.setdefault(self.env.cr.dbname, Rests())
@@ -41,6 +44,8 @@ class HubEngine(models.AbstractModel):
             if now - last_sign > 1:
                 self._sign(name, ALIVE)
                 last_sign = now
+                if now - last_rest > BUSY:
+                    self._wake_others(name)
             if self._paused():
                 break
             # What this transaction has cached may be old: others change systems, streams and words.
@@ -60,6 +65,7 @@ class HubEngine(models.AbstractModel):
             if time.monotonic() - last_work > LINGER and not self._has_work(online, rests):
                 break
             if not worked:
+                last_rest = time.monotonic()
                 time.sleep(0.1)
         self._sign(name, 0)
         # Between the last look and the sign-off a door may have trusted us: look once more. Work that is
@@ -241,7 +247,19 @@ class HubEngine(models.AbstractModel):
         _last_wake[key] = now
         # A door has no user; waking the drainer is all that it may do with the scheduler.
         env = api.Environment(cr, api.SUPERUSER_ID, {})
-        env.ref("lead_to_cash_hub.cron_drainer_1")._trigger()
+        env.ref(DRAINERS[0])._trigger()
+
+    def _wake_others(self, name):
+        """Wake drainers that are not awake: doors wake only one, and the worker of one that was killed
+        would sleep for a minute before it looks."""
+        self.env.cr.execute(
+            "SELECT name FROM hub_drainer WHERE alive_until > clock_timestamp() AT TIME ZONE 'UTC'"
+        )
+        awake = {row[0] for row in self.env.cr.fetchall()} | {name}
+        for drainer in DRAINERS:
+            cron = self.env.ref(drainer)
+            if str(cron.id) not in awake:
+                cron._trigger()
 
     def _wake_after_commit(self):
         """The same for a person's action: when it is committed."""

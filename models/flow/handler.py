@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 from odoo import api, models
 
 from ...core.problem import Problem
@@ -45,8 +47,8 @@ class HubHandler(models.AbstractModel):
     def _hub_delete(self, items):
         """The source deleted or merged these (``item.action``). Never cascades.
 
-        A merge whose survivor Odoo does not know yet moves on to it: both ids stay linked to the
-        record. Everything else is a person's decision.
+        A merge of which Odoo knows only one side leads both ids to its record. Everything else is a
+        person's decision.
         """
         entity = self.env["hub.entity"].search([("code", "=", items[0].entity)])
         survivors = self.env["hub.link"]._load(
@@ -67,22 +69,11 @@ class HubHandler(models.AbstractModel):
                 )
                 continue
             survivor = survivors.get((item.system_id, entity.id, other))
-            if survivor is None:
-                follow.append(
-                    {
-                        "system_id": item.system_id,
-                        "entity_id": entity.id,
-                        "entity": entity.code,
-                        "external_id": other,
-                        "company_id": item.company_id,
-                        "res_model": item.link.res_model,
-                        "res_id": item.link.res_id,
-                    }
-                )
-                item.skip = "merge_followed"
-            elif survivor["res_id"] == item.link.res_id:
-                item.skip = "merge_followed"
-            else:
+            known = survivor or (item.link and asdict(item.link))
+            if not known:
+                item.skip = "not_linked"
+                continue
+            if item.link and known["res_id"] != item.link.res_id:
                 item.problem = Problem(
                     "merged_at_source",
                     kind="conflict",
@@ -90,6 +81,21 @@ class HubHandler(models.AbstractModel):
                     system=system.name,
                     other=other,
                 )
+                continue
+            item.skip, item.res_id = "merge_followed", known["res_id"]
+            link = {
+                "system_id": item.system_id,
+                "entity_id": entity.id,
+                "entity": entity.code,
+                "company_id": item.company_id or known.get("company_id"),
+                "res_model": known["res_model"],
+                "res_id": known["res_id"],
+            }
+            if survivor is None:
+                follow.append(link | {"external_id": other})
+                survivors[item.system_id, entity.id, other] = link
+            # What was read of it before the merge is older than what is read of the survivor.
+            follow.append(link | {"external_id": item.external_id, "version": item.version})
         self.env["hub.link"]._store(self.env.cr, follow)
 
     @api.model

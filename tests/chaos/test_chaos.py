@@ -1,4 +1,4 @@
-"""The short form of `./hub chaos`: the same trial with 2,000 events. Times are printed, not judged: other work may run."""
+"""The short form of `./hub chaos`: the same trial with 2,000 events. Times are printed, not judged."""
 
 import pytest
 

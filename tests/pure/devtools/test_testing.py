@@ -8,7 +8,12 @@ from devtools.steps import Stop
 
 @pytest.fixture
 def tests_folder(tmp_path, monkeypatch):
-    for name in ("test_flow.py", "pure/core/test_retry.py", "process/test_kill.py", "chaos/test_all.py"):
+    for name in (
+        "test_flow.py",
+        "pure/core/test_retry.py",
+        "process/test_kill.py",
+        "chaos/test_all.py",
+    ):
         path = tmp_path / "tests" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("def test_it(): pass\n")

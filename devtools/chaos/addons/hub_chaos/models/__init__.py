@@ -1,2 +1,1 @@
-from . import mischief
-from . import outbound
+from . import mischief, outbound
