@@ -102,7 +102,7 @@ class Faults:
                     """SELECT pg_terminate_backend(pid) FROM (
                            SELECT pid FROM pg_stat_activity
                             WHERE datname = current_database() AND pid <> pg_backend_pid()
-                            ORDER BY random() LIMIT 3) some"""
+                            ORDER BY random() LIMIT 3) found"""
                 )
             )
 

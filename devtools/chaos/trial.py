@@ -16,14 +16,14 @@ from .source import POISONS, SLOW_POISON, Source
 CHUNK = 200  # events between two strikes
 PIECE = 25  # events that happen before any of them is told
 UNDER_WAY = 300  # messages that may be undecided before more happens, or
-PAUSE = 2  # seconds pass: products do not wait for us
+PAUSE = 1  # seconds pass: products do not wait for us
 LONG = 10_000  # from so many events on, there is time for what is slow
 PROBE = 200  # customers whose change measures the throughput
 PROBES = 3
 HEARTBEAT = 5  # seconds between two events when nothing else happens
 BACK = 0.95  # of the throughput before
 PATIENCE = 300  # seconds for what must come to rest
-WATCH = 240  # seconds that the return of the throughput is watched
+WATCH = 240
 
 # What waits behind a question waits for a person.
 OPEN = """
@@ -48,10 +48,11 @@ class Trial:
     :param stage: the :class:`~.stage.Stage`
     :param count: events that happen while faults strike
     :param seed: decides what happens, what breaks, and when
+    :param watch: seconds that the return of the throughput is watched
     """
 
-    def __init__(self, stage, count, seed):
-        self.stage, self.count = stage, count
+    def __init__(self, stage, count, seed, watch=WATCH):
+        self.stage, self.count, self.watch = stage, count, watch
         rng = random.Random(seed)
         self.source = Source(stage.hubspot, rng)
         self.sending = Sending(stage, rng)
@@ -152,7 +153,7 @@ class Trial:
 
     def _after(self):
         """Probe until the throughput is back. Without messages only a poll would notice what was killed."""
-        while time.monotonic() - self.last_fault < WATCH:
+        while time.monotonic() - self.last_fault < self.watch:
             rate = self._probe()
             self.report.after = max(self.report.after, rate)
             if rate >= BACK * self.report.before:

@@ -68,8 +68,9 @@ class HubEngine(models.AbstractModel):
                 last_rest = time.monotonic()
                 time.sleep(0.1)
         self._sign(name, 0)
-        # Between the last look and the sign-off a door may have trusted us: look once more. Work that is
-        # due soon keeps a drainer awake too, because a trigger in the future wakes nobody.
+        # Between the last look and the sign-off a door may have trusted us: look once more, at what is
+        # there now. Work that is due soon keeps a drainer awake too: a trigger in the future wakes nobody.
+        self.env.cr.commit()  # pylint: disable=invalid-commit
         if not self._paused() and self._has_work(online, rests):
             self.env["ir.cron"].browse(self.env.context.get("cron_id") or ())._trigger()
 
