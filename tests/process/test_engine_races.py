@@ -36,5 +36,7 @@ def test_a_record_that_arrives_while_its_contact_is_parked_wakes_it(seen):
 
 
 def test_a_message_that_comes_while_a_drainer_signs_off_is_not_left_alone(seen):
-    assert seen["trusted"] == TIMES, "each message came when the drainer had looked for the last time"
+    assert seen["trusted"] == TIMES, (
+        "each message came when the drainer had looked for the last time"
+    )
     assert seen["unwoken"] == 0

@@ -91,11 +91,15 @@ class Engine:
         Of a record whose newest version is bad only the question counts: whether an older good one was
         written before depends on when the bad one came.
         """
-        failed = {
-            (row["order_key"], row["version"], row["kind"])
-            for row in self.messages
-            if row["state"] == "failed"
-        }
+        newest = {}  # an older version that came after a newer one had failed may be asked about as well
+        for row in sorted(self.messages, key=lambda row: row["version"]):
+            if row["state"] == "failed":
+                newest[row["order_key"], row["kind"]] = (
+                    row["order_key"],
+                    row["version"],
+                    row["kind"],
+                )
+        failed = set(newest.values())
         bad = {key for key, _version, kind in failed if kind == "snapshot"}
         waiting = {row["order_key"] for row in self.messages if row["state"] in OPEN[:2]}
         return (
