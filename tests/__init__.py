@@ -24,6 +24,7 @@ from . import (
     test_gap,
     test_identity,
     test_lanes,
+    test_mapping_editor,
     test_operations,
     test_replay,
     test_rights_and_snapshot,

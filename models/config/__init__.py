@@ -5,6 +5,7 @@ from . import (
     entity_version,
     epoch,
     mapping,
+    mapping_editor,
     process,
     system,
     token,

@@ -63,3 +63,42 @@ tours.add("hub_map_word", {
         { trigger: ".o_list_view .o_data_row:contains('900'):contains('Pending')" },
     ],
 });
+
+/** The mapping editor: a value is picked from a real payload, shown live, and saved. */
+tours.add("hub_mapping_editor", {
+    steps: () => [
+        {
+            trigger: "button[name='action_editor']",
+            content: "open the editor from the mapping's form",
+            run: "click",
+        },
+        { trigger: ".o_hub_mapping tr[data-field='name'] .o_hub_canonical:contains('Ädam')" },
+        {
+            trigger: ".o_hub_mapping tr[data-field='city'] .o_hub_path",
+            content: "choose a field",
+            run: "click",
+        },
+        {
+            trigger: ".o_hub_node[data-path='properties.town']",
+            content: "and its value in the payload",
+            run: "click",
+        },
+        { trigger: ".o_hub_mapping tr[data-field='city'] .o_hub_canonical:contains('Ulm')" },
+        {
+            trigger: ".o_hub_mapping tr[data-field='phone'] .o_hub_path",
+            content: "a path that is none says so at once",
+            run: "edit properties.[",
+        },
+        { trigger: ".o_hub_mapping tr[data-field='phone'] .o_hub_problem" },
+        {
+            trigger: ".o_hub_mapping tr[data-field='phone'] .o_hub_path",
+            run: "edit properties.phone",
+        },
+        {
+            trigger: ".o_hub_mapping tr[data-field='phone']:not(:has(.o_hub_problem))",
+        },
+        { trigger: ".o_hub_save:not(:disabled)", content: "keep it", run: "click" },
+        { trigger: ".o_notification:contains('Saved')" },
+        { trigger: ".o_hub_save:disabled" },
+    ],
+});

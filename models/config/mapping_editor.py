@@ -1,0 +1,288 @@
+import json
+from datetime import datetime
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+from ...core import strict_json
+from ...core.mapping import TRANSFORMS, CompiledMapping, Line, compile_all
+from ...core.schema import Ref, Word
+from ...core.suggest import Wanted, suggest
+
+SAMPLES = 20
+MAX_SHOWN = 200
+
+
+class HubMapping(models.Model):
+    """The mapping editor: lines beside a real payload, with what they make of it."""
+
+    _inherit = "hub.mapping"
+
+    def action_editor(self):
+        self.check_access("read")
+        self.ensure_one()
+        return {
+            "type": "ir.actions.client",
+            "tag": "lead_to_cash_hub.mapping_editor",
+            "name": self.name,
+            "params": {"mapping_id": self.id},
+        }
+
+    @api.readonly
+    def get_data_editor(self):
+        """All that the editor shows before a message is chosen."""
+        self.check_access("read")
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "name": self.name,
+            "entity": self.entity_id.name,
+            "direction": self.direction,
+            "can_edit": self.has_access("write"),
+            "fields": [
+                {
+                    "id": field.id,
+                    "name": field.name,
+                    "label": field.label,
+                    "kind": field.kind,
+                    "required": field.required,
+                    "data_class": field.data_class,
+                    "odoo_field": field.odoo_field or "",
+                }
+                for field in self.entity_id.field_ids
+                if field.direction in (self.direction, "both")
+            ],
+            "lines": [
+                {
+                    "id": line.id,
+                    "field_id": line.field_id.id,
+                    "path": line.path or "",
+                    "transform": line.transform,
+                    "argument": line.argument or "",
+                }
+                for line in self.line_ids
+            ],
+            "transforms": [
+                {"name": name, "label": label, "argument": TRANSFORMS[name].argument}
+                for name, label in self.line_ids._selection_transform()
+            ],
+            "samples": self._samples(),
+        }
+
+    def _samples(self):
+        """The newest messages of this entity whose payload the user may read."""
+        Message = self.env["hub.message"]
+        if not self.env["hub.payload"].has_access("read"):
+            return []
+        domain = fields.Domain(
+            [("entity_id", "=", self.entity_id.id), ("direction", "=", "in"), ("payload_id", "!=", False),
+             ("kind", "!=", "notice")]
+        )  # fmt: skip
+        if self.system_id:
+            domain &= fields.Domain("system_id", "=", self.system_id.id)
+        else:
+            domain &= fields.Domain("system_id.product", "=", self.product)
+        return [
+            {"id": message.id, "name": f"{message.external_id or ''} · {message.state}"}
+            for message in Message.search(domain, limit=SAMPLES)
+        ]
+
+    # -- what the lines make of a payload -----------------------------------------------------------
+
+    def get_data_preview(self, message_id, lines):
+        """A stored payload, and what ``lines`` (not saved yet) make of it.
+
+        :param lines: ``[{field_id, path, transform, argument}]``
+        :return: ``payload`` (JSON), ``results`` by field id (``raw``, ``value``, ``odoo``, ``problem``)
+            and ``suggestions`` for fields without a line.
+        :raise AccessError: the user may not read this payload.
+        """
+        self.check_access("read")
+        self.ensure_one()
+        message = self.env["hub.message"].browse(message_id).exists()
+        if not message or message.entity_id != self.entity_id or (
+            message.system_id != self.system_id if self.system_id
+            else message.system_id.product != self.product
+        ):  # fmt: skip
+            raise UserError(self.env._("Choose a message of this mapping's system and entity."))
+        payload = self._read_payload(message)
+        by_id = {field.id: field for field in self.entity_id.field_ids}
+        plain = [
+            Line(
+                field=by_id[line["field_id"]].name,
+                kind=by_id[line["field_id"]].kind,
+                path=str(line.get("path") or ""),
+                transform=str(line.get("transform") or "none"),
+                argument=str(line.get("argument") or ""),
+                required=by_id[line["field_id"]].required,
+            )
+            for line in lines
+            if line.get("field_id") in by_id and line.get("transform") in TRANSFORMS
+        ]
+        siblings = self.search(
+            [("direction", "=", "in")]
+            + ([("system_id", "=", self.system_id.id)] if self.system_id else [("product", "=", self.product)])
+        )  # fmt: skip
+        below = {m.entity_id.code: own for m in siblings for own in [siblings._lines()[m.id]]}
+        explained = CompiledMapping(plain, compile_all(below)).explain(payload)
+        ids = {field.name: field.id for field in by_id.values()}
+        shown = self._in_odoo([found.value for found in explained], message.system_id)
+        sentences = self.env["hub.sentence"]
+        mapped = {line.field for line in plain}
+        return {
+            "payload": json.loads(strict_json.dumps(payload)),
+            "results": {
+                ids[found.field]: {
+                    "raw": self._short(found.raw),
+                    "value": self._short(_as_text(found.value)),
+                    "odoo": in_odoo["text"],
+                    "problem": sentences._sentence(found.problem.code, found.problem.params)
+                    if found.problem
+                    else in_odoo["problem"],
+                }
+                for found, in_odoo in zip(explained, shown, strict=True)
+            },
+            "suggestions": [
+                {
+                    "field_id": ids[one.field],
+                    "path": one.path,
+                    "transform": one.transform,
+                    "argument": one.argument,
+                    "value": self._short(_as_text(one.value)),
+                }
+                for one in suggest(
+                    [
+                        Wanted(f.name, f.label, f.kind)
+                        for f in by_id.values()
+                        if f.name not in mapped and f.direction != "out"
+                    ],
+                    payload,
+                    [line.path for line in plain],
+                )
+            ],
+        }
+
+    def _read_payload(self, message):
+        """The payload of a message as JSON; that it was read is kept, once an hour for each reader."""
+        if not message._has_field_access(message._fields["payload_id"], "read"):
+            raise AccessError(self.env._("Payloads are for integration managers and auditors."))
+        payload = message.payload_id
+        payload.check_access("read")
+        if not payload:
+            raise UserError(self.env._("The content of this message is not kept any more."))
+        self.env.cr.execute(
+            """SELECT 1 FROM hub_audit WHERE action = 'read_payload' AND message_id = %s AND user_id = %s
+                  AND at > (now() AT TIME ZONE 'UTC') - interval '1 hour' LIMIT 1""",
+            [message.id, self.env.uid],
+        )
+        if not self.env.cr.fetchone():
+            self.env["hub.audit"]._append(
+                [
+                    {
+                        "action": "read_payload",
+                        "message_id": message.id,
+                        "system_id": message.system_id.id,
+                    }
+                ]
+            )
+        try:
+            return strict_json.loads((payload.text or "").encode())
+        except strict_json.BadJson as error:
+            raise UserError(self.env._("What the source sent is not valid JSON.")) from error
+
+    def _in_odoo(self, values, system):
+        """What canonical values are in Odoo: the term, the linked record; a query a kind."""
+        words = self.env["hub.vocabulary.word"]._words_of(system)
+        key_of = self.env["hub.vocabulary.word"]._key
+        terms = self.env["hub.vocabulary.term"]
+        entities = {entity.code: entity for entity in self.env["hub.entity"].search([])}
+        refs = [
+            ref
+            for value in values
+            for ref in (value if isinstance(value, list) else [value])
+            if isinstance(ref, Ref)
+        ]
+        links = self.env["hub.link"]._load(
+            self.env.cr,
+            [(system.id, entities[r.entity].id, r.external_id) for r in refs if not r.key and r.entity in entities],
+        )  # fmt: skip
+
+        def of_ref(ref):
+            link = (
+                links.get((system.id, entities[ref.entity].id, ref.external_id))
+                if ref.entity in entities
+                else None
+            )
+            if not link or link["res_model"] not in self.env:
+                return None
+            record = self.env[link["res_model"]].browse(link["res_id"]).exists()
+            return record._filtered_access("read").display_name if record else None
+
+        result = []
+        for value in values:
+            text, problem = self._short(_as_text(value)), ""
+            if isinstance(value, Word):
+                found = words.get((value.vocabulary, key_of(value.text)))
+                text = terms.browse(found[0]).display_name if found else ""
+                if not found:
+                    problem = self.env._(
+                        "“%(word)s” is not known in the vocabulary yet.", word=value.text
+                    )
+            elif isinstance(value, Ref):
+                text = of_ref(value) or self.env._("not linked yet")
+            elif isinstance(value, list) and value and isinstance(value[0], Ref):
+                text = ", ".join(of_ref(ref) or self.env._("not linked yet") for ref in value[:5])
+            elif isinstance(value, datetime):
+                text = fields.Datetime.to_string(value.replace(tzinfo=None))
+            result.append({"text": text, "problem": problem})
+        return result
+
+    def _short(self, value):
+        """A value as a line of text."""
+        if value is None:
+            return ""
+        text = value if isinstance(value, str) else strict_json.dumps(value).decode()
+        return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+
+    def action_save_editor(self, lines):
+        """Keep the lines of the editor: changed ones are written, new ones created, others removed.
+
+        :param lines: ``[{id?, field_id, path, transform, argument}]``
+        """
+        self.check_access("write")
+        self.ensure_one()
+        kept = {line["id"]: line for line in lines if line.get("id")}
+        names = ("path", "transform", "argument")
+        (self.line_ids - self.line_ids.browse(kept)).unlink()
+        for line in self.line_ids:
+            vals = {
+                name: kept[line.id].get(name) or False
+                for name in names
+                if (kept[line.id].get(name) or "") != (line[name] or "")
+            }
+            if vals:
+                line.write(vals)
+        self.env["hub.mapping.line"].create(
+            [
+                {"mapping_id": self.id, "field_id": line["field_id"], "sequence": 10 * number}
+                | {name: line.get(name) or False for name in names}
+                for number, line in enumerate(lines, len(self.line_ids) + 1)
+                if not line.get("id")
+            ]
+        )
+        return self.get_data_editor()
+
+
+def _as_text(value):
+    """A canonical value as JSON data that a person can read."""
+    if isinstance(value, Ref):
+        return value.external_id
+    if isinstance(value, Word):
+        return value.text
+    if isinstance(value, list):
+        return [_as_text(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: _as_text(entry) for key, entry in value.items()}
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    return str(value)
