@@ -89,7 +89,7 @@ class HubMapping(models.Model):
 
     # -- what the lines make of a payload -----------------------------------------------------------
 
-    def get_data_preview(self, message_id, lines):
+    def get_data_preview(self, message_id=False, lines=()):
         """A stored payload, and what ``lines`` (not saved yet) make of it.
 
         :param lines: ``[{field_id, path, transform, argument}]``
@@ -244,7 +244,7 @@ class HubMapping(models.Model):
         text = value if isinstance(value, str) else strict_json.dumps(value).decode()
         return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
-    def action_save_editor(self, lines):
+    def action_save_editor(self, lines=()):
         """Keep the lines of the editor: changed ones are written, new ones created, others removed.
 
         :param lines: ``[{id?, field_id, path, transform, argument}]``
