@@ -4,6 +4,10 @@
 _EMPTIED = (
     "hub_audit_value",
     "hub_audit",
+    "hub_grant",
+    "hub_ownership_proposal",
+    "hub_ownership",
+    "hub_edit",
     "hub_attempt",
     "hub_exception",
     "hub_issue",
@@ -31,6 +35,7 @@ _EMPTIED = (
 _THE_ADMINS = (
     "hub.entity",
     "hub.entity.field",
+    "hub.ownership",
     "hub.vocabulary",
     "hub.vocabulary.term",
     "hub.vocabulary.word",

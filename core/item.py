@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .merge import CONFLICT
 from .problem import Link, Money, Problem
 
 
@@ -12,8 +13,9 @@ class Item:
 
     ``values`` holds canonical fields. References to other records of the source are resolved to
     Odoo ids (``int``, or a list of them), vocabulary words to ``Term``. ``changed`` names the
-    fields whose value differs from the link's base (the last agreed value): an update writes only
-    these, so what a person changed in Odoo meanwhile survives an unrelated change of the source.
+    fields whose value differs from the link's base (the last agreed value): once
+    the merge has decided, those of them that may be written, so an update writes only these. Of the
+    others ``values`` holds what Odoo holds, where that is known.
     """
 
     message_id: int
@@ -31,6 +33,10 @@ class Item:
     decision: dict = field(
         default_factory=dict
     )  # what a person said: {"link": id} or {"create": True}
+    # what the merge decided: {field: Outcome}, the incoming values that it saw, and Odoo's afterwards
+    outcomes: dict = field(default_factory=dict)
+    offered: dict = field(default_factory=dict)
+    held: dict = field(default_factory=dict)
     # results
     res_id: int | None = None
     problem: Problem | None = None
@@ -38,6 +44,16 @@ class Item:
     at_risk: Money | None = None  # shown with the exception if this item fails
     audit: dict = field(default_factory=dict)  # field -> (old, new), filled by the handler
     trace: dict = field(default_factory=dict)  # what taking it back needs, filled by the engine
+
+    @property
+    def conflicts(self) -> list:
+        """Fields that a person has to decide."""
+        return [name for name, outcome in self.outcomes.items() if outcome.action == CONFLICT]
+
+    @property
+    def all_disputed(self) -> bool:
+        """Whether nothing of it can be written before a person has decided."""
+        return not self.changed and bool(self.conflicts)
 
     @property
     def open(self) -> bool:

@@ -139,6 +139,11 @@ class CompiledMapping:
         ]
         self._mappings = {} if mappings is None else mappings
 
+    @property
+    def fields(self) -> frozenset:
+        """Names of the canonical fields that are mapped."""
+        return frozenset(step.field for step in self._steps)
+
     def canonical(self, payload: Any) -> tuple[dict, list[Problem]]:
         """Map one payload.
 

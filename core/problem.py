@@ -59,3 +59,6 @@ class Link:
     res_id: int
     base: dict = field(default_factory=dict)
     version: str | None = None
+    # Odoo's values when both last agreed, and what is open: disputed, owed, sent (models/flow/link.py)
+    held: dict | None = None
+    unsettled: dict | None = None

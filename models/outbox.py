@@ -40,11 +40,13 @@ class HubOutboxMark(models.AbstractModel):
     @tools.ormcache("self._name")
     def _hub_watched(self):
         """Columns of this model whose change concerns another system: the shipped ones, and those that
-        an admin bound to an outbound field."""
+        an admin bound to an outbound field or granted for write-back."""
         # The hub's own configuration, whoever writes the record.
         self.env.cr.execute(
             """SELECT DISTINCT f.odoo_field FROM hub_entity_field f JOIN hub_entity e ON e.id = f.entity_id
-                WHERE f.binding = 'field' AND f.direction IN ('out', 'both') AND e.model_name = %s""",
+                WHERE e.model_name = %s AND f.odoo_field IS NOT NULL AND f.direction IN ('out', 'both')
+                  AND (f.binding = 'field' OR EXISTS (
+                       SELECT 1 FROM hub_grant g WHERE g.field_id = f.id AND g.revoked_at IS NULL))""",
             [self._name],
         )
         return frozenset(WATCHED[self._name]).union(row[0] for row in self.env.cr.fetchall())

@@ -129,6 +129,7 @@ class HubMixin:
             ]
         )
         system.state = "connected"
+        system.action_grant_write_back()
         system.stream_ids.poll = False
         system.stream_ids.filtered(lambda stream: stream.direction == "out").active = False
         return system

@@ -253,6 +253,7 @@ class TestAccess(HubCase):
             "action_hub_links",
             "action_hub_messages",
             "action_hub_exceptions",
+            "action_hub_origins",
         )
         for model in sorted(name for name in self.env.registry if name.startswith("hub.")):
             cls = self.env.registry[model]

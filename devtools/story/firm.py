@@ -258,6 +258,10 @@ stripe = system(
     journal_id=journal.id,
     fee_account_id=fee.id,
 )
+# The administrator who connects them lets Odoo write back what their outbound mappings name: nothing
+# leaves without it.
+for connected in (hubspot, harvest):
+    connected.with_user(ref("base.user_admin")).action_grant_write_back()
 # Harvest has no webhooks, so the story asks it often.
 harvest.stream_ids.filtered("poll").write({"interval": 5})
 env["hub.vocabulary.word"].create(

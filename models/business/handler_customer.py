@@ -17,6 +17,10 @@ PLAIN = {
     "city": "city",
     "zip": "zip",
 }
+# What a blank of the source may empty, where the rule of the field lets it.
+EMPTIED = {**PLAIN, "phone": "phone", "vat": "vat", "job_title": "function"}
+EMPTIED |= {"country": "country_id", "state": "state_id"}
+del EMPTIED["name"]
 
 
 # SQL of what the indexes below hold and the searches ask for: a web address's host, a name's words
@@ -52,6 +56,7 @@ class HubHandlerPartner(models.AbstractModel):
     _description = "Partner Handler"
 
     _hub_plain = PLAIN
+    _hub_together = (("country", "state"),)
 
     @api.model
     def _hub_countries(self, items):
@@ -81,7 +86,7 @@ class HubHandlerPartner(models.AbstractModel):
     def _hub_prepare(self, items):
         """Values of ``res.partner`` for each item: ``{message_id: vals}``.
 
-        Only fields that changed at the source; a blank there never empties a value in Odoo.
+        Only fields that may be written; a blank one empties a value that the source gave before.
         """
         countries, states = self._hub_countries(items)
         languages = self._hub_languages()
@@ -91,6 +96,8 @@ class HubHandlerPartner(models.AbstractModel):
             for name in item.changed:
                 value = item.values.get(name)
                 if value in (None, ""):
+                    if item.link and name in EMPTIED:
+                        vals[EMPTIED[name]] = False
                     continue
                 if name in self._hub_plain:
                     vals[self._hub_plain[name]] = value

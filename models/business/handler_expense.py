@@ -18,6 +18,8 @@ class HubHandlerExpense(models.AbstractModel):
     _inherit = "hub.handler"
     _description = "Lead-to-Cash Hub: Expenses"
 
+    _hub_together = (("amount", "currency"),)
+
     @api.model
     def _known_id(self, item):
         return item.link.res_id if item.link else item.res_id

@@ -16,6 +16,13 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
     _inherit = "hub.handler"
     _description = "Lead-to-Cash Hub: Deals"
 
+    _hub_together = (("amount", "currency"),)
+
+    @api.model
+    def _hub_all_or_nothing(self, item):
+        """A deal that is about to start a contract starts with what is agreed, or not yet."""
+        return "stage" in item.outcomes and self._stage(item) == "won"
+
     @api.model
     def _hub_check(self, items):
         """All that can be known of a deal before anything is written."""

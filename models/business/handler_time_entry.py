@@ -27,6 +27,8 @@ class HubHandlerTimeEntry(models.AbstractModel):
     _inherit = "hub.handler"
     _description = "Lead-to-Cash Hub: Time Entries"
 
+    _hub_together = (("project", "task"),)
+
     # --- check ------------------------------------------------------------------------------------
 
     @api.model

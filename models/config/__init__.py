@@ -11,3 +11,5 @@ from . import (
     token,
     vocabulary,
 )
+
+from . import ownership, ownership_proposal, grant  # isort: skip  (they extend models of the ones above)

@@ -7,6 +7,7 @@ from . import (
     claim,
     compose,
     deliver,
+    edit,
     engine,
     exception,
     fault,
@@ -43,3 +44,5 @@ from . import (
     upload,
     watch,
 )
+
+from . import compose_merge, current, sentence_merge, shown  # isort: skip  (they extend models of the ones above)

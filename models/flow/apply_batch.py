@@ -19,6 +19,7 @@ from ...core.mapping import to_canonical
 from ...core.merge import plain
 from ...core.problem import Link, Money, Problem
 from ...core.table import UPLOADED
+from .apply_merge import Merger
 from .apply_resolve import Resolver, Wait
 from .bound import Bound
 from .request import request_records
@@ -26,8 +27,11 @@ from .trace import Trace
 
 _logger = logging.getLogger(__name__)
 
+# Skipped for these reasons, an item is still agreed on: its link carries the new base.
+AGREED = (None, "unchanged", "kept")
 
-class ApplyBatch(Resolver):
+
+class ApplyBatch(Resolver, Merger):
     """Decode, map, resolve, check and write; the results are left in ``items`` and ``waits``.
 
     What is configured is read once; then :meth:`run` takes one batch after the other.
@@ -50,6 +54,7 @@ class ApplyBatch(Resolver):
         )
         self._handlers = {}
         self._direct = None  # canonical lines by entity, made for uploads only
+        self._load_rules()
 
     def entity_name(self, code):
         return self.entities[code].name if code in self.entities else code
@@ -87,6 +92,7 @@ class ApplyBatch(Resolver):
             by_company[item.company_id].append(item)
         for company_id, items in by_company.items():
             self._apply(self._handler(company_id), items)
+        self._hold_back(self.items)
 
     def _open(self):
         return [item for item in self.items if item.open and item.message_id not in self.waits]
@@ -117,7 +123,13 @@ class ApplyBatch(Resolver):
         )
         if link:
             item.link = Link(
-                link["id"], link["res_model"], link["res_id"], link["base"], link["version"]
+                link["id"],
+                link["res_model"],
+                link["res_id"],
+                link["base"],
+                link["version"],
+                link["held"],
+                link["unsettled"],
             )
             item.res_id = link["res_id"]
             item.company_id = link["company_id"]
@@ -205,13 +217,15 @@ class ApplyBatch(Resolver):
         for item in items:
             if item.decision.get("link") and not item.link:
                 item.res_id = item.decision["link"]
-        handler._hub_check(items)
+        self._merge(handler, [item for item in items if item.res_id is not None])
+        handler._hub_check([item for item in items if item.open and not item.all_disputed])
         unmatched = [
             i for i in items if i.open and i.res_id is None and not i.decision.get("create")
         ]
         if unmatched:
             handler._hub_match(unmatched)
-        writable = [item for item in items if item.open]
+        self._merge(handler, [item for item in items if not item.outcomes])
+        writable = [item for item in items if item.open and not item.all_disputed]
         if writable:
             self.written += len(writable)
             trace = Trace(handler.env, self.entity)
@@ -299,13 +313,9 @@ class ApplyBatch(Resolver):
 
     def link_row(self, row, item):
         # What a handler left out is not agreed on: it must still differ when it comes again.
-        agreed = item.skip in (None, "unchanged")
-        base = self.plain.get(item.message_id) if agreed else None
-        stamp = {
-            "system": self.system.id,
-            "message": row["id"],
-            "at": self.now,
-        }
+        agreed = item.skip in AGREED
+        base = self.merged_base(item) if agreed and item.message_id in self.plain else None
+        unsettled = self.unsettled(item)
         return {
             "system_id": self.system.id,
             "entity_id": self.entity.id,
@@ -316,8 +326,11 @@ class ApplyBatch(Resolver):
             "res_id": item.res_id,
             "base": json.dumps(base) if base is not None else None,
             "version": item.version,
-            "payload_digest": self.seal(row) if agreed else None,
-            "provenance": json.dumps(dict.fromkeys(item.changed, stamp) if not item.skip else {}),
+            # What a person has to decide is asked again whenever it comes again.
+            "payload_digest": self.seal(row) if agreed and not item.conflicts else None,
+            "provenance": json.dumps(self.stamps(item, row["id"], self.now) if agreed else {}),
+            "held": json.dumps(item.held) if item.held else None,
+            "unsettled": json.dumps(unsettled) if unsettled else None,
         }
 
     def audit_values(self, item):

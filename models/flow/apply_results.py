@@ -7,6 +7,7 @@ from ...core import retry
 from ...core.keys import fingerprint
 from ...core.merge import plain
 from ...core.problem import Problem
+from .apply_batch import AGREED
 from .cursors import short_cursor
 from .effects import state_row
 
@@ -43,6 +44,8 @@ class HubApplyResults(models.AbstractModel):
                 rows.superseding.append(row)
             if item.problem is not None:
                 self._record_problem(row, batch, item, now, rows, effects)
+            elif item.conflicts:
+                self._record_conflict(row, batch, item, now, rows, effects)
             else:
                 self._record_done(row, batch, item, rows, effects)
         self._store_states(cr, effects)
@@ -59,6 +62,7 @@ class HubApplyResults(models.AbstractModel):
             effects.dirty = True
             effects.touched.update(rows.superseded)
         self._supersede(cr, env, rows.superseding, effects)
+        batch.mark_owed()
         batch.request_missing(cr)
 
     def _record_wait(self, row, batch, item, wait, since, effects):
@@ -123,6 +127,27 @@ class HubApplyResults(models.AbstractModel):
         effects.dirty = True
         effects.touched.add(row["id"])
 
+    def _record_conflict(self, row, batch, item, now, rows, effects):
+        """Some of its fields were written; a person decides about the others."""
+        item.problem = batch.conflict_problem(item)
+        self._record_problem(row, batch, item, now, rows, effects)
+        effects.wake.add(row["order_key"])
+        rows.links.append(batch.link_row(row, item))
+        if item.changed:
+            rows.audits.append(self._audit_row(batch, item))
+
+    def _audit_row(self, batch, item):
+        return {
+            "action": "apply",
+            "system_id": item.system_id,
+            "message_id": item.message_id,
+            "company_id": item.company_id,
+            "res_model": batch.model,
+            "res_id": item.res_id,
+            "values": batch.audit_values(item),
+            "trace": item.trace,
+        }
+
     def _record_done(self, row, batch, item, rows, effects):
         """It was applied, or there was a reason to leave it out."""
         state, reason = ("skipped", item.skip) if item.skip else ("done", "applied")
@@ -134,28 +159,18 @@ class HubApplyResults(models.AbstractModel):
                 res_model=batch.model if item.res_id else None,
                 res_id=item.res_id,
                 company_id=item.company_id,
+                params=batch.kept(item),
             )
         )
         effects.finished.append(row["id"])
         effects.wake.add(row["order_key"])
-        left_out = item.skip not in (None, "unchanged")
-        if item.skip == "unchanged" and batch.agrees(item):
+        left_out = item.skip not in AGREED
+        if item.skip == "unchanged" and not item.outcomes and batch.agrees(item):
             rows.renewed.append((item.link.id, item.version, batch.seal(row)))
         elif item.res_id and item.action == "change" and not (left_out and item.link):
             rows.links.append(batch.link_row(row, item))
         if not item.skip:
-            rows.audits.append(
-                {
-                    "action": "apply",
-                    "system_id": item.system_id,
-                    "message_id": item.message_id,
-                    "company_id": item.company_id,
-                    "res_model": batch.model,
-                    "res_id": item.res_id,
-                    "values": batch.audit_values(item),
-                    "trace": item.trace,
-                }
-            )
+            rows.audits.append(self._audit_row(batch, item))
 
     def _supersede(self, cr, env, rows, effects):
         """A full record that was decided takes the place of older versions that failed or wait."""

@@ -57,6 +57,11 @@ class HubAudit(models.Model):
             "resume": self.env._("Resumed"),
             "approve": self.env._("Approved"),
             "upload": self.env._("File uploaded"),
+            "own": self.env._("Rule of ownership set"),
+            "disown": self.env._("Rule of ownership removed"),
+            "grant": self.env._("Write-back granted"),
+            "revoke": self.env._("Write-back revoked"),
+            "release": self.env._("Field given back to its owner"),
         }
         for row in self:
             row.sentence = labels.get(row.action, row.action)

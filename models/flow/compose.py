@@ -9,7 +9,6 @@ from odoo import api, models
 
 from ...core import strict_json
 from ...core.keys import digest, idempotency_key, order_key
-from ...core.merge import plain
 from ...core.problem import Problem
 from .apply import CONCURRENCY
 from .bound import Bound
@@ -161,12 +160,13 @@ class HubCompose(models.AbstractModel):
         if not roots:
             return 0
         env.cr.execute(
-            """SELECT DISTINCT ON (res_id) res_id, external_id, id, sent FROM hub_link
+            """SELECT DISTINCT ON (res_id) res_id, external_id, base, held, unsettled, sent
+                 FROM hub_link
                 WHERE system_id = %s AND entity_id = %s AND res_model = %s AND res_id = ANY(%s)
                 ORDER BY res_id, id DESC""",
             [system.id, entity.id, entity.model_name, list(roots)],
         )
-        links = {row[0]: row[1:] for row in env.cr.fetchall()}
+        links = {row["res_id"]: row for row in env.cr.dictfetchall()}
         if not stream.create_missing:
             roots &= set(links)
         records = env[entity.model_name].browse(sorted(roots)).exists()
@@ -182,24 +182,29 @@ class HubCompose(models.AbstractModel):
         )
         if not records or not mapping:
             return 0
+        sendable = self._sendable(env, stream, mapping)
+        if not sendable:
+            return 0
         rows = []
-        for res_id, values in self._values(handler, entity, records, system).items():
-            external_id, _link_id, sent = links.get(res_id, (None, None, None))
-            # Decimals and dates stay exact, as text; the connector's product decides their form.
-            content = plain(mapping.external(values))
-            if sent is not None and digest(content) == digest(sent):
+        companies = {r.id: r.company_id.id for r in records} if "company_id" in records else {}
+        values_of, today_of = self._values_today(handler, entity, records, system, sendable)
+        for res_id, values in values_of.items():
+            link = links.get(res_id)
+            content, offers = sendable.content(
+                companies.get(res_id), values, today_of.get(res_id, {}), link
+            )
+            if not content:
                 continue
             record_key = f"{entity.model_name},{res_id}"
             rows.append(
                 {
-                    "external_id": external_id,
+                    "external_id": link["external_id"] if link else None,
+                    "offers": json.dumps(offers) if offers else None,
                     "res_id": res_id,
                     "key": order_key(system.id, entity.code, record_key, "out"),
                     "body": strict_json.dumps(content),
                     "content": content,
-                    "company_id": env[entity.model_name].browse(res_id).company_id.id or None
-                    if "company_id" in env[entity.model_name]._fields
-                    else None,
+                    "company_id": companies.get(res_id) or None,
                 }
             )
         self._store(env, stream, rows)
@@ -242,20 +247,23 @@ class HubCompose(models.AbstractModel):
             WITH u AS (
                 SELECT * FROM unnest(
                     %(external)s::varchar[], %(res)s::int[], %(order)s::bigint[], %(body)s::bytea[],
-                    %(digest)s::varchar[], %(company)s::int[], %(idem)s::varchar[]
-                ) u(external_id, res_id, order_key, body, digest, company_id, idem)
+                    %(digest)s::varchar[], %(company)s::int[], %(idem)s::varchar[],
+                    %(offers)s::jsonb[]
+                ) u(external_id, res_id, order_key, body, digest, company_id, idem, offers)
             ), body AS (
                 INSERT INTO hub_payload (system_id, digest, body)
                 SELECT %(system)s, digest, body FROM u RETURNING id, digest
             )
             INSERT INTO hub_message (
                 system_id, stream_id, entity_id, external_id, order_key, part, lane, direction,
-                kind, action, res_model, res_id, company_id, payload_id, state, idempotency_key)
+                kind, action, res_model, res_id, company_id, payload_id, state, idempotency_key,
+                offers)
             SELECT %(system)s, %(stream)s, %(entity)s, u.external_id, u.order_key,
                    (u.order_key & 63)::smallint, %(lane)s, 'out', 'snapshot',
                    CASE WHEN u.external_id IS NULL THEN 'create' ELSE 'update' END,
                    %(model)s, u.res_id, u.company_id,
-                   (SELECT min(body.id) FROM body WHERE body.digest = u.digest), 'pending', u.idem
+                   (SELECT min(body.id) FROM body WHERE body.digest = u.digest), 'pending', u.idem,
+                   u.offers
               FROM u
             """,
             {
@@ -270,6 +278,7 @@ class HubCompose(models.AbstractModel):
                 "body": [row["body"] for row in rows],
                 "digest": [digest(row["body"].decode()) for row in rows],
                 "company": [row["company_id"] for row in rows],
+                "offers": [row["offers"] for row in rows],
                 "idem": [
                     idempotency_key(
                         database,

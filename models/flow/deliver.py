@@ -302,12 +302,14 @@ class HubDeliver(models.AbstractModel):
         )
         if sent:
             cr.execute(
-                """UPDATE hub_link l SET sent = u.body, synced_at = clock_timestamp() AT TIME ZONE 'UTC'
+                """UPDATE hub_link l SET sent = coalesce(l.sent, '{}'::jsonb) || u.body,
+                          synced_at = clock_timestamp() AT TIME ZONE 'UTC'
                      FROM unnest(%s::int[], %s::int[], %s::varchar[], %s::jsonb[])
                           u(system_id, entity_id, external_id, body)
                     WHERE l.system_id = u.system_id AND l.entity_id = u.entity_id AND l.external_id = u.external_id""",
                 [list(column) for column in zip(*sent, strict=True)],
             )
+        self.env["hub.link"]._offered(cr, mine)
         cr.execute(
             """UPDATE hub_cursor SET last_success_at = clock_timestamp() AT TIME ZONE 'UTC'
                 WHERE stream_id = ANY(%s)""",

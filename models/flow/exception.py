@@ -39,6 +39,7 @@ class HubException(models.Model):
     can_map = fields.Boolean(related="issue_id.can_map")
     can_link = fields.Boolean(related="issue_id.can_link")
     can_create = fields.Boolean(related="issue_id.can_create")
+    can_decide = fields.Boolean(related="issue_id.can_decide")
 
     _open_unique = models.UniqueIndex("(message_id) WHERE state = 'open'")
 
@@ -83,6 +84,11 @@ class HubException(models.Model):
 
     def action_plan_replay(self):
         return self.message_id.action_plan_replay()
+
+    def action_decide(self):
+        """Choose a value for each field in dispute."""
+        self.ensure_one()
+        return self.env["hub.conflict"]._open(self)
 
     def action_replay(self):
         return self.message_id.action_replay()

@@ -12,6 +12,7 @@ FIXES = {
     "unmapped_project": ("link",),
     "payment_unmatched": ("link",),
     "record_gone": ("link",),
+    "merge_conflict": ("decide",),
 }
 # The question is which Odoo record the message is itself, not one that it points to.
 OF_ITSELF = ("possible_duplicate", "ambiguous_match")
@@ -52,6 +53,7 @@ class HubIssue(models.Model):
     can_map = fields.Boolean(compute="_compute_fixes")
     can_link = fields.Boolean(compute="_compute_fixes")
     can_create = fields.Boolean(compute="_compute_fixes")
+    can_decide = fields.Boolean(compute="_compute_fixes")
 
     _open_unique = models.UniqueIndex("(fingerprint) WHERE state = 'open'")
 
@@ -75,6 +77,7 @@ class HubIssue(models.Model):
             issue.can_map = is_open and "map" in fixes
             issue.can_link = is_open and "link" in fixes
             issue.can_create = is_open and "create" in fixes
+            issue.can_decide = is_open and "decide" in fixes
 
     @api.depends("sentence")
     def _compute_display_name(self):
@@ -230,6 +233,20 @@ class HubIssue(models.Model):
 
     def action_skip(self):
         return self._open_wizard("skip")
+
+    def action_decide(self):
+        """Each record in dispute has values of its own, so each is decided by itself."""
+        self.ensure_one()
+        found = self.exception_ids.filtered(lambda exception: exception.state == "open")
+        if len(found) == 1:
+            return found.action_decide()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.sentence,
+            "res_model": "hub.exception",
+            "views": [[False, "list"], [False, "form"]],
+            "domain": [("id", "in", found.ids)],
+        }
 
     # -- the engine's own --------------------------------------------------------------------------
 

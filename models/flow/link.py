@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 
 from ...core.keys import order_key
 
+AGREED = ("base", "sent", "held", "unsettled")  # values of the linked record
+
 
 class HubRecord(models.Model):
     """An Odoo record known to the hub, with the provenance of each field."""
@@ -21,6 +23,14 @@ class HubRecord(models.Model):
     link_ids = fields.One2many("hub.link", "record_id")
 
     _record_unique = models.UniqueIndex("(res_model, res_id)")
+
+    def _stamps(self, cr, model, ids):
+        """Provenance of records, in one query: ``{id: {field: stamp}}``."""
+        cr.execute(
+            "SELECT res_id, provenance FROM hub_record WHERE res_model = %s AND res_id = ANY(%s)",
+            [model, list(ids)],
+        )
+        return {res_id: provenance or {} for res_id, provenance in cr.fetchall()}
 
 
 class HubLink(models.Model):
@@ -53,6 +63,19 @@ class HubLink(models.Model):
         readonly=True,
         prefetch=False,
         groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
+    )
+    held = fields.Json(
+        readonly=True,
+        prefetch=False,
+        groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
+        help="Odoo's value of each field when both sides last agreed.",
+    )
+    unsettled = fields.Json(
+        readonly=True,
+        prefetch=False,
+        groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
+        help="What is open: disputed fields with the incoming value, fields whose value in Odoo is owed "
+        "to the system, and what was sent and has not come back.",
     )
     version = fields.Char(readonly=True)
     linked_at = fields.Datetime(readonly=True)
@@ -88,7 +111,7 @@ class HubLink(models.Model):
 
     def _fetch_query(self, query, fields):
         """The agreed values are those of the linked record: who may not read it, may not read them."""
-        if not self.env.su and any(field.name in ("base", "sent") for field in fields):
+        if not self.env.su and any(field.name in AGREED for field in fields):
             readable = set()
             # The model and id of a link are no secret; the values of its record are.
             found = self.browse(query.get_result_ids())
@@ -122,7 +145,8 @@ class HubLink(models.Model):
         """Links by (system, entity, external id), in one query.
 
         :param keys: iterable of ``(system_id, entity_id, external_id)``.
-        :return: ``{key: {id, res_model, res_id, base, version, payload_digest, company_id}}``.
+        :return: ``{key: {id, res_model, res_id, base, version, payload_digest, company_id, held,
+            unsettled}}``.
         """
         keys = sorted(set(keys))
         if not keys:
@@ -130,7 +154,7 @@ class HubLink(models.Model):
         cr.execute(
             """
             SELECT l.system_id, l.entity_id, l.external_id, l.id, l.res_model, l.res_id, l.base, l.version,
-                   l.payload_digest, l.company_id
+                   l.payload_digest, l.company_id, l.held, l.unsettled
               FROM unnest(%s::int[], %s::int[], %s::varchar[]) k(system_id, entity_id, external_id)
              CROSS JOIN LATERAL (  -- each by the index, whatever the planner thinks of the table's size
                    SELECT * FROM hub_link h
@@ -140,13 +164,34 @@ class HubLink(models.Model):
             [[k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys]],
         )
         names = ("id", "res_model", "res_id", "base", "version", "payload_digest", "company_id")
+        names += ("held", "unsettled")
         return {row[:3]: dict(zip(names, row[3:], strict=True)) for row in cr.fetchall()}
+
+    def _offered(self, cr, message_ids):
+        """What these messages carried is known to the other side now, and comes back from it later."""
+        cr.execute(
+            """
+            UPDATE hub_link l
+               SET held = coalesce(l.held, '{}'::jsonb) || m.offers,
+                   unsettled = jsonb_build_object(
+                       'disputed', coalesce(l.unsettled -> 'disputed', '{}'::jsonb),
+                       'owed', coalesce(l.unsettled -> 'owed', '[]'::jsonb)
+                               - ARRAY(SELECT jsonb_object_keys(m.offers)),
+                       'sent', coalesce(l.unsettled -> 'sent', '{}'::jsonb) || m.offers)
+              FROM hub_message m
+             WHERE m.id = ANY(%s) AND m.offers IS NOT NULL AND l.system_id = m.system_id
+               AND l.entity_id = m.entity_id AND l.res_model = m.res_model AND l.res_id = m.res_id
+               AND (m.external_id IS NULL OR l.external_id = m.external_id)
+            """,
+            [list(message_ids)],
+        )
 
     def _store(self, cr, rows):
         """Insert or renew links in one statement, their records too.
 
         :param rows: dicts with system_id, entity_id, entity (code), external_id, company_id, res_model,
-            res_id, base (JSON text), version, payload_digest, provenance (JSON text).
+            res_id, base (JSON text), version, payload_digest, provenance, held and unsettled (JSON
+            text). ``held`` adds to what is there; ``unsettled`` takes its place where a base is given.
         """
         if not rows:
             return
@@ -175,15 +220,18 @@ class HubLink(models.Model):
         cr.execute(
             """
             INSERT INTO hub_link AS l (system_id, entity_id, record_id, company_id, external_id, res_model, res_id,
-                                       base, version, payload_digest, order_key, synced_at)
+                                       base, version, payload_digest, order_key, held, unsettled, synced_at)
             SELECT u.*, clock_timestamp() AT TIME ZONE 'UTC'
               FROM unnest(%s::int[], %s::int[], %s::int[], %s::int[], %s::varchar[], %s::varchar[], %s::int[],
-                          %s::jsonb[], %s::varchar[], %s::varchar[], %s::bigint[]) u
+                          %s::jsonb[], %s::varchar[], %s::varchar[], %s::bigint[], %s::jsonb[], %s::jsonb[]) u
             ON CONFLICT (system_id, entity_id, external_id) DO UPDATE
                SET res_model = EXCLUDED.res_model, res_id = EXCLUDED.res_id, record_id = EXCLUDED.record_id,
                    base = coalesce(EXCLUDED.base, l.base), version = coalesce(EXCLUDED.version, l.version),
                    company_id = coalesce(EXCLUDED.company_id, l.company_id),
-                   payload_digest = EXCLUDED.payload_digest, synced_at = EXCLUDED.synced_at
+                   payload_digest = EXCLUDED.payload_digest, synced_at = EXCLUDED.synced_at,
+                   held = CASE WHEN l.held IS NULL THEN EXCLUDED.held
+                               WHEN EXCLUDED.held IS NULL THEN l.held ELSE l.held || EXCLUDED.held END,
+                   unsettled = CASE WHEN EXCLUDED.base IS NULL THEN l.unsettled ELSE EXCLUDED.unsettled END
             """,
             [
                 [row["system_id"] for row in rows],
@@ -197,6 +245,8 @@ class HubLink(models.Model):
                 [row.get("version") for row in rows],
                 [row.get("payload_digest") for row in rows],
                 [order_key(row["system_id"], row["entity"], row["external_id"]) for row in rows],
+                [row.get("held") for row in rows],
+                [row.get("unsettled") for row in rows],
             ],
             log_exceptions=False,
         )

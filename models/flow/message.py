@@ -78,6 +78,8 @@ class HubMessage(models.Model):
                 ADD COLUMN IF NOT EXISTS lane smallint DEFAULT 0,
                 ADD COLUMN IF NOT EXISTS wait_key bigint,
                 ADD COLUMN IF NOT EXISTS idempotency_key varchar,
+                -- outbound: the canonical values of two-way fields that it carries
+                ADD COLUMN IF NOT EXISTS offers jsonb,
                 ADD COLUMN IF NOT EXISTS attempt_token varchar,
                 ALTER COLUMN received_at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),
                 ALTER COLUMN next_attempt_at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),

@@ -226,7 +226,10 @@ class HubUndo(models.Model):
             return
         cr.execute(
             """
-            UPDATE hub_link l SET base = coalesce(l.base, '{}'::jsonb) || u.base, payload_digest = NULL
+            UPDATE hub_link l
+               SET base = coalesce(l.base, '{}'::jsonb) || u.base, payload_digest = NULL,
+                   -- what Odoo held when both agreed is not known any more: no edit of a person
+                   held = l.held - ARRAY(SELECT jsonb_object_keys(u.base))
               FROM unnest(%s::int[], %s::int[], %s::varchar[], %s::jsonb[]) u(system_id, entity_id, external_id, base)
              WHERE l.system_id = u.system_id AND l.entity_id = u.entity_id AND l.external_id = u.external_id
             """,

@@ -1,1 +1,1 @@
-from . import alert, operations, screens, snapshot
+from . import alert, operations, origins, ownership_matrix, screens, snapshot

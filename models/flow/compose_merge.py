@@ -1,0 +1,95 @@
+"""What of a record may leave: what is mapped, granted and allowed by ownership, and what the other
+side does not have already."""
+
+from odoo import models
+
+from ...core.merge import UNKNOWN, blank, plain, same
+from .apply_merge import _comparable
+
+
+class HubCompose(models.AbstractModel):
+    _inherit = "hub.compose"
+
+    def _sendable(self, env, stream, mapping):
+        """What one stream may send; nothing if no field of its mapping was granted."""
+        granted = env["hub.grant"]._granted(stream.system_id, stream.entity_id) & mapping.fields
+        if not granted:
+            return None
+        return Sendable(env, stream.system_id, stream.entity_id, mapping, granted)
+
+    def _values_today(self, handler, entity, records, system, sendable):
+        """Canonical values of today.
+
+        :return: ``({id: {field: value to send}}, {id: {two-way field: value to compare}})``
+        """
+        today = handler._hub_current(records, sendable.two_way)
+        values = self._values(handler, entity, records, system)
+        for res_id, compared in today.items():
+            values[res_id] = compared | values.get(res_id, {})
+        return values, today
+
+
+class Sendable:
+    """The fields of one stream that a person granted; the engine refuses the rest.
+
+    :param mapping: the outbound ``CompiledMapping``.
+    """
+
+    def __init__(self, env, system, entity, mapping, granted):
+        self._system, self._mapping, self._granted = system, mapping, granted
+        self._book = env["hub.ownership"]._book(entity)
+        both = {f.name for f in entity.field_ids if f.direction == "both"} & granted
+        compared = env[entity.handler]._hub_compared(entity)
+        self.two_way = {name: compared[name] for name in both if name in compared}
+
+    def content(self, company, values, today, link):
+        """What is to be sent of one record.
+
+        :param values: canonical values to send; ``today``: those of two-way fields, to compare.
+        :param link: dict with held, unsettled, base and sent, or None where the system has no record yet.
+        :return: ``(external content, {two-way field: value})``; no content means nothing to send.
+        """
+        allowed = {
+            name
+            for name in self._granted & values.keys()
+            if self._book.of(name, company).sends_to(self._system.id)
+        }
+        # Decimals and dates stay exact, as text; the connector's product decides their form.
+        content = self._external(values, allowed - self.two_way.keys())
+        sent = (link or {}).get("sent")
+        if sent is not None and all(sent.get(key, UNKNOWN) == content[key] for key in content):
+            content = {}
+        changed = {
+            name: value
+            for name in allowed & self.two_way.keys()
+            if _is_news(name, value := _comparable(today.get(name)), link)
+        }
+        if changed:
+            content = _joined(content, self._external(values, changed.keys()))
+        return content, changed
+
+    def _external(self, values, names):
+        return plain(self._mapping.external({name: values[name] for name in names}))
+
+
+def _is_news(name, value, link):
+    """Whether the other side does not have this value of a two-way field yet."""
+    if link is None:
+        return not blank(value)
+    unsettled = link["unsettled"] or {}
+    if name in (unsettled.get("disputed") or {}):
+        return False  # a person is being asked
+    if name in (unsettled.get("owed") or ()):
+        return True
+    known = (link["held"] or {}).get(name, (link["base"] or {}).get(name))
+    return not same(value, known)
+
+
+def _joined(one, other):
+    """Two nested dicts as one."""
+    result = dict(one)
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(result.get(key), dict):
+            value = _joined(result[key], value)
+        result[key] = value
+    return result

@@ -1,0 +1,86 @@
+"""What Odoo holds today, in canonical terms: one side of every merge."""
+
+from decimal import Decimal
+
+from odoo import api, models
+from odoo.tools import float_repr
+
+# A merge compares values. Words of a vocabulary and lines are decided by their handler.
+NOT_COMPARED = ("term", "lines", "refs")
+
+
+class HubHandler(models.AbstractModel):
+    _inherit = "hub.handler"
+
+    # Canonical fields that are written together or not at all.
+    _hub_together = ()
+
+    @api.model
+    def _hub_all_or_nothing(self, item):
+        """Whether a field in dispute holds back the whole item, not only itself."""
+        return False
+
+    @api.model
+    def _hub_compared(self, entity):
+        """Canonical fields of ``entity`` that a merge can compare: ``{name: (Odoo field, type)}``."""
+        model = self.env[entity.model_name] if entity.model_name else None
+        return {
+            field.name: (field.odoo_field, field.kind)
+            for field in entity.field_ids
+            if field.odoo_field
+            and model is not None
+            and field.odoo_field in model._fields
+            and field.kind.partition(":")[0] not in NOT_COMPARED
+        }
+
+    @api.model
+    def _hub_current(self, records, bound):
+        """Values of ``records`` today, in one query.
+
+        :param bound: ``{canonical name: (Odoo field, canonical type)}``, as ``_hub_compared`` gives it.
+        :return: ``{id: {canonical name: value}}`` with values as a mapping makes them (date, Decimal,
+            id of a reference, code of a country); blank is None. What the technical user may not read
+            is left out.
+        """
+        if not records or not bound:
+            return {}
+        columns = list({column for column, _kind in bound.values()})
+        found = records.with_context(active_test=False).search_fetch(
+            [("id", "in", records.ids)], columns, order="id"
+        )
+        return self._hub_today(found, bound)
+
+    @api.model
+    def _hub_today(self, records, bound):
+        """As ``_hub_current``, of records that are there and may be read."""
+        records.fetch(list({column for column, _kind in bound.values()}))
+        return {
+            record.id: {
+                name: self._hub_value(record, column, kind)
+                for name, (column, kind) in bound.items()
+            }
+            for record in records
+        }
+
+    @api.model
+    def _hub_value(self, record, column, kind):
+        """One value of one record in canonical terms."""
+        value = record[column]
+        field = record._fields[column]
+        if field.type == "boolean":
+            return value
+        if field.relational:
+            if not value:
+                return None
+            if kind.startswith("ref"):
+                return value.id
+            if field.comodel_name == "res.currency":
+                return value.name
+            if field.comodel_name == "res.users":
+                # A login, which every user sees of a colleague; nothing else of the user is read.
+                return value.sudo().login
+            return value.code if "code" in value._fields else value.display_name
+        if field.type in ("float", "monetary"):
+            # The shortest text of the number: 0.1 stays 0.1.
+            return Decimal(float_repr(value, 6)).normalize()
+        return value or None

@@ -1,0 +1,53 @@
+"""Values of exchanged fields as a person reads them, under that person's own rights."""
+
+from odoo import api, fields, models
+
+from ...core.merge import blank
+
+
+class HubHandler(models.AbstractModel):
+    _inherit = "hub.handler"
+
+    @api.model
+    def _hub_readable(self, entity):
+        """The bound fields of ``entity`` that the reader may see, as ``_hub_compared`` gives them."""
+        bound = self._hub_compared(entity)
+        if not bound:
+            return {}
+        model = self.env[entity.model_name]
+        return {
+            name: (column, kind)
+            for name, (column, kind) in bound.items()
+            if model._has_field_access(model._fields[column], "read")
+        }
+
+    @api.model
+    def _hub_text(self, value, kind):
+        """A canonical value as text: the name of a reference, a date in the reader's format."""
+        if blank(value):
+            return ""
+        base, _sep, target = kind.partition(":")
+        if base == "ref" and str(value).isdigit():
+            entity = self.env["hub.entity"].search([("code", "=", target)])
+            record = self.env[entity.model_name].browse(int(value)).exists()
+            return record._filtered_access("read").display_name or f"#{value}"
+        if base == "date" and isinstance(value, str):
+            return fields.Date.to_string(fields.Date.to_date(value))
+        if isinstance(value, bool):
+            return self.env._("Yes") if value else self.env._("No")
+        return str(value)
+
+    @api.model
+    def _hub_base_text(self, system, value, kind):
+        """An agreed value in the source's terms as text: a reference there is an external id."""
+        base, _sep, target = kind.partition(":")
+        if base == "ref" and not blank(value):
+            link = self.env["hub.link"].search(
+                [
+                    ("system_id", "=", system.id),
+                    ("entity_id.code", "=", target),
+                    ("external_id", "=", value),
+                ]
+            )
+            return link.record_name or str(value)
+        return self._hub_text(value, kind)
