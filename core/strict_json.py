@@ -8,6 +8,7 @@ attack, so each is refused here, with a code that can be shown.
 import json
 import re
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any
 
 MAX_DEPTH = 100
@@ -163,7 +164,7 @@ def _write(value: Any, out: list, depth: int) -> None:
     if value is None or value is True or value is False:
         out.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, str):
-        out.append(json.dumps(value, ensure_ascii=False))
+        out.append(encode_basestring(value))
     elif isinstance(value, int):
         out.append(str(int(value)))
     elif isinstance(value, (Decimal, float)):
@@ -179,7 +180,7 @@ def _write(value: Any, out: list, depth: int) -> None:
             if not isinstance(key, str):
                 raise TypeError("the keys of a JSON object are text")
             out.append("," if index else "")
-            out.append(json.dumps(key, ensure_ascii=False) + ":")
+            out.append(encode_basestring(key) + ":")
             _write(value[key], out, depth + 1)
         out.append("}")
     elif isinstance(value, (list, tuple)):

@@ -100,7 +100,9 @@ class HubDeliver(models.AbstractModel):
                       FROM due WHERE m.id = due.id
                     RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.action,
                               m.res_model, m.res_id, m.company_id, m.idempotency_key, m.attempts,
-                              m.payload_id, m.order_key, due.known
+                              m.payload_id, m.order_key, due.known,
+                              EXISTS (SELECT 1 FROM hub_attempt a
+                                       WHERE a.message_id = m.id AND a.stage = 'deliver') AS tried
                 ), tried AS (
                     INSERT INTO hub_attempt (message_id, stage, at, outcome)
                     SELECT id, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', 'sending' FROM mine
@@ -173,7 +175,8 @@ class HubDeliver(models.AbstractModel):
                 row["action"],
                 row["external_id"],
                 row["values"],
-                row["attempts"],
+                # A replay counts from one again; a product has to be asked all the same.
+                max(row["attempts"], 2 if row["tried"] else 1),
             )
             for row in rows
         ]
