@@ -66,7 +66,7 @@ def doors(bench):
 
 def bench_ingest(bench):
     """Signed webhooks, stored and answered, beside one raw INSERT; the empty route is told too."""
-    n = bench.size(400, 60)
+    n = bench.size(1500, 60)
     nothing = []
     with doors(bench) as server:
 
