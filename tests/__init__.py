@@ -13,6 +13,7 @@ from . import (
     test_doors,
     test_engine_calls,
     test_engine_cost,
+    test_engine_crashes,
     test_engine_credentials,
     test_engine_fixes,
     test_engine_input,
