@@ -62,6 +62,7 @@
         "views/hub_simulation_views.xml",
         "views/hub_undo_views.xml",
         "views/hub_link_views.xml",
+        "views/hub_claim_views.xml",
         "views/hub_audit_views.xml",
         "views/hub_entity_views.xml",
         "views/hub_mapping_views.xml",

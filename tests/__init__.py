@@ -10,6 +10,7 @@ from . import (
     test_business_scale,
     test_business_time,
     test_canonical,
+    test_claim,
     test_doors,
     test_engine_calls,
     test_engine_cost,

@@ -18,6 +18,7 @@ from . import (
     issue,
     lane,
     link,
+    link_claim,
     message,
     outage,
     pace,

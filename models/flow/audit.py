@@ -62,6 +62,7 @@ class HubAudit(models.Model):
             "grant": self.env._("Write-back granted"),
             "revoke": self.env._("Write-back revoked"),
             "release": self.env._("Field given back to its owner"),
+            "claim": self.env._("Linked by hand"),
         }
         for row in self:
             row.sentence = labels.get(row.action, row.action)
