@@ -49,6 +49,7 @@
         "views/hub_system_views.xml",
         "views/hub_lane_views.xml",
         "views/hub_upload_views.xml",
+        "views/hub_by_hand_views.xml",
         "views/hub_stream_views.xml",
         "views/hub_gap_views.xml",
         "views/hub_issue_views.xml",

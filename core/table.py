@@ -223,3 +223,37 @@ class Columns:
                 former.values.setdefault(name, []).extend(value)
             elif former.values.setdefault(name, value) != value:
                 former.problem = _bad("table_twice", line=entry.line, other=former.line)
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+
+
+def safe_cell(value: Any) -> str:
+    """A value as text that no spreadsheet takes for a formula; numbers stay numbers."""
+    text = "" if value is None else str(value)
+    if text.startswith(_FORMULA) and not _PLAIN_NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text
+
+
+def flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
+    """Nested values as columns: ``{"a": {"b": 1}}`` is ``{"a.b": 1}``, lists by position."""
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, list):
+            value = dict(enumerate(value))
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{prefix}{name}.")
+        else:
+            result[f"{prefix}{name}"] = value
+    return result
+
+
+def write_table(header: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """A CSV file as spreadsheets open it: UTF-8 with a mark, commas, guarded cells."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(safe_cell(name) for name in header)
+    writer.writerows([safe_cell(row.get(name)) for name in header] for row in rows)
+    return text.getvalue().encode("utf-8-sig")

@@ -9,6 +9,7 @@ from . import (
     test_business_payment,
     test_business_scale,
     test_business_time,
+    test_by_hand,
     test_canonical,
     test_claim,
     test_doors,

@@ -40,6 +40,7 @@ from . import (
     stream_gap,
     sweep,
     tables,
+    taken_over,
     undo,
     undo_line,
     upload,

@@ -273,6 +273,12 @@ class HubStream(models.Model):
         self.env["hub.engine"]._wake_after_commit()
         return True
 
+    def action_by_hand(self):
+        """Export what waits to be sent, and mark what a person has entered."""
+        self.ensure_one()
+        self.env["hub.message"]._require_sender(self)
+        return self.env["hub.by.hand"].create({"stream_id": self.id})._again()
+
     def action_messages(self):
         self.ensure_one()
         return {

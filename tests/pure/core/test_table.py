@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_to_cash_hub.core.problem import Problem
-from lead_to_cash_hub.core.table import MOST_ROWS, Columns, plain_number, read_table
+from lead_to_cash_hub.core.table import (
+    MOST_ROWS,
+    Columns,
+    flat,
+    plain_number,
+    read_table,
+    safe_cell,
+    write_table,
+)
 
 FIELDS = {"name": "text", "amount": "money", "lines.product": "text", "lines.quantity": "decimal"}
 PATHS = {
@@ -133,3 +141,37 @@ def test_each_bad_line_is_told_and_the_others_are_kept():
 def test_a_table_without_id_or_known_columns_is_refused():
     assert refused(entries, "name\nAnn\n") == "table_no_id"
     assert refused(entries, "id,colour\n1,red\n") == "table_no_columns"
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\tx", "'\tx"),
+        ("\rx", "'\rx"),
+        ("-12.50", "-12.50"),
+        ("+49", "+49"),
+        ("plain", "plain"),
+        (None, ""),
+        (0, "0"),
+    ],
+)
+def test_no_cell_is_a_formula(value, cell):
+    assert safe_cell(value) == cell
+
+
+def test_what_is_written_is_read_back():
+    rows = [{"id": "1", "a.b": 'x,"y"\nz', "c.0": "ü"}]
+    assert flat({"id": "1", "a": {"b": 'x,"y"\nz'}, "c": ["ü"]}) == rows[0]
+    data = write_table(["id", "a.b", "c.0"], rows)
+    assert read_table(data).rows[0][1] == rows[0]
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=12))
+def test_a_cell_never_begins_like_a_formula_unless_it_is_a_number(text):
+    cell = safe_cell(text)
+    if cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        float(cell.replace(",", "."))
