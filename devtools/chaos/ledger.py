@@ -115,11 +115,23 @@ class Ledger:
             if name is None:
                 self.wrong("lost", f"company {key} is not in Odoo")
             elif name != self.source.name(key):
-                self.wrong("out of order", f"company {key}: {name}, not {self.source.name(key)}")
+                self.wrong(
+                    "out of order",
+                    f"company {key}: {name}, not {self.source.name(key)}; {self._past(key)}",
+                )
         for key, revision in self.source.poisoned.items():
             _partner, name = self.links["customer"].get(key, (None, None))
             if name != f"{word(key)} r{revision}":
                 self.wrong("half-made", f"company {key}: {name} after what could not be written")
+
+    def _past(self, key):
+        """What became of a record's messages, for who looks for the cause."""
+        family = next((f for f in self.source.families() if key in f), {key})
+        return self.stage.sql(
+            """SELECT external_id, id, kind, action, state, reason, version, res_id FROM hub_message
+                WHERE direction = 'in' AND external_id = ANY(%s) ORDER BY done_at, id""",
+            [sorted(family)],
+        )
 
     def _contacts(self):
         parents = dict(self.stage.sql("SELECT id, parent_id FROM res_partner"))
@@ -202,7 +214,7 @@ class Ledger:
             first, _space, revision = name.rpartition(" r")
             written[partner, first].append(int(revision))
         for (partner, first), revisions in written.items():
-            if revisions != sorted(set(revisions)):
+            if revisions != sorted(revisions):
                 self.wrong("out of order", f"partner {partner} ({first}): {revisions}")
 
     # -- what went out -----------------------------------------------------------------------------

@@ -91,8 +91,10 @@ class HubHandler(models.AbstractModel):
                 "res_model": known["res_model"],
                 "res_id": known["res_id"],
             }
-            if survivor is None:
-                follow.append(link | {"external_id": other})
+            if item.link:
+                # The record is the survivor's from now on, with all of its values, whichever came first:
+                # nothing that it said before counts as agreed.
+                follow.append(link | {"external_id": other, "base": "{}"})
                 survivors[item.system_id, entity.id, other] = link
             # What was read of it before the merge is older than what is read of the survivor.
             follow.append(link | {"external_id": item.external_id, "version": item.version})
