@@ -50,10 +50,16 @@ def run(stage, name):
     :return: ``(messages that it would have to send or fetch, calls that a product saw)``
     """
     before = _calls(stage)
+    printed = running(stage, name).shell(GO)
+    waiting = sum(json.loads(printed.split("RESULT", 1)[1].splitlines()[0]))
+    return waiting, _calls(stage) - before
+
+
+def running(stage, name):
+    """The copy, as what runs scripts in it; no server works there."""
     copy = Running(stage.odoo)
     copy.database = name
-    waiting = sum(json.loads(copy.shell(GO).split("RESULT", 1)[1].splitlines()[0]))
-    return waiting, _calls(stage) - before
+    return copy
 
 
 def _calls(stage):

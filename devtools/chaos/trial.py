@@ -6,7 +6,7 @@ import statistics
 import time
 
 from ..steps import say, step
-from . import copy, rivals
+from . import copy, races, rivals
 from .faults import Faults, wait_until
 from .ledger import Ledger
 from .report import Report
@@ -18,6 +18,7 @@ PIECE = 25  # events that happen before any of them is told
 UNDER_WAY = 300  # messages that may be undecided before more happens, or
 PAUSE = 1  # seconds pass: products do not wait for us
 LONG = 10_000  # from so many events on, there is time for what is slow
+RACES = 2000
 PROBE = 200  # customers whose change measures the throughput
 PROBES = 3
 HEARTBEAT = 5  # seconds between two events when nothing else happens
@@ -81,9 +82,17 @@ class Trial:
             self.report.add("messages that the copy held", waiting)
             self.report.demand("calls of the copy", calls)
             self.report.demand("copy without anything to send", int(not waiting))
+        if self.count >= LONG:
+            with step(f"Both wake-up races are forced {RACES} times"):
+                self._race(copy.running(self.stage, copied))
         with step("Each event and each record is asked for"):
             self._reckon()
         return self.report
+
+    def _race(self, running):
+        seen = races.run(running, self.stage.systems[0], RACES)
+        self.report.add("races met", f"{seen['parked']} and {seen['trusted']}")
+        self.report.demand("wake-ups lost", seen["lost"] + seen["unwoken"])
 
     # -- phase 1 -----------------------------------------------------------------------------------
 
