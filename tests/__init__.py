@@ -37,5 +37,6 @@ from . import (
     test_upkeep,
     test_upload,
     test_views,
+    test_vocabulary,
     test_watch,
 )

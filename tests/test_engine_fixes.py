@@ -198,9 +198,14 @@ class TestEngineWords(HubMixin, BusinessCase):
         messages = self.work(
             self._won("100", "ADV-2"), self._won("101", "adv-2 "), self._won("102", "OTHER")
         )
-        issue = self.issues("unknown_term").filtered(lambda i: "ADV" in i.sentence.upper())
-        self.assertEqual(issue.exception_count, 2, "case and blanks make no other word")
-        self.assertEqual(issue.at_risk, 3000)
+        issue = self.issues("unknown_term")
+        self.assertEqual(issue.exception_count, 3, "one issue, whatever the words are")
+        self.assertIn("2 unknown words", issue.sentence)  # case and blanks make no other word
+        words = issue._unknown_words()[issue.id]
+        self.assertEqual(
+            [(word.strip().upper(), n) for word, n, _ in words], [("ADV-2", 2), ("OTHER", 1)]
+        )
+        self.assertEqual(words[0][2], 3000)
         wizard = (
             self.env["hub.resolve"]
             .with_user(self.resolver)

@@ -192,7 +192,7 @@ class HubMapping(models.Model):
 
     def _in_odoo(self, values, system):
         """What canonical values are in Odoo: the term, the linked record; a query a kind."""
-        words = self.env["hub.vocabulary.word"]._words_of(system)
+        words, _overlays = self.env["hub.vocabulary.word"]._words_of(system)
         key_of = self.env["hub.vocabulary.word"]._key
         terms = self.env["hub.vocabulary.term"]
         entities = {entity.code: entity for entity in self.env["hub.entity"].search([])}

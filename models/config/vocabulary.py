@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from .binding import DENIED_PREFIXES
 
@@ -33,6 +33,22 @@ class HubVocabulary(models.Model):
                     )
                 )
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_in_use(self):
+        """The terms go with their vocabulary by the database: ask for them here."""
+        for vocabulary in self:
+            used = self.env["hub.entity.field"].search([("kind", "=", f"term:{vocabulary.code}")])
+            if used:
+                raise UserError(
+                    self.env._(
+                        "%(vocabulary)s is in use: %(field)s of %(entity)s takes its words.",
+                        vocabulary=vocabulary.name,
+                        field=used[0].label,
+                        entity=used[0].entity_id.name,
+                    )
+                )
+        self.term_ids._unlink_except_in_use()
+
 
 class HubVocabularyTerm(models.Model):
     _name = "hub.vocabulary.term"
@@ -53,6 +69,60 @@ class HubVocabularyTerm(models.Model):
     _code_unique = models.Constraint(
         "UNIQUE(vocabulary_id, code)", "Each term of a vocabulary has its own code."
     )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_in_use(self):
+        """A term that means something to a system, to the hub's own rules or to records stays."""
+        shipped = self.get_external_id()
+        for term in self:
+            words = term.sudo().word_ids.filtered(
+                "system_id"
+            )  # of other companies' systems as well
+            if words:
+                raise UserError(
+                    self.env._(
+                        "%(term)s is in use: %(count)s words stand for it, “%(word)s” for one. "
+                        "Give them another term first.",
+                        term=term.display_name,
+                        count=len(words),
+                        word=words[0].word,
+                    )
+                )
+            if shipped.get(term.id, "").startswith("lead_to_cash_hub."):
+                raise UserError(
+                    self.env._(
+                        "%(term)s is one of the terms that the hub's own rules know.",
+                        term=term.display_name,
+                    )
+                )
+            records = term._agreed_count()
+            if records:
+                raise UserError(
+                    self.env._(
+                        "%(term)s is in use: %(count)s linked records have it as their last agreed value.",
+                        term=term.display_name,
+                        count=records,
+                    )
+                )
+
+    def _agreed_count(self):
+        """How many links hold this term as the last agreed value of a field of its vocabulary."""
+        self.ensure_one()
+        # Which fields can hold it, whatever entities the user sees.
+        bound = (
+            self.env["hub.entity.field"]
+            .sudo()
+            .search([("kind", "=", f"term:{self.vocabulary_id.code}")])
+        )
+        if not bound:
+            return 0
+        self.env.cr.execute(
+            """SELECT count(*) FROM hub_link l
+                 JOIN unnest(%s::int[], %s::varchar[]) f(entity_id, name) ON f.entity_id = l.entity_id
+                WHERE l.base->>f.name = %s""",
+            [[f.entity_id.id for f in bound], [f.name for f in bound], self.code],
+        )
+        return self.env.cr.fetchone()[0]
 
     @api.depends("vocabulary_id.model_name")
     def _compute_res_model(self):
@@ -78,12 +148,17 @@ class HubVocabularyWord(models.Model):
     product = fields.Char(
         help="Preset of a product: used by each of its systems that has no own word."
     )
+    company_id = fields.Many2one(
+        "res.company",
+        index=True,
+        help="Empty: for all companies. Else it wins for records of this company.",
+    )
     word = fields.Char(required=True)
     # Sources change case and blanks freely; a word is one word all the same.
     word_key = fields.Char(compute="_compute_word_key", store=True, precompute=True, index=True)
 
     _word_unique = models.UniqueIndex(
-        "(vocabulary_id, COALESCE(system_id, 0), COALESCE(product, ''), word_key)",
+        "(vocabulary_id, COALESCE(system_id, 0), COALESCE(product, ''), COALESCE(company_id, 0), word_key)",
         "This word of the system already has a term.",
     )
 
@@ -95,6 +170,14 @@ class HubVocabularyWord(models.Model):
     def _compute_word_key(self):
         for word in self:
             word.word_key = self._key(word.word or "")
+
+    @api.constrains("company_id", "system_id")
+    def _check_company(self):
+        for word in self.filtered("company_id"):
+            if not word.system_id or word.company_id not in word.system_id.company_ids:
+                raise ValidationError(
+                    self.env._("A company's own word belongs to a system that serves this company.")
+                )
 
     @api.constrains("system_id", "product")
     def _check_scope(self):
@@ -108,20 +191,22 @@ class HubVocabularyWord(models.Model):
     def _words_of(self, system):
         """Every word of a system with its term, in one query.
 
-        :return: ``{(vocabulary code, word key): (term id, term code, res_model, res_id)}``; a word
-            of the system itself wins over the product's preset, a term's own code is a word too.
+        :return: ``(words, overlays)``: ``{(vocabulary code, word key): term}`` and ``{(vocabulary
+            code, word key, company id): term}``, a term as ``(term id, term code, res_model,
+            res_id)``. A word of the system itself wins over the product's preset, a term's own code
+            is a word too; what a company says itself wins for its records.
         """
         self.env["hub.vocabulary.term"].flush_model()
         self.flush_model()
         self.env.cr.execute(
             """
-            SELECT v.code, w.key, t.id, t.code, t.res_model, t.res_id
+            SELECT v.code, w.key, w.company_id, t.id, t.code, t.res_model, t.res_id
               FROM hub_vocabulary_term t
               JOIN hub_vocabulary v ON v.id = t.vocabulary_id
               JOIN LATERAL (
-                    SELECT lower(t.code) AS key, 0 AS rank
+                    SELECT lower(t.code) AS key, NULL::int AS company_id, 0 AS rank
                     UNION ALL
-                    SELECT word_key, CASE WHEN system_id IS NULL THEN 1 ELSE 2 END
+                    SELECT word_key, company_id, CASE WHEN system_id IS NULL THEN 1 ELSE 2 END
                       FROM hub_vocabulary_word
                      WHERE term_id = t.id AND (system_id = %s OR product = %s)
                    ) w ON TRUE
@@ -129,7 +214,13 @@ class HubVocabularyWord(models.Model):
             """,
             [system.id, system.product],
         )
-        return {(vocabulary, key): rest for vocabulary, key, *rest in self.env.cr.fetchall()}
+        words, overlays = {}, {}
+        for vocabulary, key, company, *term in self.env.cr.fetchall():
+            if company:
+                overlays[vocabulary, key, company] = term
+            else:
+                words[vocabulary, key] = term
+        return words, overlays
 
     @api.model
     def _outward(self, system, vocabulary, ids):

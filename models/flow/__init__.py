@@ -16,6 +16,7 @@ from . import (
     handler,
     http,
     issue,
+    issue_words,
     lane,
     link,
     link_claim,

@@ -87,6 +87,7 @@ class ApplyBatch(Resolver, Merger):
         self._resolve_words()
         self._resolve_references()
         self._decide_companies()
+        self._resolve_overlays()
         by_company = defaultdict(list)
         for item in self._open():
             by_company[item.company_id].append(item)

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from ...core.keys import order_key
 from ...core.merge import changed_fields, plain
-from ...core.problem import Problem, Term
-from ...core.schema import Ref, Word
+from ...core.problem import Problem
+from ...core.schema import Ref
+from .apply_words import Words
 
 
 class Wait(NamedTuple):
@@ -17,43 +18,12 @@ class Wait(NamedTuple):
     key: int
 
 
-class Resolver:
+class Resolver(Words):
     """The part of a batch that resolves; it reads, and it writes nothing.
 
     Uses ``env``, ``system``, ``entity``, ``entities``, ``rows``, ``items``, ``waits``, ``plain``,
     ``_missing`` and ``_gone`` of :class:`~.apply_batch.ApplyBatch`.
     """
-
-    def _resolve_words(self):
-        """Source words to canonical terms, with the vocabulary read once."""
-        words = self.env["hub.vocabulary.word"]._words_of(self.system)
-        names = {v.code: v.name for v in self.env["hub.vocabulary"].search([])}
-        key_of = self.env["hub.vocabulary.word"]._key
-
-        def resolve(value, item):
-            if isinstance(value, Word):
-                found = words.get((value.vocabulary, key_of(value.text)))
-                if found is None:
-                    if item.problem is None:
-                        item.problem = Problem(
-                            "unknown_term",
-                            kind="reference",
-                            cause=f"{value.vocabulary}:{key_of(value.text)}",
-                            word=value.text,
-                            vocabulary=names.get(value.vocabulary, value.vocabulary),
-                            vocabulary_code=value.vocabulary,
-                        )
-                    return None
-                _term_id, code, res_model, res_id = found
-                return Term(code, res_model or None, res_id or None)
-            if isinstance(value, dict):
-                return {key: resolve(entry, item) for key, entry in value.items()}
-            if isinstance(value, list):
-                return [resolve(entry, item) for entry in value]
-            return value
-
-        for item in self.items:
-            item.values = {name: resolve(value, item) for name, value in item.values.items()}
 
     def _resolve_references(self):
         """External ids of other records to Odoo ids, with one query for the whole batch."""

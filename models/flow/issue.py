@@ -99,42 +99,6 @@ class HubIssue(models.Model):
     def _messages(self):
         return self.exception_ids.filtered(lambda e: e.state == "open").message_id
 
-    def _fix_map(self, term):
-        """Give the unknown word a term, and let everything that waited for it go on.
-
-        :param term: ``hub.vocabulary.term`` record of the same vocabulary.
-        """
-        self.ensure_one()
-        self.env["hub.message"]._require_resolver()
-        vocabulary = self.env["hub.vocabulary"].search(
-            [("code", "=", self.params.get("vocabulary_code"))]
-        )
-        if self.code != "unknown_term" or term.vocabulary_id != vocabulary:
-            raise UserError(self.env._("Choose a term of the vocabulary %s.", vocabulary.name))
-        # A resolver may teach a word (that is the fix), without the right to edit vocabularies.
-        word = (
-            self.env["hub.vocabulary.word"]
-            .sudo()
-            .create(
-                {"term_id": term.id, "system_id": self.system_id.id, "word": self.params["word"]}
-            )
-        )
-        self.env["hub.audit"]._append(
-            [
-                {
-                    "action": "map",
-                    "system_id": self.system_id.id,
-                    "res_model": word._name,
-                    "res_id": word.id,
-                    "values": {"word": word.word, "term": term.code},
-                }
-            ]
-        )
-        self._messages()._replay(
-            self.env._("“%(word)s” was mapped to %(term)s", word=word.word, term=term.display_name),
-            issue=self,
-        )
-
     def _fix_link(self, record):
         """This is the Odoo record: link it, and let what waited go on."""
         self.ensure_one()

@@ -8,7 +8,9 @@ from lead_to_cash_hub.core.suggest import Wanted, leaves, suggest
 
 PAYLOAD = {
     "id": 7,
-    "properties": {"firstName": "Ann", "e-mail": "ann@firm.example", "deal_amount": "1.234,50", "closed on": "31.12.2026"},
+    "properties": {
+        "firstName": "Ann", "e-mail": "ann@firm.example", "deal_amount": "1.234,50", "closed on": "31.12.2026",
+    },
     "billing": {"country": "Germany", "city": "Ulm"},
     "owners": [{"email": "not an address"}],
 }  # fmt: skip
