@@ -21,6 +21,10 @@ COMMANDS = {
     ),
     "lint": ("linting", "ruff, pylint with pylint-odoo, and OCA's module checks"),
     "chaos": ("chaos", "[--n N] [--seed S]: break the hub on purpose and count what is lost"),
+    "replays": (
+        "replays",
+        "[--count N]: failed messages mended, simulated, replayed and taken back in a browser, with pictures",
+    ),
     "demo": (
         "demo",
         "[--port N] [--once] [--keep-db] [--kill N]: the whole story against local sandboxes",

@@ -39,6 +39,11 @@ class Screens:
         finally:
             self.page.screenshot(path=str(FOLDER / f"{name}.png"))
 
+    def shoot(self, name):
+        """Save a picture of the page as it stands, once it has come to rest."""
+        self.page.wait_for_selector(".o_loading_indicator", state="hidden", timeout=30_000)
+        self.page.screenshot(path=str(FOLDER / f"{name}.png"))
+
     def _sign_in(self):
         self.page.goto(f"{self.url}/web/login")
         self.page.fill("input[name=login]", self._who[0])

@@ -46,7 +46,10 @@ class TestUndo(HubCase):
         self.assertEqual((partner.city, undo.state), ("Austin", "planned"))
         self.assertEqual(self.verdicts(undo), {change.id: "write"})
         self.assertIn("Austin → Boston", undo.line_ids.difference)
+        self.assertIn("Former values are set back", undo.report_html)
         self.do(undo)
+        self.assertIn("What Was Done", undo.report_html)
+        self.assertEqual((undo.progress, undo.line_count), (100, 1))
         self.assertEqual((partner.city, partner.zip), ("Boston", "1"))
         self.assertEqual((self.base("1")["city"], self.base("1")["name"]), ("Boston", "Company 1"))
         record = self.env["hub.record"].search(

@@ -22,6 +22,7 @@ _APART = (
 )
 _HUB_BUSINESS = ("hub.contract", "hub.contract.line", "hub.billing")
 _LOG_FIELDS = frozenset({"id", *models.MAGIC_COLUMNS, "parent_path", "access_token", "uuid"})
+_NUMBERS = ("integer", "float", "monetary")
 # What a record is worth, and in which currency: shown with the old and the new amount.
 AMOUNTS = {
     "account.move": "amount_total",
@@ -66,6 +67,7 @@ class Difference:
         self.readable = set()  # (model, id)
         self.rows = {}  # model -> {id: row}
         self.gone = {}  # model -> ids before a deletion
+        self.usual = {}  # model -> {field: default}
         self.names = {}  # (model, id) -> name, read while the records are there
 
     def look(self):
@@ -186,12 +188,13 @@ class Difference:
 
     def _change(self, model, res_id, before, after):
         values = {}
+        usual = self._usual(model) if before is None else {}
         for name, field in self._fields(model).items():
             old = self._shown(field, (before or {}).get(name))
             new = self._shown(field, (after or {}).get(name))
-            if old != new:
+            if old != new and not (name in usual and usual[name] in (new, None)):
                 values[name] = [old, new]
-        if not values:
+        if not values and before is not None:
             return None
         row = after or before
         amount = AMOUNTS.get(model)
@@ -204,9 +207,23 @@ class Difference:
             values,
             (before or {}).get(amount) if amount else None,
             (after or {}).get(amount) if amount else None,
-            row.get("currency_id"),
+            row.get("currency_id") or self._currency(row),
             (model, res_id) in self.readable,
         )
+
+    def _usual(self, model):
+        """What a new record says anyway: its defaults, zeros, and (None) whatever moment it was made."""
+        if model not in self.usual:
+            fields = self._fields(model)
+            usual = {name: 0 for name, field in fields.items() if field.type in _NUMBERS}
+            for name, value in self.env[model].default_get(list(fields)).items():
+                usual[name] = None if fields[name].type == "datetime" else value or usual.get(name)
+            self.usual[model] = usual
+        return self.usual[model]
+
+    def _currency(self, row):
+        company = self.env["res.company"].browse(row.get("company_id") or ())
+        return company.currency_id.id or None
 
     def _shown(self, field, value):
         """A column's value as plain data; what says nothing is None."""

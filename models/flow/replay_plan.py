@@ -7,16 +7,7 @@ from odoo.tools.misc import formatLang
 from .replay_line import LEFT_OUT, TODO
 
 DOING = tuple(code for code, _label in TODO)
-PLAIN = (
-    "unchanged",
-    "superseded",
-    "stale",
-    "applied",
-    "sent",
-    "no_stream",
-    "not_linked",
-    "no_match",
-)
+PLAIN = ("unchanged", "superseded", "stale", "no_stream", "not_linked", "no_match")
 SHOWN = 12  # causes in the table of a plan; the rest are counted
 
 
@@ -139,8 +130,9 @@ class HubReplayPlan(models.Model):
             """,
             {"shown": SHOWN, "replay": self.id, "doing": list(DOING)},
         )
+        found = self.env.cr.fetchall()  # at once: labels in the reader's language are queries too
         verdicts = self.env["hub.replay.line"]._fields["verdict"]._description_selection(self.env)
-        return self._table_rows(self.env.cr.fetchall(), dict(verdicts))
+        return self._table_rows(found, dict(verdicts))
 
     def _table_rows(self, found, labels):
         """Rows of a table from groups: dicts of its columns, and a sentence on the groups left out."""

@@ -95,8 +95,9 @@ def _states(cr, message_ids):
     cr.execute(
         """
         SELECT m.id, m.state, m.reason, m.params, m.wait_key, m.amount_company AS amount, m.company_id,
-               e.code, e.company_currency_id AS currency_id
+               e.code, coalesce(e.company_currency_id, c.currency_id) AS currency_id
           FROM hub_message m
+          LEFT JOIN res_company c ON c.id = m.company_id
           LEFT JOIN hub_exception e ON e.message_id = m.id AND e.state = 'open'
          WHERE m.id = ANY(%s)
         """,

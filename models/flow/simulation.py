@@ -9,7 +9,7 @@ from .simulate import packs, simulate
 
 STEP_SECONDS = 2.0  # of work in one step, that is in one request of the page
 MOST_MESSAGES = 5000
-MOST_SLICE = 200
+MOST_SLICE = 1000
 DEPTH = 6  # records that wait for records that wait …
 LEFT_OUT = ("out", "fetch")
 
@@ -172,7 +172,7 @@ class HubSimulation(models.Model):
             outcome = simulate(self.env, ids, given=given, override=override, anew=self.anew)
             self._store(ids, outcome, needs)
             spent = max(time.monotonic() - began, 0.001)
-            size = max(1, min(MOST_SLICE, 2 * size, int(size * seconds / spent)))
+            size = max(1, min(MOST_SLICE, 8 * size, int(size * seconds / spent)))
         self._keep({"slice_size": size})
         self.env["hub.simulation.message"].invalidate_model()
         self.env["hub.simulation.line"].invalidate_model()

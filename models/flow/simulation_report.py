@@ -104,7 +104,7 @@ class HubSimulationLine(models.Model):
     record_name = fields.Char(compute="_compute_shown", string="Name")
     difference = fields.Text(compute="_compute_shown", string="Old → New")
     amount = fields.Monetary(
-        compute="_compute_shown", currency_field="currency_id", string="Amount Differs By"
+        compute="_compute_shown", currency_field="currency_id", string="Amount Change"
     )
 
     def write(self, vals):
@@ -186,7 +186,7 @@ class HubSimulationLine(models.Model):
             label = field._description_string(self.env)
             old, new = self._word(field, old), self._word(field, new)
             lines.append(f"{label}: {new}" if self.kind == "create" else f"{label}: {old} → {new}")
-        return "\n".join(lines)
+        return (" · " if self.kind == "create" else "\n").join(lines)
 
     def _word(self, field, value):
         if value is None or value is False:

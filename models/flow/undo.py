@@ -286,7 +286,8 @@ class HubUndo(models.Model):
                 """
                 SELECT coalesce(outcome, verdict), CASE WHEN coalesce(outcome, verdict) = 'left' THEN reason END,
                        res_model, count(*), count(outcome), count(*) FILTER (WHERE verdict = ANY(%s))
-                  FROM hub_undo_line WHERE undo_id = %s GROUP BY 1, 2, 3 ORDER BY 1 = 'left', 4 DESC
+                  FROM hub_undo_line WHERE undo_id = %s GROUP BY 1, 2, 3
+                 ORDER BY coalesce(outcome, verdict) = 'left', 4 DESC
                 """,
                 [list(TAKEN), undo.id],
             )

@@ -102,3 +102,32 @@ tours.add("hub_mapping_editor", {
         { trigger: ".o_hub_save:disabled" },
     ],
 });
+
+/** Failed messages of one cause: planned, simulated and replayed; what became of them is shown. */
+tours.add("hub_replay", {
+    url: "/odoo/hub-replays",
+    steps: () => [
+        { trigger: ".o_list_button_add", run: "click" },
+        {
+            trigger: ".o_field_widget[name='why'] input",
+            content: "say why",
+            run: "edit Country added",
+        },
+        { trigger: "button[name='action_plan']", content: "the plan comes first", run: "click" },
+        { trigger: ".o_hub_replay_table td:contains('Atlantis')" },
+        { trigger: ".o_hub_replay_table td:contains('Applied again')" },
+        {
+            trigger: "button[name='action_simulate']",
+            content: "see what a start would do",
+            run: "click",
+        },
+        { trigger: ".o_arrow_button_current:contains('Finished')" },
+        { trigger: ".o_field_widget[name='report_html'] td:contains('Would be applied; fails today')" },
+        { trigger: "button[name='action_view_records']", run: "click" },
+        { trigger: ".o_data_row:contains('Created')" },
+        { trigger: ".breadcrumb-item a:contains('Country added')", run: "click" },
+        { trigger: "button[name='action_start']", content: "now in earnest", run: "click" },
+        { trigger: "button[name='action_cancel']", content: "it could be cancelled" },
+        { trigger: ".o_field_widget[name='progress_text']:contains('In the queue')" },
+    ],
+});
