@@ -139,30 +139,26 @@ class HubReplayPlan(models.Model):
         states = dict(self.env["hub.message"]._fields["state"]._description_selection(self.env))
         issues = self.env["hub.issue"].browse({row[3] for row in found} - {None})
         readable = set(issues.exists()._filtered_access("read").ids)
-        rows = []
-        for (
-            code,
-            state,
-            reason,
-            issue_id,
-            currency_id,
-            count,
-            amount,
-            params,
-            kinds,
-            *_window,
-        ) in found:
+        rows = {}
+        for code, state, reason, issue_id, currency_id, count, amount, params, kinds in (
+            group[:9] for group in found
+        ):
             issue = issues.browse(issue_id) if issue_id in readable else self.env["hub.issue"]
-            rows.append(
+            cause = issue.sentence or self._cause(reason, params if kinds == 1 else None)
+            row = rows.setdefault(
+                (code, state, cause),
                 {
                     "label": labels.get(code, code),
                     "muted": code in dict(LEFT_OUT),
                     "state": states.get(state, state),
-                    "cause": issue.sentence or self._cause(reason, params if kinds == 1 else None),
-                    "count": count,
-                    "money": self._money(amount, currency_id),
-                }
+                    "cause": cause,
+                    "count": 0,
+                    "money": "",
+                },
             )
+            row["count"] += count
+            row["money"] = ", ".join(filter(None, [row["money"], self._money(amount, currency_id)]))
+        rows = list(rows.values())
         further = found[0][-2] if found else 0
         rest = ""
         if further > 0:
