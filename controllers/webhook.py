@@ -49,8 +49,9 @@ class HubWebhook(http.Controller):
         if not door:
             # An unknown address answers like a wrong signature: it tells nothing.
             return self._answer(BadSignature.status)
-        path = urlsplit(httprequest.url)
-        url = env["hub.system"]._public_url() + path.path + (f"?{path.query}" if path.query else "")
+        # What products sign is the address that they were given, however a proxy writes it.
+        query = urlsplit(httprequest.url).query
+        url = f"{env['hub.system']._public_url()}/hub/webhook/{token}" + (query and f"?{query}")
         try:
             notices = door.connector.verify(
                 WebhookRequest(httprequest.method, url, dict(httprequest.headers), body),

@@ -12,6 +12,7 @@ from sandbox.hubspot import HubSpotSandbox
 from sandbox.stripe import StripeSandbox
 
 from ..connectors import PRODUCTS
+from ..models.flow import rejection
 from .hub_common import PORTAL, SECRET, HubMixin
 
 LIMIT = 1_000_000
@@ -297,6 +298,68 @@ class TestDoors(HubMixin, HttpCase):
         self.assertEqual(self._post(body, headers, token=stripe.webhook_token).status_code, 403)
         stripe.environment = "sandbox"
         self.assertEqual(self._post(body, headers, token=stripe.webhook_token).status_code, 200)
+
+    def test_the_signed_address_is_the_configured_one_however_the_path_is_written(self):
+        body = json.dumps([self._event_of(1)]).encode()
+        token = self.system.webhook_token
+        encoded = "".join(f"%{ord(char):02X}" for char in token[:2]) + token[2:]
+        self.assertEqual(self._post(body, self._sign(body), token=encoded).status_code, 200)
+        self.assertEqual(len(self._stored()), 1)
+        for path in (f"/{token}", f"{token}/x", f"../webhook/{token}x", ""):
+            with self.subTest(path):
+                answer = self.opener.post(
+                    f"{self.base_url()}/hub/webhook/{path}",
+                    data=body,
+                    allow_redirects=False,
+                    timeout=30,
+                    headers={"Content-Type": "application/json", **self._sign(body)},
+                )
+                self.assertIn(answer.status_code, (301, 308, 401, 404, 405, 415))
+
+    def test_a_forged_host_changes_nothing(self):
+        body = json.dumps([self._event_of(1)]).encode()
+        evil = {
+            "X-Forwarded-Host": "evil.example",
+            "X-Forwarded-For": "127.0.0.1",
+            "Forwarded": "host=evil.example",
+        }
+        self.assertEqual(self._post(body, {**self._sign(body), **evil}).status_code, 200)
+        signed = self.signer.webhook_headers(
+            f"https://evil.example/hub/webhook/{self.system.webhook_token}",
+            body,
+            datetime.now(timezone.utc),
+            SECRET,
+        )
+        self.assertEqual(self._post(body, {**signed, **evil}).status_code, 401)
+
+    def test_a_replay_after_the_messages_are_gone_is_still_known(self):
+        self.assertEqual(self._send(self._event_of(1)).status_code, 200)
+        self.env.cr.execute("DELETE FROM hub_message; DELETE FROM hub_payload")
+        self.env.invalidate_all()
+        self.assertEqual(self._send(self._event_of(1)).status_code, 200)
+        self.assertFalse(self._stored())
+
+    def test_a_key_cannot_be_burnt_by_who_cannot_sign(self):
+        body = json.dumps([self._event_of(1)]).encode()
+        self.assertEqual(self._post(body, self._sign(body, "of a stranger")).status_code, 401)
+        self.assertEqual(self._send(self._event_of(1)).status_code, 200)
+        self.assertEqual(len(self._stored()), 1)
+
+    def test_ten_thousand_bad_signatures_leave_some_rows(self):
+        rejections = self.env["hub.rejection"]
+        self.patch(rejection, "_counted", {})
+        self.patch(rejection, "_flushed", {})
+        for number in range(10_000):
+            rejections._count(self.system.id, ("mismatch", "too_old", "missing")[number % 3])
+        rows = rejections.search([("system_id", "=", self.system.id)])
+        self.assertLessEqual(len(rows), 3)
+        kept = sum(rejection._counted.values())
+        self.assertEqual(sum(rows.mapped("count")) + kept, 10_000, "and none is forgotten")
+
+    def test_unknown_addresses_leave_no_row_at_all(self):
+        for number in range(5):
+            self.assertEqual(self._post(b"{}", {}, token=f"stranger{number}").status_code, 401)
+        self.assertFalse(self.env["hub.rejection"].search([]))
 
     # -- what cannot be read -------------------------------------------------------------------------
 

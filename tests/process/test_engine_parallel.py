@@ -1,6 +1,7 @@
 """Real processes and real transactions: deliveries at once, one customer twice at once, workers that die."""
 
 import json
+import socket
 import threading
 
 import pytest
@@ -125,6 +126,24 @@ def test_refused_deliveries_leave_a_bounded_trace(hub):
         hub.sandbox.settings["webhook_secret"] = SECRET
     assert hub.count("SELECT count(*) FROM hub_message") == before
     assert hub.count("SELECT count(*) FROM hub_rejection") < 10
+
+
+def test_a_slow_body_is_given_up_and_holds_up_nobody_else(hub):
+    before, log = hub.count("SELECT count(*) FROM hub_message"), len(hub.log())
+    host, _colon, port = hub.running.url.removeprefix("http://").partition(":")
+    head = (
+        f"POST {hub.url.removeprefix(hub.running.url)} HTTP/1.1\r\nHost: {host}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=60) as slow:
+        slow.sendall(head.encode() + b'[{"name": "Private')
+        assert hub.send(events([777_001])) == 200, "others are answered meanwhile"
+        answer = b""
+        while part := slow.recv(4096):
+            answer += part
+    assert b" 200 " not in answer.split(b"\r\n")[0]
+    assert hub.count("SELECT count(*) FROM hub_message") == before + 1
+    assert "Private" not in hub.log()[log:]
 
 
 TOGETHER = """
