@@ -37,6 +37,7 @@ with registry.cursor() as cr:
             {"system_id": record.id, "name": name, "secret": secret}
             for name, secret in secrets.items()])
         record.state = "connected"
+        record.action_grant_write_back()
         every = env["hub.stream"].with_context(active_test=False).search(
             [("system_id", "=", record.id)])
         every.poll = False

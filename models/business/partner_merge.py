@@ -35,6 +35,9 @@ class PartnerMerge(models.TransientModel):
              WHERE res_id = ANY(%(losers)s)
                AND entity IN (SELECT code FROM hub_entity WHERE model_name = 'res.partner');
 
+            UPDATE hub_edit SET res_id = %(winner)s
+             WHERE res_model = 'res.partner' AND res_id = ANY(%(losers)s);
+
             UPDATE hub_message SET res_id = %(winner)s
              WHERE res_model = 'res.partner' AND res_id = ANY(%(losers)s);
             """,

@@ -22,6 +22,7 @@ def system(name, account):
         {"system_id": record.id, "name": "access_token", "secret": "x"},
         {"system_id": record.id, "name": "client_secret", "secret": "sandbox-client-secret"}])
     record.state = "connected"
+    record.action_grant_write_back()
     record.stream_ids.poll = False
     return record
 first, second = system("First", "49648261"), system("Second", "2")
