@@ -114,7 +114,7 @@ class HubOrigins(models.AbstractModel):
                     if field.name in bound
                     else None,
                     "rule": names[rule.name],
-                    "owner": self._owner(rule, links),
+                    "owner": self._owner(field.name, rule, links),
                     "state": state,
                     "link": link.id if link else False,
                     "agreed": handler._hub_base_text(
@@ -140,6 +140,7 @@ class HubOrigins(models.AbstractModel):
         for link in links:
             held = (link.held or {}).get(name)
             owned = rule.name in OWNED_BY_SYSTEM and rule.listens_to(link.system_id.id)
+            owned = owned and name in (link.base or {})
             both = name in today and name in (link.held or {})
             if owned and both and not same(_comparable(today[name]), held):
                 return "edited", link
@@ -149,12 +150,13 @@ class HubOrigins(models.AbstractModel):
         return "", None
 
     @api.model
-    def _owner(self, rule, links):
+    def _owner(self, name, rule, links):
         if rule.name == "odoo":
             return self.env._("Odoo")
         if rule.name not in OWNED_BY_SYSTEM:
             return ""
-        systems = links.system_id.filtered(lambda system: rule.listens_to(system.id))
+        brought = links.filtered(lambda link: name in (link.base or {}))
+        systems = brought.system_id.filtered(lambda system: rule.listens_to(system.id))
         return ", ".join(systems.mapped("name"))
 
     @api.model
