@@ -52,6 +52,11 @@ class TestUndo(HubCase):
         self.assertEqual((undo.progress, undo.line_count), (100, 1))
         self.assertEqual((partner.city, partner.zip), ("Boston", "1"))
         self.assertEqual((self.base("1")["city"], self.base("1")["name"]), ("Boston", "Company 1"))
+        link = self.env["hub.link"].search([("external_id", "=", "1")])
+        self.assertEqual(link.held["city"], "Boston")
+        self.assertFalse(
+            self.env["hub.edit"].search([("res_id", "=", partner.id)]), "it is no edit in dispute"
+        )
         record = self.env["hub.record"].search(
             [("res_model", "=", "res.partner"), ("res_id", "=", partner.id)]
         )

@@ -80,7 +80,8 @@ def rolled_back_cursor(env, seconds):
         def refuse():
             raise RuntimeError("a module tried to commit in a simulation")
 
-        cr.commit = refuse
+        # As in the engine's own transactions: what is written here is not a person's edit.
+        cr.commit = cr.hub_commit = refuse
         cr.execute = partial(execute, log_exceptions=False)
         setattr(cr, SIMULATED, True)
         try:

@@ -42,7 +42,7 @@ class Trace:
 
     def after(self, items):
         """Set ``item.trace``: whether the record was created, else its fields as ``[old, new]`` with the
-        canonical field of each and the value that was agreed on before."""
+        canonical field of each and what both sides agreed on before (``base``; in Odoo's terms ``held``)."""
         seen = set()
         for item in items:
             if not item.res_id or not item.open or self.model is None:
@@ -55,21 +55,18 @@ class Trace:
                 continue
             now = self._values(self.model.browse(item.res_id))
             base = (item.link.base if item.link else None) or {}
+            held = (item.link.held if item.link else None) or {}
+            names = {
+                canonical: name
+                for canonical, name in self.bound.items()
+                if former[name] != now[name]
+            }
             item.trace = {
                 "created": False,
-                "fields": {
-                    name: [former[name], now[name]] for name in former if former[name] != now[name]
-                },
-                "base": {
-                    canonical: base.get(canonical)
-                    for canonical, name in self.bound.items()
-                    if former[name] != now[name] and canonical in item.changed
-                },
-                "names": {
-                    canonical: name
-                    for canonical, name in self.bound.items()
-                    if former[name] != now[name]
-                },
+                "fields": {name: [former[name], now[name]] for name in set(names.values())},
+                "base": {canonical: base.get(canonical) for canonical in names},
+                "held": {canonical: held[canonical] for canonical in names if canonical in held},
+                "names": names,
             }
 
     def _values(self, record):

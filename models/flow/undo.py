@@ -209,38 +209,57 @@ class HubUndo(models.Model):
                 """,
                 keys,
             )
-        rows, stamps = {}, {}
+        rows, stamps, settled = {}, {}, {}
         for (
             entry
         ) in entries:  # the newest first: the oldest value that was agreed on is what remains
             result = results[entry["audit_id"]]
             if result.verdict != "write":
                 continue
-            names = entry["trace"].get("names") or {}
-            back = {c for c, name in names.items() if name in result.done}
-            base = {c: v for c, v in (entry["trace"].get("base") or {}).items() if c in back}
-            key = (entry["system_id"], entry["entity_id"], entry["external_id"])
-            rows[key] = rows.get(key, {}) | base
+            trace = entry["trace"]
+            back = {c for c, name in (trace.get("names") or {}).items() if name in result.done}
+            base, held, names = rows.setdefault(
+                (entry["system_id"], entry["entity_id"], entry["external_id"]), ({}, {}, set())
+            )
+            base.update({c: v for c, v in (trace.get("base") or {}).items() if c in back})
+            for canonical in back:
+                held.pop(canonical, None)
+            held.update({c: v for c, v in (trace.get("held") or {}).items() if c in back})
+            names.update(back)
             stamps.setdefault((entry["res_model"], entry["res_id"]), set()).update(back)
+            settled.setdefault(entry["res_model"], {}).setdefault(entry["res_id"], set()).update(
+                result.done
+            )
         if not rows:
             return
         cr.execute(
             """
             UPDATE hub_link l
                SET base = coalesce(l.base, '{}'::jsonb) || u.base, payload_digest = NULL,
-                   -- what Odoo held when both agreed is not known any more: no edit of a person
-                   held = l.held - ARRAY(SELECT jsonb_object_keys(u.base))
-              FROM unnest(%s::int[], %s::int[], %s::varchar[], %s::jsonb[]) u(system_id, entity_id, external_id, base)
+                   held = (coalesce(l.held, '{}'::jsonb) - ARRAY(SELECT jsonb_array_elements_text(u.names))) || u.held
+              FROM unnest(%s::int[], %s::int[], %s::varchar[], %s::jsonb[], %s::jsonb[], %s::jsonb[])
+                   u(system_id, entity_id, external_id, base, held, names)
              WHERE l.system_id = u.system_id AND l.entity_id = u.entity_id AND l.external_id = u.external_id
             """,
             [
                 [key[0] for key in rows],
                 [key[1] for key in rows],
                 [key[2] for key in rows],
-                [json.dumps(base) for base in rows.values()],
+                [json.dumps(base) for base, _held, _names in rows.values()],
+                [json.dumps(held) for _base, held, _names in rows.values()],
+                [json.dumps(sorted(names)) for _base, _held, names in rows.values()],
             ],
         )
-        stamp = {"undo": self.id, "user": self.env.uid, "at": str(fields.Datetime.now())}
+        for model, names_by_id in settled.items():
+            # It is no edit over the source's value, but the value from before: nothing is in dispute.
+            self.env["hub.edit"]._settle(model, names_by_id)
+        stamp = {
+            "system": None,
+            "message": None,
+            "undo": self.id,
+            "by": self.env.uid,
+            "at": fields.Datetime.to_string(fields.Datetime.now()),
+        }
         cr.execute(
             """
             UPDATE hub_record r SET provenance = coalesce(r.provenance, '{}'::jsonb) || u.provenance
