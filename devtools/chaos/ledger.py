@@ -121,7 +121,8 @@ class Ledger:
                 )
         for key, revision in self.source.poisoned.items():
             _partner, name = self.links["customer"].get(key, (None, None))
-            if name != f"{word(key)} r{revision}":
+            # The last good revision may have been read as poison already.
+            if name not in {f"{word(key)} r{number}" for number in range(revision + 1)}:
                 self.wrong("half-made", f"company {key}: {name} after what could not be written")
 
     def _past(self, key):
