@@ -419,6 +419,21 @@ class TestEngineCalls(HubCase):
         self.assertStates(message, "done")
         self.assertEqual(list(self.stub.effects)[-1], rows[-1]["idempotency_key"])
 
+    def test_an_answer_of_another_records_id_does_not_take_that_ones_link(self):
+        """The product has merged one customer into another: the answer names the survivor."""
+        self._outbound()
+        acme, other = self._customer("1"), self._customer("2")
+        self.stub.outcome = lambda write: Outcome(write.key, True, "2")
+        self._change(acme, **{"1": "77"})
+        self.drain()
+        self.assertStates(self._sent(acme)[-1], "done")
+        self.assertEqual(self.partner_of("2"), other)
+        self.assertEqual(self.partner_of("1"), acme)
+        sent = len(self._sent(acme))
+        self._change(acme)
+        self.drain()
+        self.assertEqual(len(self._sent(acme)), sent, "what was sent is remembered")
+
     def test_a_late_answer_of_a_worker_that_was_given_up_changes_nothing(self):
         self._outbound()
         acme = self._customer("1")

@@ -273,7 +273,10 @@ class HubDeliver(models.AbstractModel):
                         "res_id": row["res_id"],
                     }
                 )
-            sent.append((system.id, entity.id, external_id, bytes(row["body"]).decode()))
+            own = (row["res_model"], row["res_id"], bytes(row["body"]).decode())
+            sent += [
+                (system.id, entity.id, key, *own) for key in {external_id, row["known"]} - {None}
+            ]
             for name, other_id in outcome.links.items():
                 code, _sep, key = name.partition(":")
                 if code in entities and key.isdigit():
@@ -299,6 +302,7 @@ class HubDeliver(models.AbstractModel):
                 }
             )
         self._tell_late(cr, late)
+        links = self._free(cr, links)
         self.env["hub.link"]._store(cr, links)
         effects.wake.update(
             order_key(system.id, link["entity"], link["external_id"]) for link in links
@@ -307,9 +311,10 @@ class HubDeliver(models.AbstractModel):
             cr.execute(
                 """UPDATE hub_link l SET sent = coalesce(l.sent, '{}'::jsonb) || u.body,
                           synced_at = clock_timestamp() AT TIME ZONE 'UTC'
-                     FROM unnest(%s::int[], %s::int[], %s::varchar[], %s::jsonb[])
-                          u(system_id, entity_id, external_id, body)
-                    WHERE l.system_id = u.system_id AND l.entity_id = u.entity_id AND l.external_id = u.external_id""",
+                     FROM unnest(%s::int[], %s::int[], %s::varchar[], %s::varchar[], %s::int[], %s::jsonb[])
+                          u(system_id, entity_id, external_id, res_model, res_id, body)
+                    WHERE l.system_id = u.system_id AND l.entity_id = u.entity_id AND l.external_id = u.external_id
+                      AND l.res_model = u.res_model AND l.res_id = u.res_id""",
                 [list(column) for column in zip(*sent, strict=True)],
             )
         self.env["hub.link"]._offered(cr, mine)
@@ -322,6 +327,19 @@ class HubDeliver(models.AbstractModel):
         closed = self.env["hub.exception"]._close(cr, mine, "sent")
         effects.touched.update(closed)
         effects.dirty = bool(closed)
+
+    def _free(self, cr, links):
+        """Links but those whose id leads to another Odoo record already: the product has merged ours into
+        that one, and whether Odoo does the same is a person's decision."""
+        if not links:
+            return links
+        keys = [(link["system_id"], link["entity_id"], link["external_id"]) for link in links]
+        known = self.env["hub.link"]._load(cr, keys)
+        return [
+            link
+            for key, link in zip(keys, links, strict=True)
+            if key not in known or known[key]["res_id"] == link["res_id"]
+        ]
 
     def _tell_late(self, cr, message_ids):
         """An answer that came when its lease had lapsed changes nothing, but is kept."""
