@@ -40,6 +40,7 @@ _THE_ADMINS = (
     "hub.vocabulary.term",
     "hub.vocabulary.word",
     "hub.lane",
+    "hub.retention",
 )
 
 

@@ -78,7 +78,9 @@ class HubByHandLine(models.TransientModel):
     _description = "Message to Send by Hand"
 
     wizard_id = fields.Many2one("hub.by.hand", required=True, ondelete="cascade")
-    message_id = fields.Many2one("hub.message", required=True, readonly=True, ondelete="cascade")
+    message_id = fields.Many2one(
+        "hub.message", index=True, required=True, readonly=True, ondelete="cascade"
+    )
     record_name = fields.Char(readonly=True, string="Odoo Record")
     action = fields.Char(readonly=True, string="What to Do")
     external_id = fields.Char(string="Id in the Product")

@@ -31,6 +31,7 @@ from . import (
     replay_line,
     replay_plan,
     replay_run,
+    retention,
     run_buttons,
     sentence,
     sentence_mapping,
@@ -39,12 +40,14 @@ from . import (
     standing,
     stream,
     stream_gap,
+    stream_retention,
     sweep,
     tables,
     taken_over,
     undo,
     undo_line,
     upload,
+    vacuum,
     watch,
 )
 

@@ -63,6 +63,7 @@ class HubMessage(models.Model):
         "hub.payload",
         readonly=True,
         ondelete="set null",
+        index="btree_not_null",
         groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
     )
     exception_ids = fields.One2many("hub.exception", "message_id", string="Exceptions")
@@ -85,7 +86,6 @@ class HubMessage(models.Model):
                 ALTER COLUMN next_attempt_at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),
                 ALTER COLUMN attempts SET DEFAULT 0,
                 ALTER COLUMN crashes SET DEFAULT 0;
-            ALTER TABLE hub_message SET (fillfactor=80, autovacuum_vacuum_scale_factor=0.01);
             CREATE INDEX IF NOT EXISTS hub_message_ready ON hub_message(lane, part, next_attempt_at, id)
                 WHERE state = 'pending' AND direction = 'in';
             CREATE INDEX IF NOT EXISTS hub_message_fetch ON hub_message(next_attempt_at, id)

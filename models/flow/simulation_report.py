@@ -30,7 +30,9 @@ class HubSimulationMessage(models.Model):
     simulation_id = fields.Many2one(
         "hub.simulation", required=True, readonly=True, ondelete="cascade", index=True
     )
-    message_id = fields.Many2one("hub.message", required=True, readonly=True, ondelete="cascade")
+    message_id = fields.Many2one(
+        "hub.message", index=True, required=True, readonly=True, ondelete="cascade"
+    )
     system_id = fields.Many2one(related="message_id.system_id")
     entity_id = fields.Many2one(related="message_id.entity_id")
     external_id = fields.Char(related="message_id.external_id", string="In the Source")

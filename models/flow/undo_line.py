@@ -35,7 +35,7 @@ class HubUndoLine(models.Model):
         "hub.undo", required=True, readonly=True, ondelete="cascade", index=True
     )
     audit_id = fields.Many2one("hub.audit", required=True, readonly=True, ondelete="cascade")
-    message_id = fields.Many2one("hub.message", readonly=True, ondelete="set null")
+    message_id = fields.Many2one("hub.message", index=True, readonly=True, ondelete="set null")
     res_model = fields.Char(readonly=True)
     res_id = fields.Many2oneReference(model_field="res_model", readonly=True, string="Record")
     record_name = fields.Char(compute="_compute_shown", string="Name")
