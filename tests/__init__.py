@@ -30,6 +30,7 @@ from . import (
     test_mapping_editor,
     test_operations,
     test_replay,
+    test_restore,
     test_retention,
     test_rights_and_snapshot,
     test_simulation,

@@ -77,6 +77,17 @@ class TestLanes(HubCase):
         self.step()
         self.assertStates(first, "done")
 
+    def test_reading_begins_with_the_most_urgent_lane(self):
+        stub = self._use_stub()
+        first = self._lane(priority=1)
+        for number, lane in (("1", 0), ("2", first.number)):
+            stub.records["customer", number] = {"id": number, "properties": {"name": number}}
+            stub.records["contact", number] = {"id": number, "properties": {"lastname": number}}
+            self.receive(self._notice(("contact", "customer")[lane != 0], number), lane=lane)
+        with self.engine_env() as env:
+            env["hub.fetch"]._slice()
+        self.assertEqual(stub.calls, [("fetch", "customer", ["2"])])
+
     def test_outside_its_hours_a_lane_waits_says_so_and_wakes_nobody(self):
         lane = self._nights()
         self.stream.lane_id = lane

@@ -80,10 +80,11 @@ class HubUploadWizard(models.TransientModel):
         bad = [entry for entry in entries if entry.problem]
         good = [entry for entry in entries if not entry.problem]
         delimiters = dict(self._fields["delimiter"]._description_selection(self.env))
+        encodings = dict(self._fields["encoding"]._description_selection(self.env))
         forms = dict(self._fields["form"]._description_selection(self.env))
         found = self.env._(
             "%(encoding)s, %(delimiter)s; %(form)s: %(used)s",
-            encoding=table.encoding,
+            encoding=encodings[table.encoding],
             delimiter=delimiters[table.delimiter],
             form=forms[columns.form],
             used=", ".join(columns.used),
@@ -118,7 +119,7 @@ class HubUploadWizard(models.TransientModel):
             "number": entry.line,
             "external_id": entry.key,
             "content": values[:300],
-            "fault": " ".join(self._words(entry.problem)).strip() if entry.problem else False,
+            "fault": self._words(entry.problem)[0] if entry.problem else False,
         }
 
     def action_upload(self):

@@ -55,8 +55,10 @@ class HubEpoch(models.AbstractModel):
 
     @api.model
     def _confirm(self):
-        """A person says that this database is the live one from now on."""
+        """A person says that this database is the live one from now on: it reads again, and sends
+        stream by stream, each after a comparison with its product."""
         if not self.env.user.has_group("lead_to_cash_hub.group_hub_manager"):
             raise AccessError(self.env._("Ask an integration manager to confirm this database."))
         self.env["ir.config_parameter"].sudo().set_param(PARAMETER, self._current())
+        self.env["hub.stream"]._close_after_restore()
         self.env["hub.audit"]._append([{"action": "confirm_database", "values": {}}])

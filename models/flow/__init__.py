@@ -40,6 +40,7 @@ from . import (
     standing,
     stream,
     stream_gap,
+    stream_restore,
     stream_retention,
     sweep,
     tables,

@@ -63,6 +63,8 @@ class HubAudit(models.Model):
             "revoke": self.env._("Write-back revoked"),
             "release": self.env._("Field given back to its owner"),
             "claim": self.env._("Linked by hand"),
+            "confirm_database": self.env._("Confirmed as the live database"),
+            "reopen": self.env._("Reopened after a restore"),
             "retention": self.env._("Removed after its time"),
             "export": self.env._("Values exported to send them by hand"),
             "sent_by_hand": self.env._("Entered in the product by hand"),

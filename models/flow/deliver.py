@@ -50,14 +50,14 @@ class HubDeliver(models.AbstractModel):
             cr.execute(
                 SQL(
                     """
+                SELECT head.system_id, head.entity_id FROM hub_lane n CROSS JOIN LATERAL (
                 SELECT m.system_id, m.entity_id FROM hub_message m
                   JOIN hub_system y ON y.id = m.system_id
                   LEFT JOIN hub_stream s ON s.id = m.stream_id
                   LEFT JOIN hub_process p ON p.id = s.process_id
                   LEFT JOIN hub_circuit k ON k.system_id = y.id
-                 WHERE m.direction = 'out' AND m.state IN ('pending', 'sending')
+                 WHERE m.lane = n.number AND m.direction = 'out' AND m.state IN ('pending', 'sending')
                    AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                   AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
                    AND y.state = 'connected' AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
                    AND %s
                    -- one that waits for an earlier one of its record must not hold up all others
@@ -65,7 +65,8 @@ class HubDeliver(models.AbstractModel):
                        SELECT 1 FROM hub_message e
                         WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
                           AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
-                 ORDER BY m.lane, m.next_attempt_at LIMIT 1
+                 ORDER BY m.next_attempt_at LIMIT 1) head
+                 WHERE NOT coalesce(n.closed, FALSE) ORDER BY n.priority, n.number LIMIT 1
                 """,
                     CALLABLE,
                 )

@@ -35,18 +35,19 @@ class HubFetch(models.AbstractModel):
             cr.execute(
                 SQL(
                     """
+                SELECT head.system_id, head.entity_id FROM hub_lane n CROSS JOIN LATERAL (
                 SELECT m.system_id, m.entity_id FROM hub_message m
                   JOIN hub_system y ON y.id = m.system_id
                   LEFT JOIN hub_stream s ON s.id = m.stream_id
                   LEFT JOIN hub_process p ON p.id = s.process_id
                   LEFT JOIN hub_circuit k ON k.system_id = y.id
-                 WHERE m.state = 'received'
+                 WHERE m.lane = n.number AND m.state = 'received'
                    AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                   AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
                    AND y.state = 'connected'
                    AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
                    AND %s
-                 ORDER BY m.lane, m.next_attempt_at LIMIT 1
+                 ORDER BY m.next_attempt_at LIMIT 1) head
+                 WHERE NOT coalesce(n.closed, FALSE) ORDER BY n.priority, n.number LIMIT 1
                 """,
                     CALLABLE,
                 )
