@@ -8,7 +8,7 @@ import itertools
 
 from .frame import Line
 
-BATCH = 500  # records a batch of the reference: what suits it best (docs/benchmarks.md)
+BATCH = 1000  # records a batch of the reference: what suits it best (docs/benchmarks.md)
 
 
 class Customers:
