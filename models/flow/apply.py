@@ -62,7 +62,9 @@ class HubApply(models.AbstractModel):
 
         :return: ``(run id, number of messages, error that no single message explains)``.
         """
-        run_id, rows = None, []
+        run_id, rows, place = None, [], (self.env.cr.dbname, lane)
+        if SECONDS:
+            limit = min(limit, _costs.claim(place))
         with business_cursor(self.env) as cr:
             try:
                 rows = self.env["hub.claim"]._claim(cr, lane, parts, limit)
@@ -82,6 +84,7 @@ class HubApply(models.AbstractModel):
                 error.message_ids = effects.working or [row["id"] for row in rows]
                 effects.clear()
                 return run_id, 1, error
+            _costs.decided(place, effects.count)
             return run_id, effects.count, None
 
     def _defer(self, message_ids):

@@ -1,4 +1,4 @@
-from lead_to_cash_hub.core.slices import FIRST, LEAST, MOST, Costs
+from lead_to_cash_hub.core.slices import CLAIM, FIRST, LEAST, MOST, Costs
 
 
 def test_a_kind_that_nobody_has_seen_begins_small():
@@ -38,3 +38,13 @@ def test_a_batch_in_which_nothing_was_written_says_nothing():
     costs = Costs()
     costs.took("customer", 0, 3.0)
     assert costs.size("customer", 0.5) == FIRST
+
+
+def test_a_lane_claims_twice_what_its_last_slice_came_to():
+    costs = Costs()
+    assert costs.claim("batch") == CLAIM
+    costs.decided("batch", 400)
+    assert costs.claim("batch") == 800
+    assert costs.claim("real time") == CLAIM
+    costs.decided("batch", 3)
+    assert costs.claim("batch") == CLAIM
