@@ -4,6 +4,7 @@ import time
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ...connectors import PRODUCTS, get_connector_class
 from .cursors import short_cursor
 
 MAX_WAIT = 5.0  # seconds; a worker does not wait longer for a slot: the message does
@@ -24,22 +25,30 @@ class HubPaceLimit(models.Model):
     _order = "system_id, id"
 
     system_id = fields.Many2one("hub.system", required=True, ondelete="cascade", index=True)
-    bucket = fields.Char(
-        required=True, readonly=True, string="Calls to", help="Products count some calls apart."
+    bucket = fields.Selection(
+        selection="_selection_bucket",
+        required=True,
+        readonly=True,
+        string="Which",
+        help="Products count some calls apart.",
     )
-    calls = fields.Integer(
-        required=True, string="Calls Allowed", help="By the product, in one window."
-    )
+    calls = fields.Integer(required=True, string="Calls", help="By the product, in one window.")
     seconds = fields.Float(required=True, string="Window (s)")
     reserve = fields.Integer(
         default=10,
-        string="Left to Others (%)",
+        string="To Others (%)",
         help="Share of the product's limit that other users and apps of the account keep.",
     )
 
     _bucket_unique = models.UniqueIndex(
         "(system_id, bucket)", "This system already has a limit for these calls."
     )
+
+    @api.model
+    def _selection_bucket(self):
+        known = {"default": self.env._("All other calls"), "search": self.env._("Searches")}
+        buckets = {b for product in PRODUCTS for b in get_connector_class(product).pace}
+        return [(bucket, known.get(bucket, bucket)) for bucket in sorted(buckets)]
 
     @api.constrains("calls", "seconds", "reserve")
     def _check_numbers(self):
