@@ -133,6 +133,14 @@ class TestOwnershipRules(OwnershipCase):
         self.assertEqual(partner.phone, "+16175550100")
         self.assertStates(message, "done")
 
+    def test_of_many_edits_the_last_one_is_kept(self):
+        self.work(self._company("1", 1, phone="+16175550100"))
+        for number in range(3):
+            self.types(self.partner_of("1"), phone=f"+1617555019{number}")
+        self.env["hub.edit"]._gc_former()
+        self.env.cr.execute("SELECT count(*), max(name) FROM hub_edit")
+        self.assertEqual(self.env.cr.fetchone(), (1, "phone"))
+
     def test_the_newer_change_wins(self):
         self.rule("phone", "newest")
         self.work(self._company("1", 1, phone="+16175550100"))

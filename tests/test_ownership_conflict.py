@@ -170,3 +170,48 @@ class TestOwnershipConflict(OwnershipCase):
         names = {row["name"] for section in data["sections"] for row in section["rows"]}
         self.assertIn("street", names)
         self.assertNotIn("zip", names)
+
+
+@tagged("post_install", "-at_install")
+class TestDealInDispute(OwnershipCase):
+    """A deal that is about to start a contract starts with what is agreed, or not yet."""
+
+    def _deal(self, number, closed="2026-06-30", amount="1000", stage="open"):
+        payload = {
+            "id": "D1",
+            "properties": {
+                "dealname": "Rollout",
+                "amount": amount,
+                "deal_currency_code": self.company.currency_id.name,
+                "closedate": closed,
+            },
+            "pipeline_stage": {"isWon": stage == "won", "isClosed": stage != "open"},
+            "companies": [],
+            "line_items": [],
+        }
+        return self.work(self._incoming("opportunity", "D1", payload, number))
+
+    def setUp(self):
+        super().setUp()
+        self.seller = self._make_role("seller", "resolver", "sales_team.group_sale_manager")
+        self._deal(1)
+        self.lead = self.env["crm.lead"].search([("name", "=", "Rollout")])
+        self.assertEqual(self.lead.expected_revenue, 1000)
+        self.lead.with_user(self.seller).write({"expected_revenue": 1500})
+        self.env.flush_all()
+
+    def test_amount_and_currency_stay_together_and_the_rest_goes_on(self):
+        message = self._deal(2, closed="2026-07-31", amount="1200")
+        exception = self.assertExplained(message, "merge_conflict")
+        self.assertIn("Amount changed", exception.sentence)
+        self.assertEqual(self.lead.expected_revenue, 1500)
+        self.assertEqual(str(self.lead.date_deadline), "2026-07-31")
+
+    def test_a_won_deal_waits_as_a_whole(self):
+        message = self._deal(2, closed="2026-07-31", amount="1200", stage="won")
+        self.assertExplained(message, "merge_conflict")
+        self.assertEqual(self.lead.won_status, "pending")
+        self.assertEqual(str(self.lead.date_deadline), "2026-06-30", "nothing of it is written")
+        again = self._deal(3, closed="2026-07-31", amount="1500")
+        self.assertStates(again, "done")
+        self.assertEqual(str(self.lead.date_deadline), "2026-07-31", "the source gave in")

@@ -10,9 +10,7 @@ class TestOwnershipMatrix(OwnershipCase):
 
     def matrix(self, entity="customer", company=False, user=None):
         found = self.env.ref(f"lead_to_cash_hub.entity_{entity}")
-        return (
-            self.env["hub.ownership"].with_user(user or self.boss).get_matrix(found.id, company)
-        )
+        return self.env["hub.ownership"].with_user(user or self.boss).get_matrix(found.id, company)
 
     def row(self, name, **where):
         return next(row for row in self.matrix(**where)["rows"] if row["name"] == name)
@@ -23,7 +21,9 @@ class TestOwnershipMatrix(OwnershipCase):
     def test_fields_beside_systems(self):
         self.rule("phone", "system", self.system)
         phone, balance = self.row("phone"), self.row("balance")
-        self.assertEqual((phone["rule"], phone["owner"], phone["set"]), ("system", self.system.id, True))
+        self.assertEqual(
+            (phone["rule"], phone["owner"], phone["set"]), ("system", self.system.id, True)
+        )
         self.assertEqual((balance["rule"], balance["set"]), ("odoo", False))
         cell = self.cell("phone")
         self.assertTrue(cell["comes"] and cell["owner"] and cell["listened"])

@@ -70,6 +70,20 @@ class HubEdit(models.Model):
                 [[pair[0] for pair in pairs], [pair[1] for pair in pairs], model],
             )
 
+    @api.autovacuum
+    def _gc_former(self):
+        """Of several edits of one field the last one counts, and those of records that are unknown now."""
+        self.env.cr.execute(
+            """
+            DELETE FROM hub_edit e
+             WHERE EXISTS (SELECT 1 FROM hub_edit n
+                            WHERE n.res_model = e.res_model AND n.res_id = e.res_id
+                              AND n.name = e.name AND n.id > e.id)
+                OR NOT EXISTS (SELECT 1 FROM hub_record r
+                                WHERE r.res_model = e.res_model AND r.res_id = e.res_id)
+            """
+        )
+
 
 class HubEditMark(models.AbstractModel):
     """Models in whose forms people type over what a system owns."""
