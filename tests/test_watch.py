@@ -4,6 +4,7 @@ from unittest.mock import patch
 from odoo import Command
 from odoo.tests import tagged
 
+from ..models.flow import watch
 from .hub_common import HubCase
 
 
@@ -24,6 +25,10 @@ class TestWatch(HubCase):
 
     def setUp(self):
         super().setUp()
+        # As if this process had run for long.
+        looks = patch.dict(watch._first_look, {self.env.cr.dbname: float("-inf")})
+        looks.start()
+        self.addCleanup(looks.stop)
         self.env["hub.engine"]._sign("1", 3)
         self._age(days=40)
 
@@ -228,6 +233,13 @@ class TestWatch(HubCase):
         job.lastcall = datetime.now()
         self.later(0)
         self.assertFalse(self.issues("watch_job"))
+
+    def test_what_was_overdue_when_odoo_started_may_run_first(self):
+        watch._first_look.clear()
+        self.env.ref("lead_to_cash_hub.cron_watch").lastcall = datetime.now() - timedelta(days=3)
+        self.env.ref("lead_to_cash_hub.cron_sweep").lastcall = datetime.now() - timedelta(days=3)
+        self.later(0)
+        self.assertFalse(self._watch())
 
     def test_the_cost_does_not_grow_with_the_messages(self):
         self._use_stub()

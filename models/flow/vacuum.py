@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.tools import SQL
 
 # Tables whose rows are updated all the time stay small when their pages have room (fillfactor) and are
 # cleaned early, not after a fifth of a large table has died.
@@ -27,4 +28,6 @@ class HubVacuum(models.AbstractModel):
 
     def init(self):
         for table, settings in SETTINGS.items():
-            self.env.cr.execute(f"ALTER TABLE {table} SET ({settings})")
+            self.env.cr.execute(
+                SQL("ALTER TABLE %s SET (%s)", SQL.identifier(table), SQL(settings))
+            )

@@ -1,3 +1,4 @@
+import time
 from collections import defaultdict
 from datetime import timedelta
 
@@ -14,6 +15,8 @@ POLL_MINIMUM = 900  # a poll may fail for so long before it is a matter for a pe
 MOST_QUIET = timedelta(days=60)  # working time further back need not be counted
 # Jobs that run each night, and that nobody misses by day.
 NIGHTLY = ("cron_snapshot", "cron_sweep", "cron_gap", "cron_retention")
+# When this process looked first, by database: what was overdue when Odoo started may run before it is missed.
+_first_look = {}
 UNFINISHED = ("received", "pending", "waiting", "sending")
 
 
@@ -226,6 +229,8 @@ class HubWatch(models.AbstractModel):
     def _jobs_that_sleep(self):
         """Nightly jobs by name: their label if they are switched off or two days late, else None."""
         result = {}
+        if not self._settled_in():
+            return result
         limit = fields.Datetime.now() - timedelta(days=2)
         for name in NIGHTLY:
             job = self.env.ref(f"lead_to_cash_hub.{name}", raise_if_not_found=False)
@@ -234,10 +239,15 @@ class HubWatch(models.AbstractModel):
                 result[name] = job.name if late or not job.active else None
         return result
 
+    def _settled_in(self):
+        """Whether this process has run long enough to miss somebody."""
+        now = time.monotonic()
+        return now - _first_look.setdefault(self.env.cr.dbname, now) >= WATCH_SILENT
+
     def _watched(self):
         """The drainers' look at the watch itself: each would miss the other."""
         job = self.env.ref("lead_to_cash_hub.cron_watch", raise_if_not_found=False)
-        if not job:
+        if not job or not self._settled_in():
             return
         limit = fields.Datetime.now() - timedelta(seconds=WATCH_SILENT)
         cause = fingerprint("watch_silent")
