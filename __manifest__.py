@@ -70,6 +70,7 @@
         "views/hub_entity_views.xml",
         "views/hub_mapping_views.xml",
         "views/hub_vocabulary_views.xml",
+        "views/hub_drift_views.xml",
         "views/hub_process_views.xml",
         "views/hub_contract_views.xml",
         "views/hub_billing_views.xml",

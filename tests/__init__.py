@@ -13,6 +13,7 @@ from . import (
     test_canonical,
     test_claim,
     test_doors,
+    test_drift,
     test_engine_calls,
     test_engine_cost,
     test_engine_crashes,

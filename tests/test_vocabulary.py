@@ -1,8 +1,10 @@
 """Vocabularies: unknown words as one issue, words of one company, terms in use."""
 
+from unittest.mock import patch
+
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import HttpCase, common, tagged
 
 from .hub_common import HubCase
 
@@ -218,3 +220,26 @@ class TestTermsInUse(VocabularyCase):
         self.vocabulary.write({"term_ids": [Command.delete(self.health.id)]})
         with self.assertRaises(UserError):
             self.vocabulary.write({"term_ids": [Command.delete(self.mining.id)]})
+
+
+@tagged("post_install", "-at_install")
+class TestWordsTour(VocabularyCase, HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # A machine that does much at once starts a browser, and builds its first page, slowly.
+        cls.startClassPatcher(patch.object(common, "CHECK_BROWSER_ITERATIONS", 900))
+        cls._make_role("hub_words", "resolver")
+
+    def test_three_words_get_their_terms_in_one_screen(self):
+        self.work(
+            self._company("1", industry="Minning"), self._company("2", industry="Healthcare"),
+            self._company("3", industry="Wholesale"), self._company("4", industry="wholesale"),
+        )  # fmt: skip
+        self.env.flush_all()
+        self.start_tour("/odoo/hub-issues", "hub_map_words", login="hub_words", timeout=180)
+        self.drain()
+        self.assertEqual(
+            [self.partner_of(str(n)).ref for n in (1, 3, 4)], ["mining", "trade", "trade"]
+        )
+        self.assertFalse(self.partner_of("2"))

@@ -7,6 +7,7 @@ from . import (
     claim,
     compose,
     deliver,
+    drift,
     edit,
     engine,
     exception,

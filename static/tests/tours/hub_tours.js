@@ -129,5 +129,28 @@ tours.add("hub_replay", {
         { trigger: "button[name='action_start']", content: "now in earnest", run: "click" },
         { trigger: "button[name='action_cancel']", content: "it could be cancelled" },
         { trigger: ".o_field_widget[name='progress_text']:contains('In the queue')" },
+
+/** Several unknown words are one issue; each gets its term in one screen. */
+tours.add("hub_map_words", {
+    steps: () => [
+        {
+            trigger: ".o_data_row:contains('3 unknown words') .o_data_cell[name='sentence']",
+            content: "open the cause",
+            run: "click",
+        },
+        { trigger: "button[name='action_map']", run: "click" },
+        {
+            trigger: ".modal .o_data_row:contains('Minning') .o_data_cell[name='term_id']:contains('Mining')",
+            content: "a term that resembles the word is there already",
+        },
+        {
+            trigger: ".modal .o_data_row:contains('holesale') .o_data_cell[name='term_id']",
+            content: "another one is chosen",
+            run: "click",
+        },
+        { trigger: ".modal .o_data_row .o_field_widget[name='term_id'] input", run: "edit Trade" },
+        { trigger: ".ui-autocomplete a:contains('Trade')", run: "click" },
+        { trigger: ".modal button[name='action_confirm']:visible", run: "click" },
+        { trigger: "body:not(:has(.modal)) .o_form_view" },
     ],
 });

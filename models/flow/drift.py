@@ -1,0 +1,130 @@
+import re
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ...core import strict_json
+from ...core.shape import compare, learn, shape
+
+SAMPLE = 50  # payloads of a stream that one look reads
+
+
+class HubShape(models.Model):
+    """Which paths the payloads of a stream have had, with their types. No values."""
+
+    _name = "hub.shape"
+    _description = "Shape of Payloads"
+    _log_access = False
+
+    stream_id = fields.Many2one("hub.stream", required=True, readonly=True, ondelete="cascade")
+    last_message = fields.Integer(readonly=True)
+    known = fields.Json(readonly=True)
+
+    _stream_unique = models.Constraint("UNIQUE(stream_id)", "This stream has its shape already.")
+
+
+class HubDrift(models.Model):
+    """A difference between what a source sends now and what it sent before: a proposal to look."""
+
+    _name = "hub.drift"
+    _description = "Schema Drift"
+    _order = "state, is_mapped desc, id desc"
+
+    stream_id = fields.Many2one(
+        "hub.stream", required=True, readonly=True, ondelete="cascade", index=True
+    )
+    system_id = fields.Many2one(related="stream_id.system_id", store=True, index=True)
+    entity_id = fields.Many2one(related="stream_id.entity_id", store=True)
+    path = fields.Char(required=True, readonly=True)
+    change = fields.Selection(
+        [("appeared", "New field"), ("vanished", "No longer sent"), ("type", "Another type")],
+        required=True,
+        readonly=True,
+    )
+    was = fields.Char(readonly=True, string="Type Before")
+    now = fields.Char(readonly=True, string="Type Now")
+    is_mapped = fields.Boolean(
+        readonly=True, string="Mapped", help="A line of the mapping reads it."
+    )
+    state = fields.Selection(
+        [("open", "Open"), ("done", "Looked at")], default="open", required=True, readonly=True
+    )
+
+    @api.model
+    def _look(self):
+        """Compare a sample of what each stream received since the last look; keep what differs.
+
+        Runs nightly as OdooBot over all companies, away from the hot path; it keeps paths and types.
+        """
+        streams = self.env["hub.stream"].search(
+            [("direction", "=", "in"), ("system_id", "!=", False)]
+        )
+        shapes = {one.stream_id.id: one for one in self.env["hub.shape"].search([])}
+        for stream in streams:
+            known = shapes.get(stream.id)
+            newest, found = self._sample(stream, known.last_message if known else 0)
+            if not found:
+                continue
+            mapping = self.env["hub.mapping"].search(
+                [
+                    ("system_id", "=", stream.system_id.id),
+                    ("entity_id", "=", stream.entity_id.id),
+                    ("direction", "=", "in"),
+                ]
+            )
+            read = " ".join(path for path in mapping.line_ids.mapped("path") if path)
+            self.create(
+                [
+                    {"stream_id": stream.id, "path": one.path, "change": one.change, "was": one.was, "now": one.now,
+                     "is_mapped": _reads(read, one.path)}
+                    for one in compare(known.known if known else {}, found)
+                ]
+            )  # fmt: skip
+            vals = {"known": learn(known.known if known else {}, found), "last_message": newest}
+            if known:
+                known.write(vals)
+            else:
+                self.env["hub.shape"].create({"stream_id": stream.id, **vals})
+
+    def _sample(self, stream, after):
+        """Shapes of the newest payloads of a stream: ``(newest message id, [shape])``."""
+        self.env.cr.execute(
+            """SELECT m.id, p.body FROM hub_message m JOIN hub_payload p ON p.id = m.payload_id
+                WHERE m.stream_id = %s AND m.id > %s AND m.direction = 'in' AND m.kind = 'snapshot'
+                ORDER BY m.id DESC LIMIT %s""",
+            [stream.id, after, SAMPLE],
+        )
+        rows = self.env.cr.fetchall()
+        found = []
+        for _id, body in rows:
+            try:
+                found.append(shape(strict_json.loads(bytes(body or b""))))
+            except strict_json.BadJson:
+                continue  # its own message says so
+        return max((row[0] for row in rows), default=after), found
+
+    def write(self, vals):
+        if not self.env.su and set(vals) - {"state"}:
+            raise UserError(self.env._("What was noticed is not edited."))
+        return super().write(vals)
+
+    def action_done(self):
+        """It was looked at: nothing more is to do."""
+        self.check_access("write")
+        self.write({"state": "done"})
+
+    def action_mapping(self):
+        """The mapping of this stream, beside a payload."""
+        self.check_access("read")
+        self.ensure_one()
+        mapping = self.env["hub.mapping"].search(
+            [("system_id", "=", self.system_id.id), ("entity_id", "=", self.entity_id.id), ("direction", "=", "in")]
+        )  # fmt: skip
+        if not mapping:
+            raise UserError(self.env._("%s has no mapping yet.", self.stream_id.name))
+        return mapping.action_editor()
+
+
+def _reads(paths, path):
+    """Whether some JMESPath of ``paths`` (joined) reads exactly this path."""
+    return re.search(rf"(?<![\w.]){re.escape(path)}(?!\w)", paths) is not None

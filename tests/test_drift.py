@@ -1,0 +1,67 @@
+"""Schema drift as a list of proposals: what a source sends differently."""
+
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+
+from .hub_common import HubCase
+
+
+@tagged("post_install", "-at_install")
+class TestDrift(HubCase):
+    def look(self):
+        self.env["hub.drift"]._look()
+        self.env.flush_all()
+        return {
+            d.path: d for d in self.env["hub.drift"].search([("system_id", "=", self.system.id)])
+        }
+
+    def test_what_changes_in_a_source_is_listed_once(self):
+        self.receive(*[self._company(f"a{n}", city="Ulm", zip="89073") for n in range(25)])
+        self.assertFalse(self.look(), "the first look only learns")
+        self.receive(
+            *[self._company(f"b{n}", city="Ulm", zip=89073, tier="gold") for n in range(25)]
+        )
+        found = self.look()
+        self.assertEqual(
+            {path: (d.change, d.was or "", d.now, d.is_mapped) for path, d in found.items()},
+            {
+                "properties.tier": ("appeared", "", "text", False),
+                "properties.zip": ("type", "text", "number", True),
+            },
+        )
+        self.receive(*[self._company(f"c{n}", zip=89073, tier="gold") for n in range(25)])
+        newer = self.look()
+        self.assertEqual(newer["properties.city"].change, "vanished")
+        self.assertEqual(len(newer), 3, "what is known is not said again")
+        self.assertEqual(len(self.look()), 3)
+
+    def test_only_paths_and_types_are_kept(self):
+        self.receive(self._company("1", city="Secretville"))
+        self.look()
+        self.env.cr.execute("SELECT known::text FROM hub_shape")
+        self.assertNotIn("Secretville", str(self.env.cr.fetchall()))
+
+    def test_a_manager_looks_and_closes_and_nobody_edits(self):
+        stream = self.system.stream_ids.filtered(
+            lambda s: s.direction == "in" and s.entity_id.code == "customer"
+        )
+        drift = self.env["hub.drift"].create(
+            {"stream_id": stream.id, "path": "a", "change": "appeared"}
+        )
+        manager, viewer = (
+            self._make_role("drift-m", "manager"),
+            self._make_role("drift-v", "viewer"),
+        )
+        with self.assertRaises(AccessError):
+            drift.with_user(viewer).action_done()
+        with self.assertRaises(UserError):
+            drift.with_user(manager).path = "b"
+        self.assertEqual(
+            drift.with_user(manager).action_mapping()["tag"], "lead_to_cash_hub.mapping_editor"
+        )
+        drift.with_user(manager).action_done()
+        self.assertEqual(drift.state, "done")
+        self.env.invalidate_all()
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        foreign = self._make_role("drift-f", "manager", company=other)
+        self.assertFalse(self.env["hub.drift"].with_user(foreign).search([]))
