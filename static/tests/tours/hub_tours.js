@@ -129,6 +129,8 @@ tours.add("hub_replay", {
         { trigger: "button[name='action_start']", content: "now in earnest", run: "click" },
         { trigger: "button[name='action_cancel']", content: "it could be cancelled" },
         { trigger: ".o_field_widget[name='progress_text']:contains('In the queue')" },
+    ],
+});
 
 /** Several unknown words are one issue; each gets its term in one screen. */
 tours.add("hub_map_words", {
