@@ -132,7 +132,7 @@ class TestMappingEditor(EditorCase):
     def test_a_message_of_another_system_or_entity_is_refused(self):
         other = self._make_system("Other", account_ref="2")
         contact = self.receive(self._contact("c1"))
-        foreign = self.receive(self._company("9"), system=other)
+        foreign = HubCase.receive(self, self._company("9"), system=other)
         for message in (contact, foreign, self.env["hub.message"]):
             with self.assertRaises(UserError):
                 self.mapping.with_user(self.manager).get_data_preview(message.id or 10**9, [])

@@ -38,7 +38,7 @@ class HubIssue(models.Model):
     @api.depends("code", "params", "exception_count", "at_risk")
     @api.depends_context("lang")
     def _compute_sentence(self):
-        super()._compute_sentence()
+        result = super()._compute_sentence()
         several = self.filtered(lambda issue: issue.code == "unknown_term" and issue.ids)
         words = several._unknown_words() if several else {}
         for issue in several:
@@ -68,6 +68,7 @@ class HubIssue(models.Model):
             issue.advice = self.env._(
                 "Choose the term that each stands for; what waits for them goes on."
             )
+        return result
 
     def _fix_map(self, term):
         """Give the unknown word a term, and let everything that waited for it go on.
