@@ -32,7 +32,7 @@ class HubPaceLimit(models.Model):
         string="Which",
         help="Products count some calls apart.",
     )
-    calls = fields.Integer(required=True, string="Calls", help="By the product, in one window.")
+    calls = fields.Integer(required=True, help="By the product, in one window.")
     seconds = fields.Float(required=True, string="Window (s)")
     reserve = fields.Integer(
         default=10,
