@@ -94,7 +94,9 @@ class AccountAnalyticLine(models.Model):
             if timesheet and vals.get("hub_approval", "approved") == "approved":
                 vals.setdefault("hub_approved_at", now)
         asked = [vals.get("hub_approval") is None for vals in vals_list]
-        lines = super().create(vals_list)
+        # Odoo writes each new entry once more; that is nobody's edit (hub.edit).
+        creating = self.with_context(hub_creating=True)
+        lines = super(AccountAnalyticLine, creating).create(vals_list).with_env(self.env)
         waiting = self.browse(
             line.id
             for line, ask in zip(lines, asked, strict=True)

@@ -39,6 +39,8 @@ class HubEdit(models.Model):
         names = self._columns(records._name).intersection(names)
         if not names or not records.ids or hasattr(self.env.cr, "hub_commit"):
             return  # in the engine's own transaction it is a system that writes, not a person
+        if records.env.context.get("hub_creating"):
+            return  # Odoo completes what it just made: nobody typed over anything
         self.env.cr.execute(
             """
             INSERT INTO hub_edit (res_model, res_id, name, user_id, at)
