@@ -24,6 +24,10 @@ env.cr.commit()
 print("RESULT", system.webhook_url)
 """
 
+# werkzeug waits up to 10 ms for more of a body before it closes a connection. With fewer workers than
+# these the processors would idle meanwhile, and every route would look alike.
+WORKERS = 8
+
 
 class Doors:
     """A prefork Odoo whose drainers rest, with a door and two routes to compare it with.
@@ -44,7 +48,7 @@ class Doors:
         """Requests a second, of ``size`` events each, all of them new."""
         requests = [sender.request(events(size)) for _number in range(count)]
         before = self._stored()
-        rate = sender.rate(requests)
+        rate = sender.rate(requests, threads=2 * WORKERS)
         stored = self._stored() - before
         if sender is self.door and stored != count * size:
             raise RuntimeError(f"{count * size} were sent, {stored} are stored")
@@ -60,7 +64,7 @@ def doors(bench):
     addons = ",".join(
         [*bench.session.odoo.addons_path, str(paths.ADDONS), str(paths.ROOT / "benchmarks/addons")]
     )
-    with bench.server(workers=2, max_cron_threads=1, addons_path=addons) as running:
+    with bench.server(workers=WORKERS, max_cron_threads=1, addons_path=addons) as running:
         yield Doors(running)
 
 

@@ -77,6 +77,7 @@ def prepare(env, system, product, first, count):
                 "key": order_key(system, entity.code, f"{entity.model_name},{number}", "out"),
                 "body": strict_json.dumps(content),
                 "content": content,
+                "offers": None,
                 "company_id": None,
             }
         )

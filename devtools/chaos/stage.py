@@ -92,7 +92,7 @@ def stage(session):
     :return: a :class:`Stage` whose Odoo answers
     """
     with contextlib.ExitStack() as stack:
-        own = stack.enter_context(private.postgres(session))
+        own = stack.enter_context(private.postgres(session, durable=True))
         hubspot = stack.enter_context(Serving(HubSpotSandbox(), 0))
         harvest = stack.enter_context(Serving(HarvestSandbox(), 0))
         odoo = Supervisor(
