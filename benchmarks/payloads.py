@@ -18,9 +18,10 @@ def company(number, *, edition=0):
     :param edition: another edition of the same company has another phone, street and ZIP
     """
     chance = random.Random(number)
+    # Long enough that of 100,000 no two resemble each other: such pairs are asked about, not applied.
     name = " ".join(
         "".join(chance.choices(_SYLLABLES, k=length)).title()
-        for length in (3, chance.randint(2, 4))
+        for length in (4, chance.randint(4, 5))
     )
     city, state, zipcode, country, prefix = chance.choice(_CITIES)
     return {
