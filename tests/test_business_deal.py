@@ -110,6 +110,16 @@ class TestBusinessDeal(BusinessCase):
         self.assertEqual(str(lead.hub_won_at), "2025-05-30 16:00:00")
         self.assertEqual(lead.hub_contract_id.won_at, lead.hub_won_at)
 
+    def test_a_stage_that_is_not_the_sources_to_say_starts_nothing_until_odoo_says_it_too(self):
+        item = self._apply(self._item("opportunity", self._deal(stage="open")))
+        lead = self.env["crm.lead"].browse(item.res_id)
+        self._apply(self._item("opportunity", self._deal(), record=lead, changed=["close_date"]))
+        self.assertEqual(lead.won_status, "pending")
+        self.assertFalse(lead.hub_contract_id)
+        lead.action_set_won()
+        self._apply(self._item("opportunity", self._deal(), record=lead, changed=["close_date"]))
+        self.assertEqual(lead.hub_contract_id.amount_total, 15000.0)
+
     def test_lost_and_open_again(self):
         item = self._apply(self._item("opportunity", self._deal(stage="open")))
         lead = self.env["crm.lead"].browse(item.res_id)

@@ -28,9 +28,10 @@ class HubHandlerOpportunity(models.AbstractModel):
         currencies = self._currencies(items)
         owners = self._owners(items)
         leads = self._leads(items)
-        new = []
+        new, new_stages = [], []
         for item in items:
             lead = leads.get(self._known_id(item))
+            new_stages.append(self._new_stage(item, lead))
             values = self._lead_values(item, lead, currencies, owners)
             if lead:
                 item.res_id = lead.id
@@ -42,7 +43,7 @@ class HubHandlerOpportunity(models.AbstractModel):
         for (item, _values), lead in zip(new, created, strict=True):
             item.res_id = lead.id
             leads[lead.id] = lead
-        self._set_stages(items, leads)
+        self._set_stages(items, leads, new_stages)
         self._start(items, leads, currencies)
         self._follow(items, leads)
 
@@ -109,11 +110,11 @@ class HubHandlerOpportunity(models.AbstractModel):
         return result
 
     @api.model
-    def _set_stages(self, items, leads):
+    def _set_stages(self, items, leads, new_stages):
         won = lost = self.env["crm.lead"]
         stages = {}
-        for item in items:
-            lead, stage = leads[item.res_id], self._stage(item)
+        for item, stage in zip(items, new_stages, strict=True):
+            lead = leads[item.res_id]
             if stage == "won" and lead.won_status != "won":
                 won |= lead
                 if item.values.get("won_at"):
@@ -147,7 +148,7 @@ class HubHandlerOpportunity(models.AbstractModel):
         starting = [
             item
             for item in items
-            if self._stage(item) == "won" and not leads[item.res_id].hub_contract_id
+            if self._starts(item, leads[item.res_id]) and not leads[item.res_id].hub_contract_id
         ]
         if not starting:
             return

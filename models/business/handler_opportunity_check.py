@@ -4,6 +4,7 @@ from decimal import Decimal
 from odoo import api, fields, models
 
 from ...core.billing import exact, line_amount
+from ...core.merge import WRITE
 from ...core.problem import Money, Problem, Term
 
 KIND_OF_POLICY = {"delivered_timesheet": "time_material", "delivered_milestones": "milestone"}
@@ -21,7 +22,8 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
     @api.model
     def _hub_all_or_nothing(self, item):
         """A deal that is about to start a contract starts with what is agreed, or not yet."""
-        return "stage" in item.outcomes and self._stage(item) == "won"
+        stage = item.outcomes.get("stage")
+        return bool(stage) and stage.action == WRITE and self._stage(item) == "won"
 
     @api.model
     def _hub_check(self, items):
@@ -89,7 +91,7 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
         contract = lead.hub_contract_id if lead else None
         if contract:
             self._check_started(item, contract, currency)
-        elif self._stage(item) == "won":
+        elif self._starts(item, lead):
             self._check_complete(item)
             self._check_lines(item, currency)
 
@@ -97,6 +99,19 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
     def _stage(self, item):
         stage = item.values.get("stage")
         return stage.code if isinstance(stage, Term) else stage
+
+    @api.model
+    def _new_stage(self, item, lead):
+        """The stage that this item brings; None while Odoo's own stays, as it did not change at the
+        source or is not the source's to say."""
+        return self._stage(item) if not lead or "stage" in item.changed else None
+
+    @api.model
+    def _starts(self, item, lead):
+        """Whether the contract is due: the deal is won for the source, and is or becomes so in Odoo.
+        While something of it is in dispute it is not."""
+        won = self._stage(item) == "won" and not item.conflicts
+        return won and (self._new_stage(item, lead) == "won" or lead.won_status == "won")
 
     @api.model
     def _deal_day(self, item):
