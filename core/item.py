@@ -33,7 +33,8 @@ class Item:
     decision: dict = field(
         default_factory=dict
     )  # what a person said: {"link": id} or {"create": True}
-    # what the merge decided: {field: Outcome}, the incoming values that it saw, and Odoo's afterwards
+    # what the merge decided: {field: Outcome}, the incoming values that it compared (in Odoo's terms), and
+    # Odoo's afterwards
     outcomes: dict = field(default_factory=dict)
     offered: dict = field(default_factory=dict)
     held: dict = field(default_factory=dict)

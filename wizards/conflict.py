@@ -72,11 +72,9 @@ class HubConflict(models.TransientModel):
             lines.append(
                 {
                     "field_id": field.id,
-                    "base": handler._hub_base_text(
-                        system, (stored.base or {}).get(field.name), field.kind
-                    ),
-                    "odoo": handler._hub_text(odoo, field.kind),
-                    "incoming": handler._hub_text(incoming, field.kind),
+                    "base": handler._hub_base_text(system, stored.base or {}, field),
+                    "odoo": handler._hub_odoo_text(record, field, odoo),
+                    "incoming": handler._hub_odoo_text(record, field, incoming),
                     "seen": seen(incoming, odoo),
                 }
             )

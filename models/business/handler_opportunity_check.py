@@ -18,6 +18,7 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
     _description = "Lead-to-Cash Hub: Deals"
 
     _hub_together = (("amount", "currency"),)
+    _hub_in_company_currency = {"amount": "currency"}  # as the lead's expected revenue
 
     @api.model
     def _hub_all_or_nothing(self, item):

@@ -38,8 +38,6 @@ class Merger:
         items = [item for item in items if item.action == "change" and item.open]
         if not items:
             return
-        for item in items:
-            item.offered = dict(item.values)
         known = {item.res_id for item in items if item.res_id}
         bound = {}
         if known:
@@ -78,7 +76,7 @@ class Merger:
                 continue
             rule = self.book.of(name, item.company_id)
             incoming = self.plain[item.message_id].get(name)
-            meant = _comparable(item.values[name])
+            meant = item.offered[name] = handler._hub_meant(item, name)
             odoo = _comparable(current[name]) if name in current else UNKNOWN
             view = View(
                 incoming=incoming,
@@ -168,16 +166,14 @@ class Merger:
     def unsettled(self, item):
         """What is open between Odoo and the source after this: disputed, owed to it, not yet echoed."""
         before = (item.link.unsettled if item.link else None) or {}
-        disputed = {
-            name: _comparable(item.offered[name]) for name in item.conflicts if name in item.offered
-        }
+        disputed = {name: item.offered[name] for name in item.conflicts}
         # A field that the source did not change stays as open as it was.
         owed = {n for n in before.get("owed") or () if n not in item.outcomes}
         owed |= self._owed(item)
         sent = {
             name: value
             for name, value in (before.get("sent") or {}).items()
-            if name not in item.outcomes or not same(value, _comparable(item.offered.get(name)))
+            if name not in item.outcomes or not same(value, item.offered.get(name))
         }
         result = {"disputed": disputed, "owed": sorted(owed), "sent": sent}
         return {key: value for key, value in result.items() if value} or None

@@ -5,6 +5,8 @@ from decimal import Decimal
 from odoo import api, models
 from odoo.tools import float_repr
 
+from .apply_merge import _comparable
+
 # A merge compares values. Words of a vocabulary and lines are decided by their handler.
 NOT_COMPARED = ("term", "lines", "refs")
 
@@ -14,6 +16,8 @@ class HubHandler(models.AbstractModel):
 
     # Canonical fields that are written together or not at all.
     _hub_together = ()
+    # Amounts that Odoo keeps in the company's currency: {field: field that names the source's}.
+    _hub_in_company_currency = {}
 
     @api.model
     def _hub_all_or_nothing(self, item):
@@ -32,6 +36,16 @@ class HubHandler(models.AbstractModel):
             and field.odoo_field in model._fields
             and field.kind.partition(":")[0] not in NOT_COMPARED
         }
+
+    @api.model
+    def _hub_meant(self, item, name):
+        """An incoming value as a merge compares it with Odoo's. An amount in another currency than
+        Odoo keeps it in names its own: 900 USD are not 900 EUR, whatever the rate of a day."""
+        meant = _comparable(item.values[name])
+        currency = item.values.get(self._hub_in_company_currency.get(name))
+        if meant is not None and currency and currency != self.env.company.currency_id.name:
+            return f"{meant} {currency}"
+        return meant
 
     @api.model
     def _hub_current(self, records, bound):

@@ -38,10 +38,19 @@ class HubHandler(models.AbstractModel):
         return str(value)
 
     @api.model
-    def _hub_base_text(self, system, value, kind):
-        """An agreed value in the source's terms as text: a reference there is an external id."""
-        base, _sep, target = kind.partition(":")
-        if base == "ref" and not blank(value):
+    def _hub_odoo_text(self, record, field, value):
+        """A value in Odoo's terms, of ``field`` of ``record``, as text; an amount with its currency."""
+        company = record.company_id if "company_id" in record else self.env.company
+        currency = (company or self.env.company).currency_id.name
+        return self._hub_priced(field, self._hub_text(value, field.kind), currency)
+
+    @api.model
+    def _hub_base_text(self, system, base, field):
+        """The agreed value of ``field`` in the source's terms as text: a reference there is an
+        external id, an amount is in the currency that stands beside it."""
+        value, kind = base.get(field.name), field.kind
+        target = kind.partition(":")[2]
+        if kind.startswith("ref:") and not blank(value):
             link = self.env["hub.link"].search(
                 [
                     ("system_id", "=", system.id),
@@ -50,4 +59,12 @@ class HubHandler(models.AbstractModel):
                 ]
             )
             return link.record_name or str(value)
-        return self._hub_text(value, kind)
+        currency = base.get(self._hub_in_company_currency.get(field.name))
+        return self._hub_priced(field, self._hub_text(value, kind), currency)
+
+    @api.model
+    def _hub_priced(self, field, text, currency):
+        """``text`` with its currency, if it is an amount that can be in several and names none yet."""
+        if field.name not in self._hub_in_company_currency or not text or not currency:
+            return text
+        return text if " " in text else f"{text} {currency}"

@@ -110,16 +110,16 @@ class HubOrigins(models.AbstractModel):
                 {
                     "name": field.name,
                     "label": field.label,
-                    "value": handler._hub_text(_comparable(today.get(field.name)), field.kind)
+                    "value": handler._hub_odoo_text(
+                        record, field, _comparable(today.get(field.name))
+                    )
                     if field.name in bound
                     else None,
                     "rule": names[rule.name],
                     "owner": self._owner(field.name, rule, links),
                     "state": state,
                     "link": link.id if link else False,
-                    "agreed": handler._hub_base_text(
-                        link.system_id, (link.base or {}).get(field.name), field.kind
-                    )
+                    "agreed": handler._hub_base_text(link.system_id, link.base or {}, field)
                     if state
                     else "",
                     "edited_at": fields.Datetime.to_string(at) if at and state else False,
