@@ -48,18 +48,21 @@ class Bound:
     def values_of(self, items):
         """Odoo values of what changed at the source: ``{message id: {odoo field: value}}``.
 
-        A blank there never empties a value in Odoo. A value that Odoo cannot hold becomes the item's
-        problem.
+        What is blank there empties a linked record's field, as the merge has let it through; where Odoo
+        requires a value or knows no blank (yes or no), its own stays. A value that Odoo cannot hold
+        becomes the item's problem.
         """
         codes = self._codes(items)
         result = {}
         for item in items:
             vals = {}
             for name in item.changed & self.fields.keys():
-                value = item.values.get(name)
+                value, bound = item.values.get(name), self.fields[name]
                 if value in (None, "", []):
+                    field = self._field(bound)
+                    if item.link and not field.required and field.type != "boolean":
+                        vals[bound.odoo_field] = False
                     continue
-                bound = self.fields[name]
                 try:
                     vals[bound.odoo_field] = self._to_odoo(bound, value, codes)
                 except Problem as problem:
