@@ -52,6 +52,9 @@ _DENIED_FIELDS = frozenset(
      "create_date", "write_uid", "write_date", "message_ids", "activity_ids", "website_message_ids"]
 )  # fmt: skip
 
+# Whoever knows one gets in.
+_SECRETS = frozenset(["password", "access_token", "signup_token", "access_url"])
+
 # canonical type → types of Odoo fields that can hold it
 _HOLDS = {
     "text": ("char", "text", "html", "selection"),
@@ -107,8 +110,8 @@ class HubBinding(models.AbstractModel):
                 "%(model)s has no field %(field)s.", model=model_name, field=field_name
             )
         shown = f"{model_name}.{field_name}"
-        if field.groups:
-            return self.env._("%(field)s is for some groups only.", field=shown)
+        if reason := self._refuse_read(model_name, field_name):
+            return reason
         if field_name.startswith("hub_") or (writes and field_name in _DENIED_FIELDS):
             return self.env._("%(field)s is decided by Odoo or by the hub itself.", field=shown)
         if field.type in ("one2many", "many2many", "binary", "json", "properties", "reference"):
@@ -116,6 +119,19 @@ class HubBinding(models.AbstractModel):
         if writes and (reason := self._refuse_write(model_name, field)):
             return reason
         return self._refuse_type(field, shown, kind)
+
+    def _refuse_read(self, model_name, field_name):
+        """Why the engine may not even look at a field to compare it; one that does not exist is no harm."""
+        model = self.env.get(model_name) if model_name else None
+        field = model._fields.get(field_name) if model is not None and field_name else None
+        if field is None:
+            return None
+        shown = f"{model_name}.{field_name}"
+        if field.groups:
+            return self.env._("%(field)s is for some groups only.", field=shown)
+        if field_name in _SECRETS or field.type == "binary":
+            return self.env._("%(field)s is not for other systems.", field=shown)
+        return None
 
     def _refuse_write(self, model_name, field):
         shown = f"{model_name}.{field.name}"

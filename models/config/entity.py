@@ -10,7 +10,7 @@ from ...core.schema import TYPES
 
 GENERIC = "hub.handler.generic"
 # Bindings decide what a message can write: they are for Settings administrators alone.
-_BINDING = frozenset(["odoo_field", "binding", "identity", "kind", "entity_id"])
+_BINDING = frozenset(["odoo_field", "binding", "identity", "kind", "entity_id", "direction"])
 
 
 class BoundField(NamedTuple):
@@ -262,17 +262,21 @@ class HubEntityField(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        if any(vals.get("binding") == "field" or vals.get("identity") for vals in vals_list):
+        binds = ("odoo_field", "identity")
+        if any(vals.get("binding") == "field" or any(map(vals.get, binds)) for vals in vals_list):
             self._require_settings()
         created = super().create(vals_list)
         created.entity_id._changed()
         return created
 
     def write(self, vals):
+        # A field of a handler's own names an Odoo field too: merges read it, and it can be sent.
         if _BINDING & set(vals) and (
             "field" in self.mapped("binding")
             or vals.get("binding") == "field"
             or vals.get("identity")
+            or "odoo_field" in vals
+            or ("entity_id" in vals and any(self.mapped("odoo_field")))
         ):
             self._require_settings()
         entities = self.entity_id
@@ -334,6 +338,11 @@ class HubEntityField(models.Model):
                             entity=field.entity_id.name,
                             field=field.label,
                         )
+                    )
+                reason = rules._refuse_read(field.entity_id.model_name, field.odoo_field)
+                if reason:
+                    raise ValidationError(
+                        self.env._("%(field)s: %(reason)s", field=field.label, reason=reason)
                     )
                 continue
             model = field.entity_id.model_name
