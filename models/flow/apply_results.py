@@ -213,6 +213,9 @@ class HubApplyResults(models.AbstractModel):
                    attempts = m.attempts + u.tried,
                    amount = coalesce(u.amount, m.amount),
                    amount_company = coalesce(u.amount_company, m.amount_company),
+                   -- Giving a field back holds once: what is typed afterwards is somebody's own again.
+                   decision = CASE WHEN u.state IN ('done', 'skipped') OR u.reason = 'merge_conflict'
+                                   THEN m.decision - 'release' ELSE m.decision END,
                    next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
                                      + u.seconds * interval '1 second',
                    done_at = CASE WHEN u.state IN ('done', 'skipped', 'failed', 'dead')

@@ -67,7 +67,8 @@ class HubReplayPlan(models.Model):
                             WHEN m.direction = 'in' THEN
                                 CASE WHEN m.kind = 'event' AND m.payload_id IS NULL THEN 'erased'
                                      WHEN m.kind = 'notice' OR m.payload_id IS NULL THEN 'fetch'
-                                     WHEN m.kind <> 'event' AND l.version > m.version THEN 'newer'
+                                     WHEN m.kind <> 'event' AND (l.version > m.version OR later.id > 0)
+                                         THEN 'newer'
                                      ELSE 'apply' END
                             WHEN m.state IN ('failed', 'dead', 'waiting', 'held') AND m.payload_id IS NOT NULL
                                 THEN 'send'
@@ -82,6 +83,12 @@ class HubReplayPlan(models.Model):
                         SELECT id FROM hub_stream
                          WHERE system_id = m.system_id AND entity_id = m.entity_id AND direction = m.direction
                            AND active LIMIT 1) s ON TRUE
+                  LEFT JOIN LATERAL (  -- without a version on both sides, what arrived later is newer
+                        SELECT n.id FROM hub_message n
+                         WHERE n.external_id = m.external_id AND n.system_id = m.system_id
+                           AND n.entity_id = m.entity_id AND n.direction = 'in' AND n.kind = 'snapshot'
+                           AND n.id > m.id AND n.state = 'done'
+                           AND (n.version IS NULL OR m.version IS NULL) LIMIT 1) later ON m.direction = 'in'
                  WHERE m.id IN %(messages)s
             ), placed AS (
                 SELECT *, row_number() OVER (

@@ -192,17 +192,7 @@ class HubOrigins(models.AbstractModel):
             raise UserError(self.env._("The link does not exist any more."))
         self.env[link.res_model].browse(link.res_id).check_access("write")
         field = link.entity_id.field_ids.filtered(lambda f: f.name == name)
-        message = self.env["hub.message"].search(
-            [
-                ("system_id", "=", link.system_id.id),
-                ("entity_id", "=", link.entity_id.id),
-                ("external_id", "=", link.external_id),
-                ("direction", "=", "in"),
-                ("kind", "!=", "event"),
-            ],
-            order="version desc, id desc",
-            limit=1,
-        )
+        message = self._last_message(link)
         if not field or not message:
             raise UserError(
                 self.env._(
@@ -226,6 +216,22 @@ class HubOrigins(models.AbstractModel):
         )
         message._replay(self.env._("%(field)s was given back to its owner", field=field.label))
         return True
+
+    @api.model
+    def _last_message(self, link):
+        """What the source said last of a record: by its version, and where one has none by arrival."""
+        domain = [
+            ("system_id", "=", link.system_id.id),
+            ("entity_id", "=", link.entity_id.id),
+            ("external_id", "=", link.external_id),
+            ("direction", "=", "in"),
+            ("kind", "!=", "event"),
+        ]
+        messages = self.env["hub.message"]
+        known = [*domain, ("version", "!=", False)]
+        newest = messages.search(known, order="version desc, id desc", limit=1)
+        unknown = [*domain, ("version", "=", False), ("id", ">", newest.id or 0)]
+        return messages.search(unknown, order="id desc", limit=1) or newest
 
 
 class HubJourneyMixin(models.AbstractModel):
