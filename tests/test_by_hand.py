@@ -81,6 +81,24 @@ class TestByHand(HubCase):
         self._change(self.new)
         self.assertEqual(len(self.stub.effects), 1)
 
+    def test_what_was_entered_adds_to_what_is_known_of_the_other_side(self):
+        message = self.messages.filtered(lambda m: m.res_id == self.known.id)
+        self.env.cr.execute(
+            "UPDATE hub_link SET sent = '{"name": "One"}' WHERE external_id = '71'"
+        )
+        self.env.cr.execute(
+            """UPDATE hub_message SET offers = '{"phone": "+49 1"}' WHERE id = %s""", [message.id]
+        )
+        self.env.invalidate_all()
+        wizard = self._wizard()
+        self._lines(wizard)[self.known.id].sent = True
+        wizard.action_sent()
+        self.env.invalidate_all()
+        link = self.env["hub.link"].search([("external_id", "=", "71")])
+        self.assertEqual(link.sent, {"name": "One", "odoo_balance": "=1+1"})
+        self.assertEqual(link.held["phone"], "+49 1")
+        self.assertEqual(link.unsettled["sent"], {"phone": "+49 1"}, "it comes back as an echo")
+
     def test_what_is_made_there_needs_its_id(self):
         wizard = self._wizard()
         self._lines(wizard)[self.new.id].sent = True

@@ -205,13 +205,14 @@ class HubMessage(models.Model):
         )
         self.env.cr.execute(
             """
-            UPDATE hub_link l SET sent = convert_from(q.body, 'UTF8')::jsonb
+            UPDATE hub_link l SET sent = coalesce(l.sent, '{}'::jsonb) || convert_from(q.body, 'UTF8')::jsonb
               FROM hub_message m JOIN hub_payload q ON q.id = m.payload_id
              WHERE m.id = ANY(%s) AND l.system_id = m.system_id AND l.entity_id = m.entity_id
                AND l.external_id = m.external_id
             """,
             [list(ids)],
         )
+        self.env["hub.link"]._offered(self.env.cr, ids)
         keys = [order_key(system.id, entity.code, key) for key in ids.values()]
         self.env.cr.execute(
             """UPDATE hub_message
