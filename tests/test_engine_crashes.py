@@ -258,8 +258,17 @@ class TestEngineCrashes(HubCase):
         self.env.invalidate_all()
         self.assertStates(messages, "done", "done", *["pending"] * 4)
         self.assertEqual(messages[2:].mapped("attempts"), [0] * 4)
+        self.assertFalse(messages[2:].attempt_ids, "a try that was not made is none")
+        tries = []
+
+        def outcome(write):
+            tries.append(write.attempt)
+            return Outcome(write.key, True, write.external_id)
+
+        self.stub.outcome = outcome
         self.drain()
-        self.assertEqual(self._sent(), [1] * 6)
+        self.assertEqual(tries, [1] * 4, "no product is asked whether it has them already")
+        self.assertStates(messages, *["done"] * 6)
 
     def test_after_a_fault_of_the_product_no_further_call_is_made(self):
         self._one_a_call()

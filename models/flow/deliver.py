@@ -232,10 +232,16 @@ class HubDeliver(models.AbstractModel):
         """The time was over, or the product is down: these were not sent, and the try does not count."""
         if rows:
             cr.execute(
-                """UPDATE hub_message
-                      SET state = 'pending', attempts = attempts - 1, attempt_token = NULL,
-                          next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
-                    WHERE id = ANY(%s) AND state = 'sending' AND attempt_token = %s""",
+                """
+                WITH back AS (
+                    UPDATE hub_message
+                       SET state = 'pending', attempts = attempts - 1, attempt_token = NULL,
+                           next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                     WHERE id = ANY(%s) AND state = 'sending' AND attempt_token = %s RETURNING id)
+                DELETE FROM hub_attempt WHERE id IN (
+                    SELECT max(a.id) FROM hub_attempt a JOIN back ON back.id = a.message_id
+                     WHERE a.stage = 'deliver' AND a.outcome = 'sending' GROUP BY a.message_id)
+                """,
                 [[row["id"] for row in rows], rows[0]["token"]],
             )
 
