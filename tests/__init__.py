@@ -22,6 +22,7 @@ from . import (
     test_engine_fixes,
     test_engine_input,
     test_engine_lasting,
+    test_engine_lost,
     test_engine_order,
     test_engine_pace,
     test_engine_promises,

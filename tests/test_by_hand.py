@@ -127,7 +127,9 @@ class TestByHand(HubCase):
 
     def test_what_may_have_taken_effect_is_not_entered_again(self):
         self.env.cr.execute(
-            "UPDATE hub_message SET reason = 'error_unknown' WHERE id = %s", [self.messages[0].id]
+            """UPDATE hub_message SET reason = 'error_connection', maybe_sent = TRUE
+                WHERE id = %s""",
+            [self.messages[0].id],
         )
         self.env.invalidate_all()
         self.assertNotIn(self.messages[0], self._wizard().line_ids.message_id)

@@ -292,16 +292,20 @@ class HubCompose(models.AbstractModel):
         )
 
     def _supersede(self, env, keys):
-        """What was not sent gives way to today's values. One whose answer was lost is settled first:
-        it may have taken effect."""
+        """What was not sent gives way to today's values. What may have taken effect is settled first,
+        under its own key, even if nobody tries it any more."""
         env.cr.execute(
             """
             UPDATE hub_message
-               SET state = 'skipped', reason = 'superseded',
-                   done_at = clock_timestamp() AT TIME ZONE 'UTC'
+               SET state = CASE WHEN maybe_sent THEN 'pending' ELSE 'skipped' END,
+                   reason = CASE WHEN maybe_sent THEN 'error_unknown' ELSE 'superseded' END,
+                   attempts = CASE WHEN maybe_sent THEN 0 ELSE attempts END,
+                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC',
+                   done_at = CASE WHEN maybe_sent THEN NULL
+                                  ELSE clock_timestamp() AT TIME ZONE 'UTC' END
              WHERE order_key = ANY(%s) AND direction = 'out'
                AND state IN ('pending', 'held', 'failed', 'dead')
-               AND NOT (state = 'pending' AND reason IS NOT DISTINCT FROM 'error_unknown')
+               AND NOT (state IN ('pending', 'held') AND coalesce(maybe_sent, FALSE))
             RETURNING id
             """,
             [keys],

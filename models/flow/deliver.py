@@ -95,6 +95,7 @@ class HubDeliver(models.AbstractModel):
                 ), mine AS (
                     UPDATE hub_message m
                        SET state = 'sending', attempt_token = %s, attempts = m.attempts + 1,
+                           maybe_sent = m.maybe_sent OR m.state = 'sending',
                            external_id = coalesce(m.external_id, due.known),
                            action = CASE WHEN due.known IS NULL THEN m.action ELSE 'update' END,
                            next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
@@ -103,7 +104,10 @@ class HubDeliver(models.AbstractModel):
                               m.res_model, m.res_id, m.company_id, m.idempotency_key, m.attempts,
                               m.payload_id, m.order_key, due.known,
                               EXISTS (SELECT 1 FROM hub_attempt a
-                                       WHERE a.message_id = m.id AND a.stage = 'deliver') AS tried
+                                       WHERE a.message_id = m.id AND a.stage = 'deliver')
+                              OR EXISTS (SELECT 1 FROM hub_message e
+                                          WHERE e.order_key = m.order_key AND e.maybe_sent
+                                            AND e.direction = 'out' AND e.id < m.id) AS tried
                 ), tried AS (
                     INSERT INTO hub_attempt (message_id, stage, at, outcome)
                     SELECT id, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', 'sending' FROM mine
@@ -255,7 +259,7 @@ class HubDeliver(models.AbstractModel):
             return
         cr.execute(
             """UPDATE hub_message
-                  SET state = 'done', reason = 'sent', params = NULL,
+                  SET state = 'done', reason = 'sent', params = NULL, maybe_sent = FALSE,
                       done_at = clock_timestamp() AT TIME ZONE 'UTC'
                 WHERE id = ANY(%s) AND state = 'sending' AND attempt_token = %s RETURNING id""",
             [[row["id"] for row, _outcome in done], done[0][0]["token"]],

@@ -12,6 +12,10 @@ from ...core.problem import Problem
 
 _logger = logging.getLogger(__name__)
 
+# The product has judged these very values, and has not taken them. What is said of the network, the
+# account or another writer tells nothing of a try before.
+REFUSED = ("data", "reference", "rule")
+
 
 class Fault(NamedTuple):
     """One message whose call failed. ``error`` is a ``ConnectorError``."""
@@ -86,6 +90,12 @@ class HubFault(models.AbstractModel):
     def _code(self, fault):
         return f"error_{fault.error.kind}"
 
+    def _maybe_sent(self, fault):
+        """Whether the write may have taken effect, or None if this fault tells nothing of it."""
+        if fault.error.kind == "unknown":
+            return True
+        return False if fault.error.kind in REFUSED else None
+
     def _params(self, fault, system):
         error = fault.error
         return dict(error.params) | {
@@ -101,10 +111,11 @@ class HubFault(models.AbstractModel):
             """
             UPDATE hub_message m
                SET state = %s, reason = u.code, attempts = u.tried,
+                   maybe_sent = coalesce(u.maybe_sent, m.maybe_sent),
                    next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
                                      + u.seconds * interval '1 second'
-              FROM unnest(%s::int[], %s::varchar[], %s::int[], %s::float[], %s::varchar[])
-                   u(id, code, tried, seconds, token)
+              FROM unnest(%s::int[], %s::varchar[], %s::int[], %s::float[], %s::varchar[],
+                          %s::boolean[]) u(id, code, tried, seconds, token, maybe_sent)
              WHERE m.id = u.id AND m.state = %s
                AND m.attempt_token IS NOT DISTINCT FROM coalesce(u.token, m.attempt_token)
             """,
@@ -115,6 +126,7 @@ class HubFault(models.AbstractModel):
                 [tried for _fault, _decision, tried in again],
                 [max(0.05, (d.retry_at - now).total_seconds()) for _fault, d, _tried in again],
                 [fault.row.get("token") for fault, _decision, _tried in again],
+                [self._maybe_sent(fault) for fault, _decision, _tried in again],
                 "received" if stage == "fetch" else "sending",
             ],
         )
@@ -130,9 +142,11 @@ class HubFault(models.AbstractModel):
             """
             UPDATE hub_message m
                SET state = u.state, reason = u.code, params = u.params, attempts = u.tried,
+                   maybe_sent = coalesce(u.maybe_sent, m.maybe_sent),
                    done_at = clock_timestamp() AT TIME ZONE 'UTC'
               FROM unnest(%s::int[], %s::varchar[], %s::varchar[], %s::jsonb[], %s::int[],
-                          %s::varchar[]) u(id, state, code, params, tried, token)
+                          %s::varchar[], %s::boolean[])
+                   u(id, state, code, params, tried, token, maybe_sent)
              WHERE m.id = u.id AND m.state = %s
                AND m.attempt_token IS NOT DISTINCT FROM coalesce(u.token, m.attempt_token)
             RETURNING m.id
@@ -144,6 +158,7 @@ class HubFault(models.AbstractModel):
                 [json.dumps(self._params(fault, system), default=str) for fault, _d, _t in over],
                 [tried for _fault, _decision, tried in over],
                 [fault.row.get("token") for fault, _decision, _tried in over],
+                [self._maybe_sent(fault) for fault, _decision, _tried in over],
                 "received" if stage == "fetch" else "sending",
             ],
         )

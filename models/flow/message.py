@@ -54,6 +54,11 @@ class HubMessage(models.Model):
     next_attempt_at = fields.Datetime(readonly=True)
     attempts = fields.Integer(readonly=True, string="Tries")
     crashes = fields.Integer(readonly=True)
+    maybe_sent = fields.Boolean(
+        readonly=True,
+        string="May Have Taken Effect",
+        help="An answer was lost, and nothing since has told whether the product has it.",
+    )
     amount = fields.Float(
         readonly=True, digits=(16, 4), help="Money that this message is about, in its currency."
     )
@@ -105,6 +110,11 @@ class HubMessage(models.Model):
             CREATE INDEX IF NOT EXISTS hub_message_record ON hub_message(res_model, res_id) WHERE res_id IS NOT NULL;
             CREATE UNIQUE INDEX IF NOT EXISTS hub_message_one_sending ON hub_message(order_key)
                 WHERE state = 'sending';
+            CREATE INDEX IF NOT EXISTS hub_message_maybe_sent ON hub_message(order_key) WHERE maybe_sent;
+            -- known by its reason alone until there was a column for it
+            UPDATE hub_message SET maybe_sent = TRUE
+             WHERE direction = 'out' AND state IN ('pending', 'failed', 'dead')
+               AND reason = 'error_unknown' AND maybe_sent IS NULL;
             """
         )
 

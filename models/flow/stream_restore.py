@@ -126,7 +126,7 @@ class HubStream(models.Model):
                 UPDATE hub_message SET state = 'skipped', reason = 'superseded', params = NULL,
                        done_at = clock_timestamp() AT TIME ZONE 'UTC'
                  WHERE stream_id = %s AND direction = 'out' AND state IN ('pending', 'held')
-                   AND received_at < %s AND reason IS DISTINCT FROM 'error_unknown'
+                   AND received_at < %s AND NOT coalesce(maybe_sent, FALSE)
                 RETURNING res_model, res_id)
             INSERT INTO hub_outbox (model, res_id)
             SELECT DISTINCT res_model, res_id FROM old WHERE res_id IS NOT NULL

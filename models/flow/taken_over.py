@@ -28,7 +28,7 @@ class HubMessage(models.Model):
                 ("stream_id", "=", stream.id),
                 ("direction", "=", "out"),
                 ("state", "in", SENDABLE),
-                ("reason", "not in", ("error_unknown",)),
+                ("maybe_sent", "=", False),
                 ("payload_id", "!=", False),
             ],
             order="id",
@@ -131,6 +131,7 @@ class HubMessage(models.Model):
                    done_at = clock_timestamp() AT TIME ZONE 'UTC'
               FROM unnest(%s::int[], %s::varchar[]) u(id, external_id)
              WHERE m.id = u.id AND m.direction = 'out' AND m.state = ANY(%s)
+               AND NOT coalesce(m.maybe_sent, FALSE)
             RETURNING m.id
             """,
             [
