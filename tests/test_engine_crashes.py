@@ -180,6 +180,31 @@ class TestEngineCrashes(HubCase):
             {r["idempotency_key"] for r in rows} - {rows[1]["idempotency_key"]},
         )
 
+    def test_one_that_kills_its_worker_is_given_up_and_takes_no_other_with_it(self):
+        messages = self._changed(3)
+
+        def outcome(write):
+            if write.external_id == "2":
+                raise Death
+            self.stub.effects.setdefault(write.key, []).append(write.values)
+            return Outcome(write.key, True, write.external_id)
+
+        self.stub.outcome = outcome
+        deaths = 0
+        for _turn in range(12):
+            with self.engine_env() as env:
+                try:  # assertRaises would take back what was committed before
+                    env["hub.deliver"]._slice()
+                except Death:
+                    deaths += 1
+            self.later(121)
+        self.assertStates(messages, "done", "dead:kills_worker", "done")
+        self.assertEqual(deaths, 4, "at last it died alone")
+        self.assertExplained(messages[1], "kills_worker")
+        self.assertTrue(messages[1].maybe_sent)
+        with self.engine_env() as env:
+            self.assertFalse(env["hub.engine"]._has_work())
+
     def test_each_item_of_a_batch_has_an_outcome_of_its_own(self):
         messages = self._changed(5)
         errors = {"2": "data", "3": "unknown", "4": "conflict"}

@@ -53,4 +53,4 @@ from . import (
     watch,
 )
 
-from . import compose_merge, current, sentence_merge, shown  # isort: skip  (they extend models of the ones above)
+from . import compose_merge, current, deliver_lease, sentence_merge, shown  # isort: skip  (they extend models of the ones above)

@@ -1,11 +1,9 @@
 import random
 import time
-import uuid
 
 import psycopg2
 from odoo import models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
 
 from ...connectors.base import Outcome, Write
 from ...connectors.errors import ConnectorError
@@ -13,12 +11,10 @@ from ...core import strict_json
 from ...core.keys import order_key
 from ...core.merge import plain
 from .apply import CONCURRENCY
-from .circuit import CALLABLE
 from .cursors import short_cursor
 from .effects import Effects
 from .fault import Fault, unforeseen
 
-LEASE = 120
 SECONDS = 1.0  # of calling in one slice
 MOST = 500  # messages leased at once
 STORE_TRIES = 6
@@ -38,92 +34,6 @@ class HubDeliver(models.AbstractModel):
 
     _name = "hub.deliver"
     _description = "Deliver Messages"
-
-    def _lease(self, most_of):
-        """Mark the next messages of one system and entity as sending.
-
-        :param most_of: function from a system id to how many can be sent in one slice.
-        :return: ``(rows as dicts, with the stored bytes; leave to call)``.
-        """
-        token = uuid.uuid4().hex
-        with short_cursor(self.env) as cr:
-            cr.execute(
-                SQL(
-                    """
-                SELECT head.system_id, head.entity_id FROM hub_lane n CROSS JOIN LATERAL (
-                SELECT m.system_id, m.entity_id FROM hub_message m
-                  JOIN hub_system y ON y.id = m.system_id
-                  LEFT JOIN hub_stream s ON s.id = m.stream_id
-                  LEFT JOIN hub_process p ON p.id = s.process_id
-                  LEFT JOIN hub_circuit k ON k.system_id = y.id
-                 WHERE m.lane = n.number AND m.direction = 'out' AND m.state IN ('pending', 'sending')
-                   AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                   AND y.state = 'connected' AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
-                   AND %s
-                   -- one that waits for an earlier one of its record must not hold up all others
-                   AND NOT EXISTS (
-                       SELECT 1 FROM hub_message e
-                        WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
-                          AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
-                 ORDER BY m.next_attempt_at LIMIT 1) head
-                 WHERE NOT coalesce(n.closed, FALSE) ORDER BY n.priority, n.number LIMIT 1
-                """,
-                    CALLABLE,
-                )
-            )
-            head = cr.fetchone()
-            leave = head and self.env["hub.circuit"]._admit(cr, head[0])
-            if not leave:
-                return [], None
-            cr.execute(
-                """
-                WITH due AS (
-                    SELECT m.id, (SELECT l.external_id FROM hub_link l
-                                   WHERE l.system_id = m.system_id AND l.entity_id = m.entity_id
-                                     AND l.res_model = m.res_model AND l.res_id = m.res_id
-                                   ORDER BY l.id DESC LIMIT 1) AS known
-                      FROM hub_message m
-                     WHERE m.direction = 'out' AND m.state IN ('pending', 'sending')
-                       AND m.system_id = %s AND m.entity_id = %s
-                       AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
-                       AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                       AND NOT EXISTS (
-                           SELECT 1 FROM hub_message e
-                            WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
-                              AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
-                     ORDER BY m.lane, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
-                ), mine AS (
-                    UPDATE hub_message m
-                       SET state = 'sending', attempt_token = %s, attempts = m.attempts + 1,
-                           maybe_sent = m.maybe_sent OR m.state = 'sending',
-                           external_id = coalesce(m.external_id, due.known),
-                           action = CASE WHEN due.known IS NULL THEN m.action ELSE 'update' END,
-                           next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
-                      FROM due WHERE m.id = due.id
-                    RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.action,
-                              m.res_model, m.res_id, m.company_id, m.idempotency_key, m.attempts,
-                              m.payload_id, m.order_key, due.known,
-                              EXISTS (SELECT 1 FROM hub_attempt a
-                                       WHERE a.message_id = m.id AND a.stage = 'deliver')
-                              OR EXISTS (SELECT 1 FROM hub_message e
-                                          WHERE e.order_key = m.order_key AND e.maybe_sent
-                                            AND e.direction = 'out' AND e.id < m.id) AS tried
-                ), tried AS (
-                    INSERT INTO hub_attempt (message_id, stage, at, outcome)
-                    SELECT id, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', 'sending' FROM mine
-                )
-                SELECT mine.*, q.body FROM mine JOIN hub_payload q ON q.id = mine.payload_id
-                 ORDER BY mine.id
-                """,
-                [*head, 1 if leave.probing else most_of(head[0]), token, LEASE],
-            )
-            rows = cr.dictfetchall()
-            if not rows:
-                cr.rollback()  # others took them: the trial is not used up
-            for row in rows:
-                row["token"] = token
-                row["values"] = strict_json.loads(bytes(row["body"]))
-            return rows, leave
 
     def _slice(self):
         """Deliver what fits into one slice's time, call after call.
