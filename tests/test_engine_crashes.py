@@ -1,11 +1,12 @@
 import psycopg2.errors
+from odoo.sql_db import db_connect
 from odoo.tests import tagged
 
 from ..connectors.base import Outcome
 from ..connectors.errors import ConnectorError
 from ..models.flow import compose as compose_module
 from ..models.flow import deliver
-from ..models.flow.rests import Rests
+from ..models.flow.rests import Busy, Rests
 from .hub_common import HubCase
 
 DELIVER = "odoo.addons.lead_to_cash_hub.models.flow.deliver"
@@ -335,6 +336,24 @@ class TestEngineCrashes(HubCase):
         self.assertNotIn(None, refreshed)
 
     # -- compose ------------------------------------------------------------------------------------------
+
+    def test_two_workers_do_not_compose_at_once(self):
+        self.stream.write({"active": True, "create_missing": True})
+        partner = self.env["res.partner"].create({"name": "One", "is_company": True})
+        self.env["hub.compose"]._mark_all("res.partner", partner.ids)
+        message = [("direction", "=", "out"), ("res_id", "=", partner.id)]
+        with db_connect(self.env.cr.dbname).cursor() as other:
+            other.execute("SELECT pg_advisory_xact_lock(hashtext('hub.compose'))")
+            with self.engine_env() as env:
+                try:
+                    env["hub.compose"]._slice()
+                except Busy as busy:
+                    rest = busy.seconds
+            self.assertLess(rest, 1)
+            self.assertFalse(self.env["hub.message"].search(message))
+        with self.engine_env() as env:
+            env["hub.compose"]._slice()
+        self.assertStates(self.env["hub.message"].search(message), "pending")
 
     def test_composing_rests_when_another_holds_what_it_needs(self):
         self._changed(1)

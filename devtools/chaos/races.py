@@ -1,7 +1,8 @@
-"""Both wake-up races, forced: each round meets at the one moment at which a signal could be lost.
+"""Races of the engine, forced: each round meets at the one moment at which something could be lost.
 
 First: a contact looks for its company and finds nothing; the company arrives, commits and wakes; only
 then the contact is parked. Second: a door commits a message while a drainer signs off, and trusts it.
+Third: a drainer has read a record to send it, the record changes, and the other drainer composes it.
 """
 
 import json
@@ -12,6 +13,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.addons.lead_to_cash_hub.models.flow import engine
 from odoo.addons.lead_to_cash_hub.models.flow.cursors import short_cursor
 from odoo.addons.lead_to_cash_hub.models.flow.receive import Incoming
+from odoo.addons.lead_to_cash_hub.models.flow.rests import Busy
 
 SYSTEM, COUNT = PARAMS
 registry = env.registry
@@ -122,8 +124,68 @@ for number in range(COUNT):
     unwoken += waits and not woken
     run(0)
 cls._sign = sign
-env.cr.rollback()
-print("RESULT" + json.dumps({"parked": parked, "lost": lost, "trusted": trusted, "unwoken": unwoken}))
+
+# 3: read, change, compose by another, store
+compose, customer, stale, composed = registry["hub.compose"], registry["hub.handler.customer"], 0, 0
+store_messages, read, changed = compose._store, threading.Event(), threading.Event()
+stream = env["hub.stream"].with_context(active_test=False).search(
+    [("system_id", "=", SYSTEM), ("entity_id.code", "=", "customer"), ("direction", "=", "out")])
+stream.write({"active": True, "create_missing": True})
+partner = env["res.partner"].create({"name": "Race", "is_company": True})
+env.flush_all()
+env.cr.execute("DELETE FROM hub_outbox")
+env.cr.commit()
+customer._hub_compose = lambda self, records, system: {r.id: {"balance": r.ref} for r in records}
+
+
+def storing(self, own, stream, rows):
+    if not read.is_set():
+        read.set()  # it has read the record as it was
+        changed.wait(30)
+    return store_messages(self, own, stream, rows)
+
+
+def compose_now():
+    with registry.cursor() as cr:
+        try:
+            return api.Environment(cr, SUPERUSER_ID, {})["hub.compose"]._slice()
+        except Busy:
+            return 0
+
+
+def save(value):
+    partner.ref = value
+    env["hub.compose"]._mark_all("res.partner", partner.ids)
+    env.cr.commit()
+
+
+compose._store = storing
+for number in range(COUNT):
+    read.clear(); changed.clear()
+    save(f"{number}.1")
+    thread = threading.Thread(target=compose_now)
+    thread.start()
+    met = read.wait(30)
+    save(f"{number}.2")
+    compose_now()
+    changed.set()
+    thread.join()
+    while compose_now():
+        pass
+    last = rows("SELECT convert_from(q.body, 'UTF8') FROM hub_message m JOIN hub_payload q ON q.id = m.payload_id"
+                " WHERE m.direction = 'out' AND m.res_model = 'res.partner' AND m.res_id = %s"
+                " AND m.state = 'pending' ORDER BY m.id", [partner.id])
+    composed += met
+    stale += [f'{number}.2' in body for body, in last] != [True]
+    env.cr.execute("UPDATE hub_message SET state = 'skipped' WHERE direction = 'out' AND res_id = %s"
+                   " AND res_model = 'res.partner'", [partner.id])
+    env.cr.commit()
+compose._store = store_messages
+del customer._hub_compose
+stream.active = False
+env.cr.commit()
+print("RESULT" + json.dumps({"parked": parked, "lost": lost, "trusted": trusted, "unwoken": unwoken,
+                            "composed": composed, "stale": stale}))
 """
 
 
@@ -131,7 +193,8 @@ def run(running, system, count, timeout=1800):
     """Force each race so many times. No drainer may work in the database meanwhile.
 
     :param running: :class:`devtools.running.Running`; :param system: id of a HubSpot system
-    :return: `parked` and `trusted`, how often the moment was met; `lost` and `unwoken`, what must be 0
+    :return: `parked`, `trusted` and `composed`, how often the moment was met; `lost`, `unwoken` and
+        `stale`, what must be 0
     """
     script = SCRIPT.replace("PARAMS", repr((system, count)))
     printed = running.shell(script, timeout=timeout)

@@ -83,7 +83,7 @@ class Trial:
             self.report.demand("calls of the copy", calls)
             self.report.demand("copy without anything to send", int(not waiting))
         if self.count >= LONG:
-            with step(f"Both wake-up races are forced {RACES} times"):
+            with step(f"The races are forced {RACES} times"):
                 self._race(copy.running(self.stage, copied))
         with step("Each event and each record is asked for"):
             self._reckon()
@@ -91,8 +91,9 @@ class Trial:
 
     def _race(self, running):
         seen = races.run(running, self.stage.systems[0], RACES)
-        self.report.add("races met", f"{seen['parked']} and {seen['trusted']}")
+        self.report.add("races met", f"{seen['parked']}, {seen['trusted']} and {seen['composed']}")
         self.report.demand("wake-ups lost", seen["lost"] + seen["unwoken"])
+        self.report.demand("older values composed last", seen["stale"])
 
     # -- phase 1 -----------------------------------------------------------------------------------
 

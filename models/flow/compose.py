@@ -13,7 +13,7 @@ from ...core.problem import Problem
 from .apply import CONCURRENCY
 from .bound import Bound
 from .context import HUB_CONTEXT
-from .cursors import business_cursor
+from .cursors import business_cursor, short_cursor
 from .rests import Busy
 
 _logger = logging.getLogger(__name__)
@@ -32,9 +32,23 @@ class HubCompose(models.AbstractModel):
     def _slice(self):
         """Compose for one batch of marks.
 
+        One worker at a time, and its snapshot is younger than the lock: two that compose one record
+        at once would not see each other's message, and the older values could go out last.
+
         :return: number of marks handled.
         :raise Busy: another transaction holds what is needed; the marks stay.
         """
+        with short_cursor(self.env) as lock:
+            lock.execute(
+                """SELECT pg_try_advisory_xact_lock(hashtext('hub.compose'))
+                     FROM (SELECT FROM hub_outbox LIMIT 1) marks"""
+            )
+            row = lock.fetchone()
+            if row and not row[0]:
+                raise Busy(random.uniform(0.1, 0.8))
+            return self._compose_marks() if row else 0
+
+    def _compose_marks(self):
         with business_cursor(self.env) as cr:
             try:
                 cr.execute(

@@ -1,4 +1,4 @@
-"""The two moments at which a wake-up could be lost, met on purpose in real transactions."""
+"""The moments at which a wake-up or a change could be lost, met on purpose in real transactions."""
 
 import pytest
 
@@ -14,6 +14,7 @@ system = env["hub.system"].create({
     "account_ref": "1", "environment": "sandbox"})
 system.state = "connected"
 system.stream_ids.poll = False
+system.action_grant_write_back()
 env.cr.commit()
 print("RESULT", system.id)
 """
@@ -40,3 +41,8 @@ def test_a_message_that_comes_while_a_drainer_signs_off_is_not_left_alone(seen):
         "each message came when the drainer had looked for the last time"
     )
     assert seen["unwoken"] == 0
+
+
+def test_of_two_who_compose_one_record_at_once_the_older_values_are_not_the_last(seen):
+    assert seen["composed"] == TIMES, "each was read before the change and stored after it"
+    assert seen["stale"] == 0
