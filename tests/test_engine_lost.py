@@ -122,6 +122,59 @@ class TestEngineLost(HubCase):
         self._change("2")
         self.assertStates(self._last(2), "pending", "pending")
 
+    # -- taken back ------------------------------------------------------------------------------------
+
+    def test_a_change_that_is_taken_back_before_it_left_does_not_leave(self):
+        self.out.paused = True
+        self._change("1")
+        self._change("0")
+        self.assertStates(self._last(), "skipped:superseded")
+        self.out.paused = False
+        self.drain()
+        self.assertFalse(self.writes)
+
+    def test_nor_does_one_that_failed_wait_for_a_replay(self):
+        self._answer("data")
+        self._change("1")
+        self.drain()
+        failed = self._last()
+        self.assertExplained(failed, "error_data")
+        self._change("0")
+        self.assertStates(failed, "skipped:superseded")
+        self.assertEqual(failed.exception_ids.mapped("state"), ["resolved"])
+
+    def test_one_that_is_being_sent_is_followed_by_the_value_from_before(self):
+        self._change("1")
+        with self.engine_env() as env:
+            env["hub.deliver"]._lease(lambda system: 10)  # and no answer comes
+        self._change("0")
+        self.assertStates(self._last(2), "sending", "pending")
+        self._change("0")
+        self.assertStates(self._last(2), "sending", "pending")
+        self.later(121)
+        self.drain()
+        self.assertEqual([value for value, _key, _attempt in self.writes], ["1", "0"])
+
+    def test_one_that_may_have_taken_effect_is_followed_by_the_value_from_before(self):
+        self._lose()
+        self._change("0")
+        self.later()
+        self.drain()
+        self.assertEqual([value for value, _key, _attempt in self.writes], ["1", "1", "0"])
+
+    def test_a_record_that_is_gone_is_not_made_in_the_product(self):
+        self.out.write({"paused": True, "create_missing": True})
+        partner = self.env["res.partner"].create({"name": "Short-lived", "is_company": True})
+        self.env["hub.compose"]._mark_all("res.partner", partner.ids)
+        self._change("0")
+        message = self._last()
+        self.assertStates(message, "pending")
+        ids = partner.ids
+        partner.unlink()
+        self.env["hub.compose"]._mark_all("res.partner", ids)
+        self._change("0")
+        self.assertStates(message, "skipped:superseded")
+
     def test_nobody_is_asked_to_enter_it_by_hand(self):
         lost = self._lose("connection")
         self.out.paused = True

@@ -183,6 +183,10 @@ class HubCompose(models.AbstractModel):
         links = {row["res_id"]: row for row in env.cr.dictfetchall()}
         if not stream.create_missing:
             roots &= set(links)
+        keys = {
+            res_id: order_key(system.id, entity.code, f"{entity.model_name},{res_id}", "out")
+            for res_id in roots
+        }
         records = env[entity.model_name].browse(sorted(roots)).exists()
         # With sudo: whether the system serves a record is asked before one of another company is read.
         served = records.sudo().filtered(
@@ -194,6 +198,8 @@ class HubCompose(models.AbstractModel):
         mapping, _revision = (
             env["hub.mapping"]._compiled_of(system, "out").get(entity.code, (None, 0))
         )
+        if not records:
+            self._supersede(env, list(keys.values()))
         if not records or not mapping:
             return 0
         sendable = self._sendable(env, stream, mapping)
@@ -202,26 +208,32 @@ class HubCompose(models.AbstractModel):
         rows = []
         companies = {r.id: r.company_id.id for r in records} if "company_id" in records else {}
         values_of, today_of = self._values_today(handler, entity, records, system, sendable)
+        in_doubt = self._in_doubt(env, keys.values())
         for res_id, values in values_of.items():
             link = links.get(res_id)
             content, offers = sendable.content(
-                companies.get(res_id), values, today_of.get(res_id, {}), link
+                companies.get(res_id),
+                values,
+                today_of.get(res_id, {}),
+                link,
+                in_doubt.get(keys[res_id], ()),
             )
             if not content:
                 continue
-            record_key = f"{entity.model_name},{res_id}"
             rows.append(
                 {
                     "external_id": link["external_id"] if link else None,
                     "offers": json.dumps(offers) if offers else None,
                     "res_id": res_id,
-                    "key": order_key(system.id, entity.code, record_key, "out"),
+                    "key": keys.pop(res_id),
                     "body": strict_json.dumps(content),
                     "content": content,
                     "company_id": companies.get(res_id) or None,
                 }
             )
         self._store(env, stream, rows)
+        # What was to be sent of the others was taken back before it left.
+        self._supersede(env, list(keys.values()))
         return len(rows)
 
     def _values(self, handler, entity, records, system):
@@ -251,7 +263,9 @@ class HubCompose(models.AbstractModel):
         rows = [row for row in rows if on_its_way.get(row["key"]) != digest(row["body"].decode())]
         if not rows:
             return
-        self._supersede(env, [row["key"] for row in rows])
+        keys = [row["key"] for row in rows]
+        self._supersede(env, keys)
+        self._settle_first(env, keys)
         # It names this database; it is no secret.
         database = env["ir.config_parameter"].sudo().get_param("database.uuid")
         # The same value sent again later is another delivery; a repeat of this one keeps its stored key.
@@ -306,26 +320,39 @@ class HubCompose(models.AbstractModel):
         )
 
     def _supersede(self, env, keys):
-        """What was not sent gives way to today's values. What may have taken effect is settled first,
-        under its own key, even if nobody tries it any more."""
+        """What was not sent gives way to today's values, unless it may have taken effect."""
         env.cr.execute(
             """
             UPDATE hub_message
-               SET state = CASE WHEN maybe_sent THEN 'pending' ELSE 'skipped' END,
-                   reason = CASE WHEN maybe_sent THEN 'error_unknown' ELSE 'superseded' END,
-                   attempts = CASE WHEN maybe_sent THEN 0 ELSE attempts END,
-                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC',
-                   done_at = CASE WHEN maybe_sent THEN NULL
-                                  ELSE clock_timestamp() AT TIME ZONE 'UTC' END
+               SET state = 'skipped', reason = 'superseded',
+                   done_at = clock_timestamp() AT TIME ZONE 'UTC'
              WHERE order_key = ANY(%s) AND direction = 'out'
                AND state IN ('pending', 'held', 'failed', 'dead')
-               AND NOT (state IN ('pending', 'held') AND coalesce(maybe_sent, FALSE))
+               AND NOT coalesce(maybe_sent, FALSE)
             RETURNING id
             """,
             [keys],
         )
-        superseded = [row[0] for row in env.cr.fetchall()]
-        self._touch(env, env["hub.exception"]._close(env.cr, superseded, "superseded"))
+        self._close(env, [row[0] for row in env.cr.fetchall()])
+
+    def _settle_first(self, env, keys):
+        """What may have taken effect goes again before the next, under its own key, even if it was
+        given up."""
+        env.cr.execute(
+            """
+            UPDATE hub_message
+               SET state = 'pending', reason = 'error_unknown', attempts = 0, done_at = NULL,
+                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+             WHERE order_key = ANY(%s) AND direction = 'out' AND state IN ('failed', 'dead')
+               AND maybe_sent
+            RETURNING id
+            """,
+            [keys],
+        )
+        self._close(env, [row[0] for row in env.cr.fetchall()])
+
+    def _close(self, env, message_ids):
+        self._touch(env, env["hub.exception"]._close(env.cr, message_ids, "superseded"))
 
     def _touch(self, env, message_ids):
         """Remember whose exceptions changed: the totals of their issues follow after the commit."""

@@ -1,6 +1,8 @@
 """What of a record may leave: what is mapped, granted and allowed by ownership, and what the other
 side does not have already."""
 
+from collections import defaultdict
+
 from odoo import models
 
 from ...core.merge import UNKNOWN, blank, plain, same
@@ -28,6 +30,26 @@ class HubCompose(models.AbstractModel):
             values[res_id] = compared | values.get(res_id, {})
         return values, today
 
+    def _in_doubt(self, env, keys):
+        """What the other side may have got, and nobody knows yet: one query.
+
+        :param keys: order keys of records.
+        :return: ``{key: [(external content, {two-way field: value}), …]}``.
+        """
+        env.cr.execute(
+            """
+            SELECT m.order_key, convert_from(q.body, 'UTF8')::jsonb, m.offers
+              FROM hub_message m JOIN hub_payload q ON q.id = m.payload_id
+             WHERE m.order_key = ANY(%s) AND m.direction = 'out'
+               AND (m.state = 'sending' OR m.maybe_sent AND m.state IN ('pending', 'failed', 'dead'))
+            """,
+            [list(keys)],
+        )
+        found = defaultdict(list)
+        for key, body, offers in env.cr.fetchall():
+            found[key].append((body, offers or {}))
+        return found
+
 
 class Sendable:
     """The fields of one stream that a person granted; the engine refuses the rest.
@@ -42,11 +64,12 @@ class Sendable:
         compared = env[entity.handler]._hub_compared(entity)
         self.two_way = {name: compared[name] for name in both if name in compared}
 
-    def content(self, company, values, today, link):
+    def content(self, company, values, today, link, in_doubt=()):
         """What is to be sent of one record.
 
         :param values: canonical values to send; ``today``: those of two-way fields, to compare.
         :param link: dict with held, unsettled, base and sent, or None where the system has no record yet.
+        :param in_doubt: pairs of content and two-way values that it may have got since.
         :return: ``(external content, {two-way field: value})``; no content means nothing to send.
         """
         allowed = {
@@ -57,12 +80,16 @@ class Sendable:
         # Decimals and dates stay exact, as text; the connector's product decides their form.
         content = self._external(values, allowed - self.two_way.keys())
         sent = (link or {}).get("sent")
-        if sent is not None and all(sent.get(key, UNKNOWN) == content[key] for key in content):
+        if sent is not None and all(
+            sent.get(key, UNKNOWN) == value
+            and all(body.get(key, value) == value for body, _offers in in_doubt)
+            for key, value in content.items()
+        ):
             content = {}
         changed = {
             name: value
             for name in allowed & self.two_way.keys()
-            if _is_news(name, value := _comparable(today.get(name)), link)
+            if _is_news(name, value := _comparable(today.get(name)), link, in_doubt)
         }
         if changed:
             content = _joined(content, self._external(values, changed.keys()))
@@ -72,7 +99,7 @@ class Sendable:
         return plain(self._mapping.external({name: values[name] for name in names}))
 
 
-def _is_news(name, value, link):
+def _is_news(name, value, link, in_doubt):
     """Whether the other side does not have this value of a two-way field yet."""
     if link is None:
         return not blank(value)
@@ -80,6 +107,8 @@ def _is_news(name, value, link):
     if name in (unsettled.get("disputed") or {}):
         return False  # a person is being asked
     if name in (unsettled.get("owed") or ()):
+        return True
+    if any(name in offers and not same(value, offers[name]) for _body, offers in in_doubt):
         return True
     known = (link["held"] or {}).get(name, (link["base"] or {}).get(name))
     return not same(value, known)
