@@ -1,3 +1,6 @@
+from datetime import timedelta
+
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -73,9 +76,8 @@ class TestRestore(HubCase):
     def test_after_the_comparison_today_s_values_are_sent(self):
         self.out.paused = True
         self._change()
-        self._restore()
         self.env.cr.execute("UPDATE hub_message SET received_at = received_at - interval '1 hour'")
-        self.env.invalidate_all()
+        self._restore()
         self.listed = [
             Record("customer", key, version(1), None, strict_json.dumps({"id": key}))
             for key in ("71", "99")
@@ -93,6 +95,23 @@ class TestRestore(HubCase):
         self.assertEqual((audit.user_id, audit.res_id), (self.manager, self.out.id))
         self.assertEqual(audit.value_ids.body["not_linked"], 1)
         self.assertFalse(self.issues("restored").filtered(lambda i: i.stream_id == self.out))
+
+    def test_the_comparison_begins_at_the_last_thing_that_was_sent(self):
+        self._change()
+        self.env.cr.execute(
+            """UPDATE hub_message SET done_at = done_at - interval '10 days',
+                      received_at = received_at - interval '10 days'"""
+        )
+        self.env["ir.config_parameter"].set_param("lead_to_cash_hub.database", "1:2:3")
+        self.receive(self._company("72", name="Two"))  # a closed database receives all the same
+        self.env["hub.compose"]._mark_all("res.partner", self.partner_of("71").ids)
+        self.balance = "2"
+        with self.engine_env() as env:
+            env["hub.compose"]._slice()
+        self.system.with_user(self.manager).action_confirm_database()
+        self.env.flush_all()
+        age = fields.Datetime.now() - self.out._window()["since"]
+        self.assertEqual(round(age / timedelta(days=1), 1), 11)
 
     def test_a_comparison_from_before_or_one_that_failed_does_not_count(self):
         self._compare()

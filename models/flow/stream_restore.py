@@ -60,11 +60,13 @@ class HubStream(models.Model):
         return super().write(vals)
 
     def _window(self, days=None):
-        """After a restore: from the last thing that the backup knows."""
+        """After a restore: from the last thing that the backup knows. What was sent tells, as a closed
+        database sends nothing; its doors receive, and compose goes on."""
         window = super()._window(days)
         if self.restored_at and not days:
             self.env.cr.execute(
-                "SELECT max(received_at) FROM hub_message WHERE system_id = %s AND received_at < %s",
+                """SELECT max(done_at) FROM hub_message
+                    WHERE system_id = %s AND direction = 'out' AND reason = 'sent' AND done_at < %s""",
                 [self.system_id.id, self.restored_at],
             )
             known = self.env.cr.fetchone()[0] or self.system_id.create_date
