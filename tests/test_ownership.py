@@ -4,6 +4,8 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
 
+from ..connectors.base import Outcome
+from ..connectors.errors import ConnectorError
 from .hub_common import HubCase
 
 
@@ -304,9 +306,10 @@ class TestWriteBack(OwnershipCase):
         self.stub = self._use_stub()
         self.work(self._company("1"))
         streams = self.system.with_context(active_test=False).stream_ids
-        streams.filtered(
+        self.out = streams.filtered(
             lambda s: s.direction == "out" and s.entity_id.code == "customer"
-        ).active = True
+        )
+        self.out.active = True
         self._patch(
             "hub.handler.customer",
             "_hub_compose",
@@ -318,6 +321,9 @@ class TestWriteBack(OwnershipCase):
     def _send(self):
         self.env["hub.compose"]._mark_all("res.partner", self.partner_of("1").ids)
         self.drain()
+        return self._all_sent()
+
+    def _all_sent(self):
         return [values for sent in self.stub.effects.values() for values in sent]
 
     def test_none_by_default_and_only_what_is_granted(self):
@@ -334,6 +340,49 @@ class TestWriteBack(OwnershipCase):
     def test_a_rule_may_close_what_a_grant_has_opened(self):
         self.rule("overdue", "none")
         self.assertEqual(self._send(), [{"odoo_balance": "12.00"}])
+
+    def _waiting(self):
+        """A message with both fields that nobody may send yet."""
+        self.out.paused = True
+        self.assertEqual(self._send(), [])
+        message = self.env["hub.message"].search([("direction", "=", "out")])
+        self.assertStates(message, "pending")
+        return message
+
+    def _overdue(self):
+        return self.system.grant_ids.filtered(lambda grant: grant.field_id == self.field("overdue"))
+
+    def test_what_waits_does_not_leave_with_a_field_whose_grant_was_revoked(self):
+        message = self._waiting()
+        self._overdue().with_user(self.boss).action_revoke()
+        self.assertStates(message, "skipped:superseded")
+        self.out.paused = False
+        self.drain()
+        self.assertEqual(self._all_sent(), [{"odoo_balance": "12.00"}])
+
+    def test_nor_with_one_that_a_rule_closes(self):
+        message = self._waiting()
+        self.rule("overdue", "odoo")
+        self.assertStates(message, "pending")
+        self.rule("overdue", "none")
+        self.assertStates(message, "skipped:superseded")
+        self.out.paused = False
+        self.drain()
+        self.assertEqual(self._all_sent(), [{"odoo_balance": "12.00"}])
+
+    def test_what_failed_is_not_replayed_with_a_revoked_field(self):
+        self.stub.outcome = lambda write: Outcome(
+            write.key, False, error=ConnectorError("data", "refused", status=400)
+        )
+        self._send()
+        failed = self.env["hub.message"].search([("direction", "=", "out")])
+        self.assertExplained(failed, "error_data")
+        self._overdue().action_revoke()
+        self.assertEqual(failed.exception_ids.mapped("state"), ["resolved"])
+        self.stub.outcome = None
+        failed.action_replay()
+        self.drain()
+        self.assertEqual(self._all_sent(), [{"odoo_balance": "12.00"}])
 
     def test_what_was_sent_is_not_sent_again(self):
         self.assertEqual(len(self._send()), 1)

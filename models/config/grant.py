@@ -76,7 +76,7 @@ class HubGrant(models.Model):
             )
 
     def action_revoke(self):
-        """Nothing of these is sent from now on; what was sent stays."""
+        """Nothing of these is sent from now on, nor what was composed before; what was sent stays."""
         self.check_access("write")
         live = self.filtered(lambda grant: not grant.revoked_at)
         super(HubGrant, live).write(
@@ -84,7 +84,42 @@ class HubGrant(models.Model):
         )
         live.flush_recordset()  # a new grant of the same field may follow at once
         live._note("revoke")
+        live._take_back()
         return True
+
+    def _take_back(self):
+        """What waits to be sent with these fields gives way to what may be sent today.
+
+        That is stronger than certainty: one whose answer was lost is not repeated either, and the next
+        message of its record looks in the product first. A call that is under way goes on.
+        """
+        if not self:
+            return
+        self.env.flush_all()
+        self.env.cr.execute(
+            """
+            WITH old AS (
+                UPDATE hub_message m
+                   SET state = 'skipped', reason = 'superseded', params = NULL, wait_key = NULL,
+                       done_at = clock_timestamp() AT TIME ZONE 'UTC'
+                  FROM (SELECT DISTINCT * FROM unnest(%s::int[], %s::int[])) g(system_id, entity_id)
+                 WHERE m.system_id = g.system_id AND m.entity_id = g.entity_id
+                   AND m.direction = 'out'
+                   AND m.state IN ('pending', 'waiting', 'held', 'failed', 'dead')
+                RETURNING m.id, m.res_model, m.res_id
+            ), marks AS (
+                INSERT INTO hub_outbox (model, res_id)
+                SELECT DISTINCT res_model, res_id FROM old WHERE res_id IS NOT NULL)
+            SELECT id FROM old
+            """,
+            [[grant.system_id.id for grant in self], [grant.entity_id.id for grant in self]],
+        )
+        self.env["hub.exception"]._close(
+            self.env.cr, [row[0] for row in self.env.cr.fetchall()], "superseded"
+        )
+        self.env["hub.message"].invalidate_model()
+        self.env["hub.exception"].invalidate_model()
+        self.env["hub.engine"]._wake_after_commit()
 
     def _note(self, action):
         self.env["hub.audit"]._append(

@@ -148,16 +148,21 @@ class HubOwnership(models.Model):
     def create(self, vals_list):
         rows = super().create(vals_list)
         rows._note("own")
+        rows.field_id._take_back_closed()
         return rows
 
     def write(self, vals):
         result = super().write(vals)
         self._note("own")
+        self.field_id._take_back_closed()
         return result
 
     def unlink(self):
         self._note("disown")
-        return super().unlink()
+        fields_ = self.field_id
+        result = super().unlink()
+        fields_._take_back_closed()
+        return result
 
     def _note(self, action):
         if self.env.context.get("install_mode"):
@@ -222,6 +227,19 @@ class HubEntityField(models.Model):
     _inherit = "hub.entity.field"
 
     ownership_ids = fields.One2many("hub.ownership", "field_id")
+
+    def _take_back_closed(self):
+        """What waits to be sent with these fields gives way to today's values, where a rule of any
+        company does not let them go to the system."""
+        # With sudo: a rule holds for all who were granted the field.
+        grants = self.env["hub.grant"].sudo().search([("field_id", "in", self.ids)])
+        books = {entity: self.env["hub.ownership"]._book(entity) for entity in grants.entity_id}
+        grants.filtered(
+            lambda grant: not all(
+                books[grant.entity_id].of(grant.field_id.name, company).sends_to(grant.system_id.id)
+                for company in (False, *grant.system_id.company_ids.ids)
+            )
+        )._take_back()
 
     def write(self, vals):
         result = super().write(vals)
