@@ -84,7 +84,7 @@ class TestByHand(HubCase):
     def test_what_was_entered_adds_to_what_is_known_of_the_other_side(self):
         message = self.messages.filtered(lambda m: m.res_id == self.known.id)
         self.env.cr.execute(
-            "UPDATE hub_link SET sent = '{"name": "One"}' WHERE external_id = '71'"
+            """UPDATE hub_link SET sent = '{"name": "One"}' WHERE external_id = '71'"""
         )
         self.env.cr.execute(
             """UPDATE hub_message SET offers = '{"phone": "+49 1"}' WHERE id = %s""", [message.id]
