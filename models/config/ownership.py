@@ -235,9 +235,13 @@ class HubEntityField(models.Model):
         grants = self.env["hub.grant"].sudo().search([("field_id", "in", self.ids)])
         books = {entity: self.env["hub.ownership"]._book(entity) for entity in grants.entity_id}
         grants.filtered(
-            lambda grant: not all(
-                books[grant.entity_id].of(grant.field_id.name, company).sends_to(grant.system_id.id)
-                for company in (False, *grant.system_id.company_ids.ids)
+            lambda grant: (
+                not all(
+                    books[grant.entity_id]
+                    .of(grant.field_id.name, company)
+                    .sends_to(grant.system_id.id)
+                    for company in (False, *grant.system_id.company_ids.ids)
+                )
             )
         )._take_back()
 

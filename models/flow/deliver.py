@@ -7,7 +7,6 @@ from odoo.exceptions import UserError
 
 from ...connectors.base import Outcome, Write
 from ...connectors.errors import ConnectorError
-from ...core import strict_json
 from ...core.keys import order_key
 from ...core.merge import plain
 from .apply import CONCURRENCY
