@@ -126,6 +126,7 @@ for number in range(COUNT):
 cls._sign = sign
 
 # 3: read, change, compose by another, store
+env.cr.rollback()  # what was read before is old
 compose, customer, stale, composed = registry["hub.compose"], registry["hub.handler.customer"], 0, 0
 store_messages, read, changed = compose._store, threading.Event(), threading.Event()
 stream = env["hub.stream"].with_context(active_test=False).search(
