@@ -131,7 +131,9 @@ class HubConflictLine(models.TransientModel):
     _description = "Field in Dispute"
 
     conflict_id = fields.Many2one("hub.conflict", required=True, ondelete="cascade")
-    field_id = fields.Many2one("hub.entity.field", required=True, readonly=True)
+    field_id = fields.Many2one(
+        "hub.entity.field", string="Canonical Field", required=True, readonly=True
+    )
     label = fields.Char(related="field_id.label", string="Field")
     base = fields.Char(string="Last Agreed", readonly=True)
     odoo = fields.Char(string="In Odoo", readonly=True)

@@ -99,7 +99,7 @@ class HubSimulationLine(models.Model):
         readonly=True, help="Whether the user of the simulation could read it."
     )
     # Searching or grouping these would tell what the record's own rights hide.
-    name = fields.Char(readonly=True, groups=fields.NO_ACCESS)
+    name = fields.Char(string="Name Then", readonly=True, groups=fields.NO_ACCESS)
     values = fields.Json(readonly=True, groups=fields.NO_ACCESS)
     amount_before = fields.Float(readonly=True, digits=(16, 4), groups=fields.NO_ACCESS)
     amount_after = fields.Float(readonly=True, digits=(16, 4), groups=fields.NO_ACCESS)

@@ -40,8 +40,10 @@ class HubStream(models.Model):
         help="What a product tells of itself may be more urgent than what is read at an interval.",
     )
     # Numbers as messages carry them; they never change.
-    lane = fields.Integer(related="lane_id.number", store=True)
-    webhook_lane = fields.Integer(related="webhook_lane_id.number", store=True)
+    lane = fields.Integer(related="lane_id.number", store=True, string="Lane Number")
+    webhook_lane = fields.Integer(
+        related="webhook_lane_id.number", store=True, string="Lane Number of Webhooks"
+    )
     active = fields.Boolean(default=True)
     paused = fields.Boolean(tracking=True, copy=False)
     poll = fields.Boolean(
