@@ -47,6 +47,11 @@ _THE_ADMINS = (
 def post_init_hook(env):
     """The technical user works in every company that exists; more are added in its form."""
     env.ref("lead_to_cash_hub.user_hub").company_ids = env["res.company"].search([])
+    keep_the_admins(env)
+
+
+def keep_the_admins(env):
+    """From now on an update leaves these rows as the admin has them."""
     env["ir.model.data"].search(
         [("module", "=", "lead_to_cash_hub"), ("model", "in", _THE_ADMINS)]
     ).noupdate = True

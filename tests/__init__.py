@@ -32,6 +32,7 @@ from . import (
     test_identity,
     test_lanes,
     test_mapping_editor,
+    test_migration,
     test_operations,
     test_ownership,
     test_ownership_conflict,

@@ -1,0 +1,181 @@
+from odoo.modules.module import load_script
+from odoo.tests import tagged
+from odoo.tools import file_path
+
+from .hub_common import HubCase
+
+FOLDER = "lead_to_cash_hub/migrations/19.0.1.1.0"
+# What 19.0.1.0.0 had where this version has something else.
+FORMER_LANES = """
+    DELETE FROM ir_model_data WHERE module = 'lead_to_cash_hub' AND model = 'hub.lane';
+    ALTER TABLE hub_stream DROP COLUMN lane_id, DROP COLUMN webhook_lane_id, DROP COLUMN webhook_lane;
+    ALTER TABLE hub_stream ALTER COLUMN lane TYPE varchar USING lane::text;
+    ALTER TABLE hub_stream ALTER COLUMN lane SET NOT NULL;
+    DROP TABLE hub_lane_window;
+    DROP TABLE hub_lane;
+    CREATE TABLE hub_lane (id serial PRIMARY KEY, lane int4 NOT NULL, part int4 NOT NULL);
+    INSERT INTO hub_lane (lane, part)
+    SELECT lane, part FROM generate_series(0, 2) lane, generate_series(0, 63) part;
+    CREATE INDEX hub_message__stream_id_index ON hub_message(stream_id);
+    INSERT INTO ir_model_fields_selection (field_id, value, name, sequence)
+    SELECT id, '2', '{"en_US": "Batch"}', 2 FROM ir_model_fields WHERE model = 'hub.stream' AND name = 'lane';
+"""
+
+
+def migrate(env, name):
+    """Run a script of the update as Odoo does."""
+    script = load_script(file_path(f"{FOLDER}/{name}.py"), name)
+    env.flush_all()
+    script.migrate(env.cr, "19.0.1.0.0")
+    env.flush_all()
+
+
+@tagged("post_install", "-at_install")
+class TestLanesMigration(HubCase):
+    def rows(self, query, *parameters):
+        self.env.cr.execute(query, parameters)
+        return self.env.cr.fetchall()
+
+    def test_each_stream_keeps_its_lane(self):
+        numbers = {s.id: i % 3 for i, s in enumerate(self.system.stream_ids)}
+        self.assertEqual(set(numbers.values()), {0, 1, 2})
+        self.env.flush_all()
+        self.env.cr.execute(FORMER_LANES)
+        for stream_id, number in numbers.items():
+            self.env.cr.execute(
+                "UPDATE hub_stream SET lane = %s WHERE id = %s", [str(number), stream_id]
+            )
+        migrate(self.env, "pre-lanes")
+        streams = self.rows(
+            """SELECT s.id, s.lane, own.number, s.webhook_lane, hooks.number FROM hub_stream s
+                 JOIN hub_lane own ON own.id = s.lane_id
+                 JOIN hub_lane hooks ON hooks.id = s.webhook_lane_id WHERE s.id = ANY(%s)""",
+            list(numbers),
+        )
+        self.assertEqual(sorted(streams), sorted((i, n, n, 0, 0) for i, n in numbers.items()))
+        self.assertFalse(
+            self.rows("SELECT id FROM hub_stream WHERE lane_id IS NULL OR webhook_lane_id IS NULL")
+        )
+        self.assertEqual(
+            self.rows(
+                """SELECT d.name, l.name->>'en_US', l.number, d.noupdate FROM hub_lane l
+                     JOIN ir_model_data d ON d.model = 'hub.lane' AND d.res_id = l.id ORDER BY number"""
+            ),
+            [
+                ("lane_real_time", "Real time", 0, True),
+                ("lane_near_real_time", "Near real time", 1, True),
+                ("lane_batch", "Batch", 2, True),
+            ],
+        )
+        self.assertFalse(
+            self.rows(
+                """SELECT s.id FROM ir_model_fields_selection s JOIN ir_model_fields f ON f.id = s.field_id
+                    WHERE f.model = 'hub.stream' AND f.name = 'lane'"""
+            ),
+            "a number has no words",
+        )
+
+    def test_lanes_that_are_there_stay(self):
+        before = self.rows("SELECT id, number, xmin::text FROM hub_lane ORDER BY id")
+        migrate(self.env, "pre-lanes")
+        self.assertEqual(
+            self.rows("SELECT id, number, xmin::text FROM hub_lane ORDER BY id"), before
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestGrantsMigration(HubCase):
+    """A system that sent without grants, because there were none."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.outbound = cls.system.with_context(active_test=False).stream_ids.filtered(
+            lambda stream: stream.direction == "out"
+        )
+        cls.outbound.active = True
+        cls.env.flush_all()
+        cls.env.cr.execute("DELETE FROM hub_grant")
+        cls.env.invalidate_all()
+
+    def granted(self, system=None):
+        return (system or self.system).grant_ids.field_id
+
+    def test_what_was_sent_is_sent_on_and_the_system_says_so(self):
+        fields = self.system._proposed_grants()
+        self.assertTrue(fields)
+        migrate(self.env, "post-grants")
+        self.assertEqual(self.granted(), fields)
+        note = self.system.message_ids[0].body
+        for field in fields:
+            self.assertIn(field.label, note)
+        audit = self.env["hub.audit"].search([("action", "=", "grant")], limit=len(fields))
+        self.assertEqual(set(audit.mapped("res_id")), set(fields.ids))
+
+    def test_a_change_made_before_the_update_still_goes_out(self):
+        stub = self._use_stub()
+        partner = self.partner_of(self.work(self._company("7")).external_id)
+        self.env.cr.execute("DELETE FROM hub_outbox")
+        self.env["hub.compose"]._mark_all("res.partner", partner.ids)
+        migrate(self.env, "post-grants")
+        self.drain()
+        self.assertTrue(stub.effects, "the mark was kept, and what it stands for was sent")
+
+    def test_what_was_switched_off_gets_no_grant(self):
+        off, on = self.outbound[0], self.outbound[1:]
+        off.active = False
+        draft = self._make_system("Draft", account_ref="2")
+        draft.with_context(active_test=False).stream_ids.active = True
+        draft.state = "draft"
+        self.env.flush_all()
+        self.env.cr.execute("DELETE FROM hub_grant")
+        self.env.invalidate_all()
+        migrate(self.env, "post-grants")
+        self.assertEqual(self.granted().entity_id, on.entity_id)
+        self.assertFalse(self.granted(draft))
+
+    def test_what_only_comes_in_is_not_granted_and_named(self):
+        field = self.system._proposed_grants()[0]
+        field.direction = "in"
+        migrate(self.env, "post-grants")
+        self.assertNotIn(field, self.granted())
+        notes = self.system.message_ids.mapped("body")
+        self.assertTrue(any("Not sent any more" in note and field.label in note for note in notes))
+
+    def test_a_decision_that_was_made_stands(self):
+        self.system.action_grant_write_back()
+        self.system.grant_ids.action_revoke()
+        migrate(self.env, "post-grants")
+        self.assertFalse(self.granted())
+
+    def test_limits_places_and_rows_of_the_admin(self):
+        limits = {(one.bucket, one.calls) for one in self.system.limit_ids}
+        lane = self.env.ref("lead_to_cash_hub.lane_batch")
+        self.env.flush_all()
+        self.env.cr.execute("DELETE FROM hub_pace_limit")
+        self.env.cr.execute("DELETE FROM hub_lane_part WHERE lane = %s", [lane.number])
+        self.env.cr.execute(
+            "UPDATE ir_model_data SET noupdate = FALSE WHERE model = 'hub.ownership'"
+        )
+        self.env.cr.execute(
+            """INSERT INTO hub_issue (fingerprint, code, kind, system_id, state, opened_at)
+               VALUES ('sign-in', 'reconnect', 'sign_in', %s, 'open', now() AT TIME ZONE 'UTC') RETURNING id""",
+            [self.system.id],
+        )
+        issue = self.env["hub.issue"].browse(self.env.cr.fetchone())
+        bound = self.env.ref("lead_to_cash_hub.field_opportunity_start_date")
+        bound.odoo_field = False
+        self.env.invalidate_all()
+        migrate(self.env, "post-grants")
+        self.env.invalidate_all()
+        self.assertEqual({(one.bucket, one.calls) for one in self.system.limit_ids}, limits)
+        parts = self.env["hub.lane.part"].search_count([("lane", "=", lane.number)])
+        self.assertEqual(parts, self.env["hub.lane.part"].search_count([("lane", "=", 0)]))
+        self.assertTrue(parts)
+        self.assertFalse(
+            self.env["ir.model.data"].search(
+                [("model", "=", "hub.ownership"), ("noupdate", "=", False)]
+            )
+        )
+        self.assertTrue(issue.standing)
+        self.assertEqual(bound.odoo_field, "hub_start_date")
