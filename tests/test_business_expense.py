@@ -4,6 +4,7 @@ from decimal import Decimal
 from odoo.tests import tagged
 
 from ..core.problem import Term
+from ..models.flow.take_back import TakeBack
 from .business_common import BusinessCase
 
 
@@ -69,6 +70,32 @@ class TestBusinessExpense(BusinessCase):
         self.assertEqual(invoice.amount_untaxed, 400)
         self.assertEqual(entry.amount, -400)
         self._approve(invoice)
+
+    def test_a_price_that_stands_on_the_order_is_not_taken_back_alone(self):
+        entry = self._entry(self._apply(self._expense()))
+        self._apply(self._expense("400.00", record=entry, changed=["amount"]))
+        write = {
+            "audit_id": 1,
+            "at": self.env.cr.now(),
+            "user_id": self.env.uid,
+            "res_model": entry._name,
+            "res_id": entry.id,
+            "trace": {"created": False, "fields": {"amount": [-412.37, -400.0]}},
+        }
+        result = TakeBack(self.env, [write]).run()[1]
+        self.assertEqual((result.verdict, result.reason), ("left", "order_line"))
+        self.assertEqual((entry.amount, entry.so_line.price_unit), (-400, 400))
+        write["trace"]["fields"] = {"name": ["Bus", "Train"]}
+        self.assertEqual(TakeBack(self.env, [write]).run()[1].verdict, "write")
+        self.assertEqual(entry.name, "Bus")
+        # One that is not invoiced has its price in one place only.
+        own = self._entry(self._apply(self._expense("50.00", billable=False)))
+        write |= {
+            "res_id": own.id,
+            "trace": {"created": False, "fields": {"amount": [-40.0, -50.0]}},
+        }
+        self.assertEqual(TakeBack(self.env, [write]).run()[1].verdict, "write")
+        self.assertEqual(own.amount, -40)
 
     def test_changed_after_billing(self):
         entry = self._entry(self._apply(self._expense()))

@@ -234,6 +234,27 @@ class TestEngineDeals(HubMixin, BusinessCase):
         self.assertEqual(exception.amount, 1500)
         self.assertEqual(exception.issue_id.at_risk, 1500)
 
+    def test_an_undo_takes_back_all_that_an_amount_became(self):
+        self.work(self._deal_message(won=False))
+        change = self.work(self._deal_message(number=2, won=False, amount="1800"))
+        lead = self.env["crm.lead"].browse(change.res_id)
+        self.assertEqual((lead.hub_amount, lead.expected_revenue), (1800, 1800))
+
+        def undo():
+            query = self.env["hub.message"]._search([("id", "in", change.ids)])
+            found = self.env["hub.undo"]._of(query)
+            found.why = "Wrong amount"
+            found.action_start()
+            found.action_step()
+            return found.line_ids
+
+        # The two go back together: what a person changed keeps both.
+        lead.expected_revenue = 1700
+        self.assertEqual((undo().verdict, lead.hub_amount), ("left", 1800))
+        lead.expected_revenue = 1800
+        self.assertEqual(undo().outcome, "write")
+        self.assertEqual((lead.hub_amount, lead.expected_revenue), (1500, 1500))
+
     def test_an_unknown_currency_leaves_nothing(self):
         self._refused("currency_not_active", deal_currency_code="ZZZ")
 

@@ -1,8 +1,10 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
+from ..models.flow.trace import Trace
 from .hub_common import HubCase
 
 
@@ -189,6 +191,67 @@ class TestUndo(HubCase):
         # Odoo writes each partner by itself, as it may have values of its own.
         self.assertLess((costs[2] - costs[1]) / 20, 12, costs)
         self.assertEqual({self.partner_of(str(key)).city for key in range(1, 41)}, {"Austin"})
+
+    def room(self, writes):
+        room = patch("odoo.addons.lead_to_cash_hub.models.flow.undo.MOST", writes)
+        room.start()
+        self.addCleanup(room.stop)
+
+    def cities(self, keys="123"):
+        return [self.partner_of(key).city for key in keys]
+
+    def test_what_has_no_room_in_a_plan_is_said_and_taken_by_the_next(self):
+        self.work(*(self._company(key, 1, city="Boston") for key in "123"))
+        changes = self.work(*(self._company(key, 2, city="Austin") for key in "123"))
+        self.room(2)
+        undo = self.do(self.plan(changes))
+        self.assertEqual((undo.line_count, undo.further_count), (2, 1))
+        self.assertEqual(self.cities(), ["Austin", "Boston", "Boston"])
+        undo = self.do(self.plan(changes))
+        self.assertEqual((undo.line_ids.message_id, undo.further_count), (changes[0], 0))
+        self.assertEqual(self.cities(), ["Boston"] * 3)
+        with self.assertRaises(UserError):
+            self.plan(changes)
+
+    def test_what_was_left_does_not_keep_older_writes_out_of_the_next_plan(self):
+        self.work(*(self._company(key, 1, city="Boston") for key in "123"))
+        changes = self.work(*(self._company(key, 2, city="Austin") for key in "123"))
+        (self.partner_of("2") + self.partner_of("3")).city = "By hand"
+        self.room(2)
+        self.do(self.plan(changes))
+        self.assertEqual(self.cities(), ["Austin", "By hand", "By hand"])
+        undo = self.do(self.plan(changes))
+        self.assertIn(changes[0], undo.line_ids.message_id)
+        self.assertEqual(self.cities(), ["Boston", "By hand", "By hand"])
+
+    def test_all_writes_of_a_record_are_in_one_plan(self):
+        messages = self.work(self._company("1", 1))
+        for number in (2, 3):
+            messages += self.work(self._company("1", number, city=f"City {number}"))
+        self.room(2)
+        undo = self.do(self.plan(messages))
+        self.assertEqual((undo.line_count, undo.further_count), (3, 0))
+        self.assertFalse(self.partner_of("1"))
+
+    def test_a_write_is_taken_back_once(self):
+        self.work(self._company("1", 1, city="Boston"))
+        change = self.work(self._company("1", 2, city="Austin"))
+        first, second = self.plan(change), self.plan(change)
+        self.do(first)
+        self.partner_of("1").city = "Austin"  # a person means it this time
+        self.do(second)
+        self.assertEqual(self.partner_of("1").city, "Austin")
+        self.assertEqual(self.verdicts(second, "outcome"), {change.id: "left:taken"})
+
+    def test_a_record_whose_fields_cannot_be_traced_is_not_taken_for_a_new_one(self):
+        self.work(self._company("1", 1, city="Boston"))
+        untraced = patch.object(Trace, "_bound", lambda *_args: ())
+        untraced.start()
+        self.addCleanup(untraced.stop)
+        change = self.work(self._company("1", 2, city="Austin"))
+        self.assertEqual(self.verdicts(self.plan(change)), {change.id: "left:nothing"})
+        created = self.work(self._company("2"))
+        self.assertEqual(self.verdicts(self.plan(created)), {created.id: "delete"})
 
     def test_who_may(self):
         self.work(self._company("1", 1, city="Boston"))

@@ -19,6 +19,8 @@ class HubHandlerOpportunity(models.AbstractModel):
 
     _inherit = "hub.handler.opportunity"
 
+    _hub_beside = {"amount": ("hub_amount", "hub_currency_id")}
+
     # --- write ------------------------------------------------------------------------------------
 
     @api.model

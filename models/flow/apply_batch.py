@@ -229,7 +229,7 @@ class ApplyBatch(Resolver, Merger):
         writable = [item for item in items if item.open and not item.all_disputed]
         if writable:
             self.written += len(writable)
-            trace = Trace(handler.env, self.entity)
+            trace = Trace(handler, self.entity)
             trace.before(writable)
             self._write(handler, writable)
             trace.after(writable)

@@ -21,6 +21,10 @@ class HubHandler(models.AbstractModel):
     # engine does, after it.
     _hub_writes_bound = False
 
+    # Odoo fields that hold a canonical field's value beside the one that its entity names: with it they
+    # are taken back, or not at all.
+    _hub_beside = {}
+
     @api.model
     def _hub_match(self, items):
         """Find the Odoo record of each item that has no link yet (sets ``item.res_id``).

@@ -71,6 +71,8 @@ class TakeBack:
                 self._leave(own, "no_right")
             elif self._closed(record):
                 self._leave(own, "closed")
+            elif self._priced_on_order(record, own):
+                self._leave(own, "order_line")
             elif any(entry["trace"] and entry["trace"]["created"] for entry in own):
                 created.append((record, own))
             else:
@@ -86,6 +88,14 @@ class TakeBack:
             "hub_billing_id" in record and record.sudo().hub_billing_id
         )  # as a deletion asks
 
+    def _priced_on_order(self, record, entries):
+        """Whether these wrote the price of an expense: it is invoiced by its order line, which got the
+        price as well."""
+        if record._name != "account.analytic.line" or not record.sudo().so_line.is_expense:
+            return False
+        traces = [entry["trace"] for entry in entries if entry["trace"]]
+        return any(t["created"] or "amount" in (t.get("fields") or {}) for t in traces)
+
     # -- fields ----------------------------------------------------------------------------------------
 
     def _vals(self, record, entries):
@@ -96,15 +106,9 @@ class TakeBack:
             if not trace:
                 self.results[entry["audit_id"]] = Result("left", "no_trace")
                 continue
-            result = Result("write")
-            for name, (old, new) in (trace.get("fields") or {}).items():
-                if name not in record._fields:
-                    result.left.append(name)
-                    continue
-                if name not in now:
-                    now[name] = plain_value(record, name)
-                if now[name] != new:
-                    result.left.append(name)
+            result = Result("write", left=self._changed_since(record, trace, now))
+            for name, (old, _new) in trace["fields"].items():
+                if name in result.left:
                     continue
                 result.done[name] = [now[name], old]
                 now[name] = old
@@ -114,6 +118,22 @@ class TakeBack:
                 result.reason = "changed_since" if result.left else "nothing"
             self.results[entry["audit_id"]] = result
         return vals
+
+    def _changed_since(self, record, trace, now):
+        """Fields that are not what this write made of them; of those that say one thing together, all.
+
+        :param now: values of the record by field, as later writes that are taken back leave them.
+        """
+        left = set()
+        for name, (_old, new) in trace["fields"].items():
+            if name in record._fields and name not in now:
+                now[name] = plain_value(record, name)
+            if name not in record._fields or now[name] != new:
+                left.add(name)
+        for group in trace.get("together") or ():
+            if not left.isdisjoint(group):
+                left |= trace["fields"].keys() & set(group)
+        return sorted(left)
 
     def _write(self, plans):
         plans = [plan for plan in plans if plan[2]]

@@ -11,7 +11,10 @@ from .undo_line import TAKEN
 
 STEP_SECONDS = 2.0
 SLICE = 100
-MOST = 5000
+MOST = 5000  # writes of a plan; a record begun is taken in full
+ALREADY = SQL(
+    "EXISTS (SELECT 1 FROM hub_undo_line t WHERE t.audit_id = a.id AND t.outcome IN %s)", TAKEN
+)
 
 
 class HubUndo(models.Model):
@@ -36,6 +39,11 @@ class HubUndo(models.Model):
     ended_at = fields.Datetime(readonly=True)
     line_ids = fields.One2many("hub.undo.line", "undo_id", readonly=True)
     line_count = fields.Integer(compute="_compute_figures", string="Writes")
+    further_count = fields.Integer(
+        readonly=True,
+        string="Further Writes",
+        help="Writes of these messages for which this plan had no room; plan another undo for them.",
+    )
     progress = fields.Float(compute="_compute_figures")
     report_html = fields.Html(compute="_compute_figures", sanitize=False, string="Report")
 
@@ -74,7 +82,7 @@ class HubUndo(models.Model):
         :param replay: only what was written since this run began.
         """
         self.env["hub.message"]._require_resolver()
-        entries = self._entries(
+        entries, further = self._newest(
             SQL(
                 "a.message_id IN %s AND a.at >= %s",
                 messages_query.subselect(),
@@ -83,12 +91,13 @@ class HubUndo(models.Model):
         )
         if not entries:
             raise UserError(
-                self.env._("These messages have written nothing that could be taken back.")
+                self.env._("These messages have written nothing that could still be taken back.")
             )
         # With sudo: an undo is made by this method only, which has asked for the right.
         undo = self.sudo().create(
             {
                 "replay_id": replay.id if replay else False,
+                "further_count": further,
                 "company_ids": [fields.Command.set(self.env.companies.ids)],
             }
         )
@@ -99,9 +108,46 @@ class HubUndo(models.Model):
         self.env["hub.undo.line"]._append(undo.id, entries, results)
         return undo.sudo(False)
 
-    def _entries(self, where):
-        """Writes of messages, the newest first, with what taking them back needs."""
+    def _newest(self, where):
+        """Writes that no undo has taken back, record by record, as many as a plan has room for.
+
+        All writes of a record are in one plan: whether it may go is judged by all of them. Records of
+        which an undo has left something come last.
+
+        :return: ``(entries, number of further writes)``
+        """
         self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH due AS (
+                    SELECT a.id, a.res_model, a.res_id,
+                           EXISTS (SELECT 1 FROM hub_undo_line l JOIN hub_undo u ON u.id = l.undo_id
+                                    WHERE l.audit_id = a.id AND u.state <> 'planned') AS judged
+                      FROM hub_audit a
+                     WHERE a.action = 'apply' AND a.res_id IS NOT NULL AND %s AND NOT %s
+                ), record AS (
+                    SELECT array_agg(id) AS ids, bool_and(judged) AS judged, max(id) AS newest, count(*) AS writes
+                      FROM due GROUP BY res_model, res_id
+                ), placed AS (
+                    SELECT ids, sum(writes) OVER (ORDER BY judged, newest DESC) - writes AS before,
+                           sum(writes) OVER () AS total
+                      FROM record
+                )
+                SELECT unnest(ids), total FROM placed WHERE before < %s
+                """,
+                where,
+                ALREADY,
+                MOST,
+            )
+        )
+        found = self.env.cr.fetchall()
+        if not found:
+            return [], 0
+        return self._entries([row[0] for row in found]), int(found[0][1]) - len(found)
+
+    def _entries(self, audit_ids):
+        """Writes that no undo has taken back, the newest first, with what taking them back needs."""
         self.env.cr.execute(
             SQL(
                 """
@@ -110,11 +156,11 @@ class HubUndo(models.Model):
                   FROM hub_audit a
                   JOIN hub_message m ON m.id = a.message_id
                   LEFT JOIN hub_audit_value v ON v.audit_id = a.id
-                 WHERE a.action = 'apply' AND a.res_id IS NOT NULL AND %s
-                 ORDER BY a.id DESC LIMIT %s
+                 WHERE a.id = ANY(%s) AND NOT %s
+                 ORDER BY a.id DESC
                 """,
-                where,
-                MOST,
+                audit_ids,
+                ALREADY,
             )
         )
         return self.env.cr.dictfetchall()
@@ -168,10 +214,10 @@ class HubUndo(models.Model):
         lines = {audit_id: line_id for line_id, audit_id in cr.fetchall()}
         if not lines:
             return 0
-        entries = self._entries(SQL("a.id IN %s", tuple(lines)))
+        entries = self._entries(list(lines))
         results = TakeBack(self.env, entries).run()
         for audit_id in lines:
-            results.setdefault(audit_id, Result("left", "gone"))
+            results.setdefault(audit_id, Result("left", "taken"))
         self.env["hub.undo.line"]._settle(self.id, results)
         taken = [entry for entry in entries if results[entry["audit_id"]].verdict in TAKEN]
         self._restore_links(taken, results)

@@ -15,6 +15,8 @@ REASONS = [
     ("touched", "Somebody worked on the created record since"),
     ("referenced", "Other records refer to it"),
     ("closed", "It is posted, confirmed, billed or cancelled"),
+    ("order_line", "Its price stands on an order line as well"),
+    ("taken", "Another undo has taken it back"),
     ("refused", "Odoo's rules do not allow it"),
     ("no_right", "You may not change this record"),
     ("gone", "The record is not there any more"),
@@ -34,7 +36,9 @@ class HubUndoLine(models.Model):
     undo_id = fields.Many2one(
         "hub.undo", required=True, readonly=True, ondelete="cascade", index=True
     )
-    audit_id = fields.Many2one("hub.audit", required=True, readonly=True, ondelete="cascade")
+    audit_id = fields.Many2one(
+        "hub.audit", required=True, readonly=True, ondelete="cascade", index=True
+    )
     message_id = fields.Many2one("hub.message", index=True, readonly=True, ondelete="set null")
     res_model = fields.Char(readonly=True)
     res_id = fields.Many2oneReference(model_field="res_model", readonly=True, string="Record")
