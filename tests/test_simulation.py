@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
@@ -213,6 +215,13 @@ class TestSimulation(HubCase):
         simulation.action_cancel()
         simulation.action_step()
         self.assertEqual((simulation.state, simulation.progress), ("cancelled", 20))
+
+    def test_how_many_are_not_looked_at_is_said(self):
+        messages = self.receive(*(self._company(key) for key in "123"))
+        with patch("odoo.addons.lead_to_cash_hub.models.flow.simulation.MOST_MESSAGES", 2):
+            simulation = self.simulate(messages)
+        self.assertEqual((len(simulation.message_ids), simulation.further_count), (2, 1))
+        self.assertEqual(self.simulate(messages).further_count, 0)
 
     def test_what_a_reader_may_not_read_is_not_shown(self):
         self.work(self._company("1", 1, city="Boston"))

@@ -51,6 +51,11 @@ class HubSimulation(models.Model):
         ondelete="restrict",
         string="By",
     )
+    further_count = fields.Integer(
+        readonly=True,
+        string="Further Messages",
+        help="Older messages of the same choice, which are not looked at.",
+    )
     slice_size = fields.Integer(readonly=True, default=20)
     message_ids = fields.One2many("hub.simulation.message", "simulation_id", readonly=True)
     line_ids = fields.One2many("hub.simulation.line", "simulation_id", readonly=True)
@@ -110,6 +115,10 @@ class HubSimulation(models.Model):
                 most=MOST_MESSAGES,
             )
         )
+        if self.env.cr.rowcount == MOST_MESSAGES:
+            chosen = messages_query.subselect()
+            self.env.cr.execute(SQL("SELECT count(*) FROM hub_message WHERE id IN %s", chosen))
+            simulation._keep({"further_count": self.env.cr.fetchone()[0] - MOST_MESSAGES})
         return simulation.sudo(False)
 
     def _open(self):
