@@ -345,6 +345,25 @@ class TestReplay(HubCase):
         both.with_user(theirs).action_start()
         self.assertStates(one + two, "pending", "failed")
 
+    def test_a_plan_is_shown_to_those_who_may_see_all_of_its_companies(self):
+        other = self.env["res.company"].create({"name": "Other Ltd"})
+        wide = self._make_role("wide", "resolver")
+        wide.company_ids += other
+        self.broken("1")
+        replay = (
+            self.env["hub.replay"]
+            .with_user(wide)
+            .with_context(allowed_company_ids=self.company.ids)
+            .create({"why": "x", "domain": "[('state', '=', 'failed')]"})
+        )
+        shown = self.env["hub.replay"].with_user(self.viewer)
+        self.assertEqual(shown.search([]), replay)
+        # It is planned when the other company is chosen as well.
+        replay.with_context(allowed_company_ids=(self.company + other).ids).action_plan()
+        self.assertEqual(replay.sudo().company_ids, self.company + other)
+        self.assertFalse(shown.search([]))
+        self.assertFalse(self.env["hub.replay.line"].with_user(self.viewer).search([]))
+
     def test_every_outcome_has_its_word(self):
         from ..models.flow.replay_run import _outcome_labels
 

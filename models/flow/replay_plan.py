@@ -39,6 +39,8 @@ class HubReplayPlan(models.Model):
             {
                 "state": "planned",
                 "planned_at": fields.Datetime.now(),
+                # The filter may be older than the companies that are chosen now: the plan shows theirs.
+                "company_ids": self.env.companies.ids,
                 "message_count": count,
                 "todo_count": todo,
                 "left_out_count": count - todo,
