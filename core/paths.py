@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import jmespath
@@ -12,6 +13,7 @@ from .problem import Problem
 MAX_PATH = 300
 MAX_NODES = 80
 MAX_FLATTENED = 3
+MAX_GROWTH = 64  # how often what is read may stand in a result
 
 # ``a.b[0].c``: most paths of most mappings. A walk costs a tenth of JMESPath's own tree of visits.
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[-?\d{1,6}\]|\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -42,7 +44,7 @@ def _parsed(path: str):
     except jmespath.exceptions.JMESPathError as error:
         raise _bad_path(path) from error
     nodes, flattened = _size(compiled.parsed)
-    if nodes > MAX_NODES or flattened > MAX_FLATTENED:
+    if nodes > MAX_NODES or flattened > MAX_FLATTENED or _growth(compiled.parsed) > MAX_GROWTH:
         raise _bad_path(path)
     return compiled
 
@@ -64,6 +66,26 @@ def _size(tree: dict) -> tuple[int, int]:
         flattened += node["type"] == "flatten"
         stack += [child for child in node["children"] if isinstance(child, dict)]
     return nodes, flattened
+
+
+def _growth(tree: dict) -> int:
+    """How many times over an expression can hold what it reads, at most, in any step of it.
+
+    ``[@, @] | [@, @]`` holds it four times, ``{a: x, b: y}`` twice.
+    """
+    kind, children = tree["type"], [c for c in tree["children"] if isinstance(c, dict)]
+    parts = [_growth(child) for child in children]
+    if kind == "function_expression":
+        name = tree["value"]
+        if name == "join" and children and children[0]["type"] != "literal":
+            return MAX_GROWTH + 1  # between any two texts of a list the same long one
+        if name == "to_string":
+            return 2 * sum(parts)  # each quote and backslash gets a backslash before it
+        if name != "map":
+            return max(1, sum(parts))
+    if kind in ("multi_select_list", "multi_select_dict"):
+        return max(1, sum(parts))
+    return prod(max(1, part) for part in parts)
 
 
 def reader(path: str) -> Callable[[Any], Any]:

@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 
 import phonenumbers
 
+from .brief import brief
 from .problem import Problem
 
 MAX_TEXT = 4000
@@ -38,13 +39,8 @@ class Word:
 
 
 def bad_value(name, value, expected):
-    shown = str(value)
     return Problem(
-        "bad_value",
-        cause=name,
-        field=name,
-        value=shown[:80] + ("…" if len(shown) > 80 else ""),
-        expected=expected,
+        "bad_value", cause=name, field=name, value=brief(value, 80), expected=expected
     )
 
 

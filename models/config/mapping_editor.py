@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ...core import strict_json
+from ...core.brief import brief
 from ...core.mapping import TRANSFORMS, CompiledMapping, Line, compile_all
 from ...core.schema import Ref, Word
 from ...core.suggest import Wanted, suggest
@@ -239,10 +240,7 @@ class HubMapping(models.Model):
 
     def _short(self, value):
         """A value as a line of text."""
-        if value is None:
-            return ""
-        text = value if isinstance(value, str) else strict_json.dumps(value).decode()
-        return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+        return "" if value is None else brief(value, MAX_SHOWN)
 
     def action_save_editor(self, lines=()):
         """Keep the lines of the editor: changed ones are written, new ones created, others removed.

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from lead_to_cash_hub.core.mapping import TRANSFORMS, Line, compile_path, to_canonical, to_external
+from lead_to_cash_hub.core.paths import reader
 from lead_to_cash_hub.core.problem import Problem
 
 
@@ -46,13 +47,31 @@ def test_a_function_on_the_wrong_type_is_a_problem_not_a_crash():
 
 
 @pytest.mark.parametrize(
-    "path", ["@.a" + " | [@, @][]" * 20, "[" + ", ".join(["a"] * 90) + "]", "a[][][][][]"]
-)
+    "path",
+    [
+        "@.a" + " | [@, @][]" * 20, "[" + ", ".join(["a"] * 90) + "]", "a[][][][][]",
+        "|".join(["[@,@]"] * 20), "|".join(["{a:@,b:@}"] * 9), "|".join(["to_string([@])"] * 12),
+        "map(&map(&[@,@,@,@], @), [[a,a,a,a,a]]) | [@,@,@,@]", "join(to_string(@), a[].to_string(@))",
+    ],
+)  # fmt: skip
 def test_a_path_whose_result_could_fill_the_memory_is_refused(path):
     assert one(path, {"a": [1] * 100})[1] == ["bad_path"]
 
 
+def test_a_value_that_does_not_fit_is_named_without_being_written_out():
+    big = "x"
+    for _level in range(60):
+        big = [big, big]
+    values, problems = to_canonical([Line("field", "text", "a")], {"a": big})
+    assert values == {} and problems[0].params["value"] == "[" * 60 + '"x","x"],["x","x"]],' + "…"
+    for value, text in ((["ä", 1, None], '["ä",1,null]'), ({"k": {"l": False}}, '{"k":{"l":false}}')):
+        _values, (problem,) = to_canonical([Line("field", "text", "a")], {"a": value})
+        assert problem.params["value"] == text
+
+
 def test_a_path_of_usual_size_is_read():
+    wide = "{id: id, name: join(' ', [first, last]), at: {city: city, zip: zip}, rows: rows[].{q: q, p: p}}"
+    assert reader(wide)({"first": "Ann", "last": "Lee"})["name"] == "Ann Lee"
     payload = {"a": [{"b": [1, 2]}, {"b": [3]}]}
     assert one("join(',', a[].b[].to_string(@))", payload) == ("1,2,3", [])
 
