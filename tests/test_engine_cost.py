@@ -134,6 +134,39 @@ class TestEngineCost(HubCase):
         self.assertFlat(fail, self._apply)
         self.assertFlat(wait, self._apply)
 
+    def test_money_of_what_fails_or_waits(self):
+        self._use_stub()
+        self.work(self._company("1"))
+        self.last = 1
+        foreign = self.env.ref("base.CHF")
+        foreign.active = True
+        self.env["res.currency.rate"].create(
+            {"currency_id": foreign.id, "name": "2020-01-01", "rate": 4}
+        )
+
+        def deal(key, company="1"):
+            properties = {
+                "dealname": key,
+                "amount": "100",
+                "deal_currency_code": "CHF",
+                "service_line": "nobody knows it",
+            }
+            payload = {"id": key, "properties": properties, "companies": [company]}
+            return self._incoming("opportunity", key, payload)
+
+        def fail(count):
+            self.receive(*(deal(key) for key in self._numbers(count)))
+
+        def wait(count):
+            self.receive(*(deal(key, company=f"x{key}") for key in self._numbers(count)))
+
+        self.assertFlat(fail, self._apply)
+        deals = self.env["hub.message"].search([("entity_id.code", "=", "opportunity")])
+        self.assertEqual(set(deals.mapped("state")), {"failed"})
+        self.assertEqual(set(deals.mapped("amount")), {100})
+        self.assertEqual(set(deals.mapped("amount_company")), {25})
+        self.assertFlat(wait, self._apply)
+
     def test_fetching(self):
         stub = self._use_stub()
 

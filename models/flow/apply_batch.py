@@ -6,7 +6,6 @@ import time
 import traceback
 from collections import defaultdict
 from datetime import datetime
-from decimal import Decimal
 
 import psycopg2
 from odoo import fields
@@ -17,13 +16,14 @@ from ...core import order, strict_json
 from ...core.item import Item
 from ...core.mapping import to_canonical
 from ...core.merge import plain
-from ...core.problem import Link, Money, Problem
+from ...core.problem import Link, Problem
 from ...core.table import UPLOADED
 from .apply_merge import Merger
 from .apply_resolve import Resolver, Wait
 from .bound import Bound
 from .request import request_records
 from .trace import Trace
+from .worth import Worth
 
 _logger = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class ApplyBatch(Resolver, Merger):
         self._gone: set[tuple] = set()  # (model, id) that links name and Odoo has no more
         self.now = fields.Datetime.to_string(datetime.utcnow())
         self.written, self.seconds = 0, 0.0  # what was written, and how long it took
+        self._worth = None
         stream = self.env["hub.stream"].browse(
             next((row["stream_id"] for row in rows if row["stream_id"]), ())
         )
@@ -344,36 +345,9 @@ class ApplyBatch(Resolver, Merger):
 
     def money(self, item):
         """What a failed or waiting item is worth, in its own and in its company's currency."""
-        empty = {
-            "amount": None,
-            "currency_id": None,
-            "amount_company": None,
-            "company_currency_id": None,
-        }
-        worth = item.at_risk or _guess_worth(item.values)
-        company = (
-            self.env["res.company"].browse(item.company_id)
-            if item.company_id
-            else self.system.company_ids[:1]
-        )
-        if worth is None or not company:
-            return empty
-        currency = (
-            self.env["res.currency"].search([("name", "=", worth.currency)], limit=1)
-            if worth.currency
-            else company.currency_id
-        )
-        if not currency:
-            return empty
-        in_company = currency._convert(
-            float(worth.amount), company.currency_id, company, fields.Date.today()
-        )
-        return {
-            "amount": worth.amount,
-            "currency_id": currency.id,
-            "amount_company": in_company,
-            "company_currency_id": company.currency_id.id,
-        }
+        if self._worth is None:
+            self._worth = Worth(self.env, self.system.company_ids[:1], self.items)
+        return self._worth.of(item)
 
     def request_missing(self, cr):
         """Ask the source for records that others wait for, unless one is already on its way."""
@@ -387,14 +361,3 @@ class ApplyBatch(Resolver, Merger):
                 for (code, external_id), lane in self._missing.items()
             ],
         )
-
-
-def _guess_worth(values):
-    """Money that a record is about, from its own fields: an amount, or hours at a rate."""
-    amount = values.get("amount")
-    if isinstance(amount, Decimal):
-        return Money(amount, values.get("currency"))
-    hours, rate = values.get("hours"), values.get("billed_rate")
-    if isinstance(hours, Decimal) and isinstance(rate, Decimal):
-        return Money(hours * rate, values.get("currency"))
-    return None
