@@ -82,7 +82,8 @@ def _minor_units(argument):
 
     def outward(value, record):
         if argument and not read(record):
-            raise Unfit("currency")  # cents of what? A wrong guess is a hundred times the amount
+            # Cents of what? A wrong guess is a hundred times the amount.
+            raise Unfit("amount with its currency")
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise Unfit("number")
         scaled = Decimal(value).scaleb(digits(record))

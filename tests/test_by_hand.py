@@ -56,6 +56,11 @@ class TestByHand(HubCase):
     def test_what_waits_is_exported_and_no_cell_is_a_formula(self):
         self.assertEqual(set(self.messages.mapped("state")), {"pending"})
         wizard = self._wizard()
+        words = dict(wizard.line_ids._fields["action"]._description_selection(self.env))
+        self.assertEqual(
+            {res_id: words[line.action] for res_id, line in self._lines(wizard).items()},
+            {self.new.id: "Create it", self.known.id: "Change it"},
+        )
         wizard.action_export()
         text = base64.b64decode(wizard.file).decode("utf-8-sig")
         rows = {row["record"]: row for row in csv.DictReader(io.StringIO(text))}

@@ -1,4 +1,7 @@
+import ast
 from datetime import date
+from pathlib import Path
+from unittest.mock import patch
 
 from odoo.tests import tagged
 
@@ -30,6 +33,34 @@ class TestEngineInput(HubCase):
         self.work(self._company("1", zip=10115))
         self.assertEqual(self.partner_of("1").zip, "10115")
         self.assertExplained(self.work(self._company("2", name=["a", "b"])), "bad_value")
+
+    def test_each_word_for_what_was_expected_is_a_sentence_of_its_reader(self):
+        """``core`` names what would have fitted with a machine's word; a person reads a translated one."""
+        addon = Path(__file__).parents[1]
+        files = [*(addon / "core").glob("*.py"), addon / "models" / "flow" / "bound.py"]
+        words = {"country", "currency"}  # Bound gives the kind of its field
+        for file in files:
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    place = {"Unfit": 0, "_text": 1, "_epoch": 1, "bad_value": 2}.get(node.func.id)
+                    given = [] if place is None else node.args[place : place + 1]
+                    words |= {arg.value for arg in given if isinstance(arg, ast.Constant)}
+        self.assertGreater(len(words), 15)
+        sentences = self.env["hub.sentence"]
+        known = sentences._expected_words()
+        self.assertEqual(words - known.keys(), set())
+        params = {"field": "amount", "value": "many", "expected": "number"}
+        self.assertEqual(
+            sentences._sentence("bad_value", params),
+            "amount is “many”, but it should be a number.",
+        )
+
+        def french(_env, text, /, *args, **named):
+            text = {"a number": "un nombre"}.get(text, text)
+            return text % (args or named) if args or named else text
+
+        with patch.object(type(self.env), "_", french):
+            self.assertIn("un nombre", sentences._sentence("bad_value", params))
 
     def test_an_unknown_country_is_a_question(self):
         exception = self.assertExplained(

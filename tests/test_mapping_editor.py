@@ -109,6 +109,9 @@ class TestMappingEditor(EditorCase):
         )
         self.assertEqual(rows.user_id, self.manager)
         self.assertEqual(len(rows), 1, "once an hour, not with each key")
+        sample = self.mapping.with_user(self.manager).get_data_editor()["samples"][0]
+        states = dict(self.message._fields["state"]._description_selection(self.env))
+        self.assertEqual(sample["name"], f"77 · {states[self.message.state]}")
         self.preview(user=self.auditor)
         self.assertFalse(self.mapping.with_user(self.auditor).get_data_editor()["can_edit"])
 

@@ -82,6 +82,8 @@ class HubByHandLine(models.TransientModel):
         "hub.message", index=True, required=True, readonly=True, ondelete="cascade"
     )
     record_name = fields.Char(readonly=True, string="Odoo Record")
-    action = fields.Char(readonly=True, string="What to Do")
+    action = fields.Selection(
+        [("create", "Create it"), ("update", "Change it")], readonly=True, string="What to Do"
+    )
     external_id = fields.Char(string="Id in the Product")
     sent = fields.Boolean(string="Entered")

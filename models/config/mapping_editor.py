@@ -83,8 +83,9 @@ class HubMapping(models.Model):
             domain &= fields.Domain("system_id", "=", self.system_id.id)
         else:
             domain &= fields.Domain("system_id.product", "=", self.product)
+        states = dict(Message._fields["state"]._description_selection(self.env))
         return [
-            {"id": message.id, "name": f"{message.external_id or ''} · {message.state}"}
+            {"id": message.id, "name": f"{message.external_id or ''} · {states[message.state]}"}
             for message in Message.search(domain, limit=SAMPLES)
         ]
 

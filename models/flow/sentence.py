@@ -73,10 +73,10 @@ class HubSentence(models.AbstractModel):
             ),
             "bad_value": (
                 _(
-                    "%(field)s is “%(value)s”, but it should be a %(expected)s.",
+                    "%(field)s is “%(value)s”, but it should be %(expected)s.",
                     field=p["field"],
                     value=p["value"],
-                    expected=p["expected"],
+                    expected=self._expected_words().get(p["expected"], p["expected"]),
                 ),
                 _("Correct it in the source, or choose another transform in the mapping."),
             ),

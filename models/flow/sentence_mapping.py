@@ -8,6 +8,34 @@ class HubSentence(models.AbstractModel):
 
     _inherit = "hub.sentence"
 
+    def _expected_words(self):
+        """What would have fitted, by the word that ``core`` has for it (:class:`~core.unfit.Unfit`)."""
+        _ = self.env._
+        return {
+            "text": _("a text"),
+            "number": _("a number"),
+            "whole number": _("a whole number"),
+            "whole number of minor units": _("a whole number of cents or other minor units"),
+            "true or false": _("true or false"),
+            "date": _("a date"),
+            "date and time": _("a date with its time"),
+            "epoch seconds": _("seconds since 1970"),
+            "epoch milliseconds": _("milliseconds since 1970"),
+            "duration": _("a span of time"),
+            "currency": _("a currency that Odoo knows"),
+            "amount with its currency": _("an amount whose currency is sent as well"),
+            "currency code": _("the three letters of a currency"),
+            "country": _("a country"),
+            "state": _("a state"),
+            "language": _("a language"),
+            "email": _("an e-mail address"),
+            "e-mail address": _("an e-mail address"),
+            "phone": _("a phone number"),
+            "vat": _("a tax number"),
+            "listed choice": _("one of the listed choices"),
+            "list": _("a list"),
+        }
+
     def _known(self, params):
         _ = self.env._
         p = _Params(params)
