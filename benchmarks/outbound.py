@@ -1,6 +1,7 @@
 """Lines: deliveries to a server that answers in 20 ms, beside the same calls with plain ``requests``.
 
-Ours are sent by two drainers, as the addon ships them; the reference is one session.
+Ours are sent by two drainers, as the addon ships them, with limits that are never reached; the reference
+is one session, one call after the other.
 """
 
 import contextlib
@@ -89,6 +90,6 @@ def bench_singly(bench):
 
 
 LINES = {
-    "outbound": Line(bench_batches, "deliveries a hundred a call, beside plain requests", 0.80),
-    "outbound_singly": Line(bench_singly, "deliveries one a call, beside plain requests", 0.80),
+    "outbound": Line(bench_batches, "deliveries a hundred a call by two drainers, beside one session of requests", 0.80),
+    "outbound_singly": Line(bench_singly, "deliveries one a call by two drainers, beside one session of requests", 0.80),
 }

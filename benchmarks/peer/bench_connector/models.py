@@ -1,8 +1,20 @@
 """A connector as OCA's framework wants it: a backend, a binding, a binder, a mapper, an importer; a job a payload."""
 
+import json
+from hashlib import sha256
+
 from odoo import api, fields, models
 from odoo.addons.component.core import Component
 from odoo.addons.connector.components.mapper import mapping
+
+# As the other references: without the mails and the chatter that an import does not want.
+QUIET = {
+    "tracking_disable": True,
+    "mail_auto_subscribe_no_notify": True,
+    "mail_create_nosubscribe": True,
+    "mail_create_nolog": True,
+    "mail_notrack": True,
+}
 
 
 class BenchBackend(models.Model):
@@ -22,6 +34,7 @@ class BenchResPartner(models.Model):
     odoo_id = fields.Many2one("res.partner", required=True, ondelete="cascade")
     backend_id = fields.Many2one("bench.backend", required=True)
     external_id = fields.Char()
+    digest = fields.Char(help="Of the payload that was imported last.")
 
     _binding_unique = models.Constraint(
         "unique(backend_id, external_id)", "A record is bound once a backend."
@@ -30,7 +43,7 @@ class BenchResPartner(models.Model):
     @api.model
     def import_payload(self, backend, payload):
         """The job: import one company."""
-        with backend.work_on(self._name) as work:
+        with backend.with_context(**QUIET).work_on(self._name) as work:
             work.component(usage="record.importer").run(payload)
 
 
@@ -69,11 +82,14 @@ class BenchImporter(Component):
     _usage = "record.importer"
 
     def run(self, payload):
-        """Create or write the partner of one company, and bind it."""
+        """Create or write the partner of one company, and bind it; one that comes as it was is skipped."""
         binding = self.binder.to_internal(payload["id"])
+        digest = sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        if binding.digest == digest:
+            return
         record = self.mapper.map_record(payload["properties"])
         if binding:
-            binding.write(record.values())
+            binding.write({**record.values(), "digest": digest})
         else:
-            binding = self.model.create(record.values(for_create=True))
+            binding = self.model.create({**record.values(for_create=True), "digest": digest})
         self.binder.bind(payload["id"], binding)
