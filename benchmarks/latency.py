@@ -113,7 +113,9 @@ def bench_latency(bench):
         _proof(running, int(live), numbers)
         empty = {int(lane) for lane in lanes} - {lane for lane, count in left}
         if empty and not bench.quick:
-            raise RuntimeError(f"lanes {sorted(empty)} ran out of work: give them more than {backlog:,}")
+            raise RuntimeError(
+                f"lanes {sorted(empty)} ran out of work: give them more than {backlog:,}"
+            )
     delays = sorted(watch.seen[number] - sent[number] for number in numbers)
     p95 = delays[int(0.95 * (count - 1))]
     bench.note(

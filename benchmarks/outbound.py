@@ -90,6 +90,10 @@ def bench_singly(bench):
 
 
 LINES = {
-    "outbound": Line(bench_batches, "deliveries a hundred a call by two drainers, beside one session of requests", 0.80),
-    "outbound_singly": Line(bench_singly, "deliveries one a call by two drainers, beside one session of requests", 0.80),
+    "outbound": Line(
+        bench_batches, "deliveries a hundred a call by two drainers, beside one session", 0.80
+    ),
+    "outbound_singly": Line(
+        bench_singly, "deliveries one a call by two drainers, beside one session", 0.80
+    ),
 }

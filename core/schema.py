@@ -39,9 +39,7 @@ class Word:
 
 
 def bad_value(name, value, expected):
-    return Problem(
-        "bad_value", cause=name, field=name, value=brief(value, 80), expected=expected
-    )
+    return Problem("bad_value", cause=name, field=name, value=brief(value, 80), expected=expected)
 
 
 def to_text(name, value, limit=MAX_TEXT):

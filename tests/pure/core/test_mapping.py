@@ -64,7 +64,10 @@ def test_a_value_that_does_not_fit_is_named_without_being_written_out():
         big = [big, big]
     values, problems = to_canonical([Line("field", "text", "a")], {"a": big})
     assert values == {} and problems[0].params["value"] == "[" * 60 + '"x","x"],["x","x"]],' + "…"
-    for value, text in ((["ä", 1, None], '["ä",1,null]'), ({"k": {"l": False}}, '{"k":{"l":false}}')):
+    for value, text in (
+        (["ä", 1, None], '["ä",1,null]'),
+        ({"k": {"l": False}}, '{"k":{"l":false}}'),
+    ):
         _values, (problem,) = to_canonical([Line("field", "text", "a")], {"a": value})
         assert problem.params["value"] == text
 
