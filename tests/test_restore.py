@@ -121,6 +121,47 @@ class TestRestore(HubCase):
         with self.assertRaises(UserError):
             self.out.with_user(self.manager).action_reopen()
 
+    def test_the_window_begins_with_the_last_thing_sent_whatever_came_in_since(self):
+        self._change()
+        backup = fields.Datetime.now() - timedelta(days=10)
+        self.env.cr.execute(
+            "UPDATE hub_message SET received_at = %s, done_at = %s WHERE direction = 'out'",
+            [backup, backup],
+        )
+        self.receive(self._company("72"))  # the doors are open before anybody confirms
+        self._restore()
+        gap = self._compare()
+        self.assertEqual(gap.since, backup - timedelta(days=1))
+
+    def test_the_lock_opens_by_no_write_and_by_no_narrow_comparison(self):
+        self._restore()
+        closed = self.out.with_user(self.manager)
+        for vals in ({"restored_at": False, "paused": False}, {"restored_at": False}):
+            with self.assertRaises(AccessError):
+                closed.write(vals)
+        now = fields.Datetime.now()
+        for since, until in ((1, 0), (60 * 24 * 30, 60 * 24)):
+            gap = (
+                self.env["hub.gap"]
+                .with_user(self.manager)
+                .create(
+                    {
+                        "stream_id": self.out.id,
+                        "since": now - timedelta(minutes=since),
+                        "until": now - timedelta(minutes=until),
+                    }
+                )
+            )
+            with self.engine_env() as env:
+                env["hub.gap"].browse(gap.id)._compare()
+            self.assertEqual(gap.state, "agreed")
+            with self.assertRaisesRegex(UserError, "not compared"):
+                closed.action_reopen()
+        self.assertTrue(self.out.restored_at and self.out.paused)
+        self._compare()
+        closed.action_reopen()
+        self.assertFalse(self.out.restored_at or self.out.paused)
+
     def test_only_managers_reopen(self):
         self._restore()
         self._compare()

@@ -4,10 +4,11 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ...core.keys import fingerprint
+from .stream_gap import SETTLED
 
 BEFORE = timedelta(
     days=1
-)  # a comparison begins so long before the last thing that the backup knows
+)  # a comparison begins so long before the last thing that the backup knows to be sent
 
 
 class HubStream(models.Model):
@@ -48,6 +49,10 @@ class HubStream(models.Model):
         )
 
     def write(self, vals):
+        if "restored_at" in vals and not self.env.su:
+            raise AccessError(
+                self.env._("A stream that a restore closed opens by “Reopen” alone, never by a write.")
+            )
         if "paused" in vals and not vals["paused"] and "restored_at" not in vals:
             closed = self.filtered("restored_at")
             if closed:
@@ -70,7 +75,7 @@ class HubStream(models.Model):
                 [self.system_id.id, self.restored_at],
             )
             known = self.env.cr.fetchone()[0] or self.system_id.create_date
-            window["since"] = min(window["since"], known - BEFORE)
+            window["since"] = min(window["since"], known.replace(microsecond=0) - BEFORE)
         return window
 
     def action_reopen(self):
@@ -96,12 +101,14 @@ class HubStream(models.Model):
                     }
                 ]
             )
-            stream.write({"paused": False, "restored_at": False})
+            # With sudo: nobody may lift this lock by a write; that a comparison was made is known here.
+            stream.sudo().write({"paused": False, "restored_at": False})
             self.env["hub.issue"]._lift([fingerprint("restored", stream.id)])
         self.env["hub.engine"]._wake_after_commit()
 
     def _compared_since_restore(self):
-        """The comparison made since the restore; empty only where a product lists nothing of the kind.
+        """The comparison made since the restore of all that the backup may not know; empty only where
+        a product lists nothing of the kind.
 
         :raise UserError: there is none yet.
         """
@@ -112,6 +119,8 @@ class HubStream(models.Model):
                 ("stream_id", "=", self.id),
                 ("state", "in", ("agreed", "different", "mended")),
                 ("compared_at", ">=", self.restored_at),
+                ("since", "<=", self._window()["since"]),
+                ("until", ">=", self.restored_at - SETTLED),
             ],
             limit=1,
         )
