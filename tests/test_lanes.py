@@ -5,6 +5,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
 from ..models.flow.cursors import short_cursor
+from ..models.flow.rests import Rests
 from .hub_common import HubCase
 
 CLOSED = [Command.create({"days": "6", "hour_from": 3.0, "hour_to": 4.0})]  # an hour on Sundays
@@ -68,6 +69,34 @@ class TestLanes(HubCase):
         self.assertStates(waiting + urgent, "pending", "done")
         self.drain()
         self.assertStates(waiting, "done")
+
+    def test_a_backlog_of_one_part_starves_no_other(self):
+        stub = self._use_stub()
+        out = self.system.with_context(active_test=False).stream_ids.filtered(
+            lambda s: s.entity_id.code == "customer" and s.direction == "out"
+        )
+        self.work(self._company("1"))
+        out.active = True
+        self._patch(
+            "hub.handler.customer",
+            "_hub_compose",
+            lambda handler, records, system: {key: {"balance": "7"} for key in records.ids},
+        )
+        self.stream.poll = True
+        self.env["hub.cursor"]._poll_now(self.stream)
+        self.env["hub.compose"]._mark_all("res.partner", self.partner_of("1").ids)
+        urgent, waiting = self.receive(self._company("8"), lane=0), self.receive(self._company("9"))
+        self._patch("hub.fetch", "_slice", lambda part: 1)  # notices without end
+        rests = Rests()
+        with self.engine_env() as env:
+            env["hub.engine"]._once(rests=rests)
+        self.assertStates(urgent + waiting, "done", "pending")
+        with self.engine_env() as env:
+            for _turn in range(5):
+                env["hub.engine"]._once(rests=rests)
+        self.assertStates(waiting, "done")
+        self.assertTrue(stub.effects, "it was sent")
+        self.assertIn("poll", [call[0] for call in stub.calls])
 
     def test_a_changed_priority_counts_at_once(self):
         slow = self._lane(slice_size=1, priority=90)

@@ -23,7 +23,8 @@ _rests = {}  # of this process, by database
 
 
 class HubEngine(models.AbstractModel):
-    """The drainers: identical jobs, each serving all lanes, the most urgent first."""
+    """The drainers: identical jobs. The most urgent lane comes first; then reading, composing, sending,
+    the other lanes and asking for changes have a slice in turns, so that none starves another."""
 
     _name = "hub.engine"
     _description = "Engine"
@@ -114,23 +115,36 @@ class HubEngine(models.AbstractModel):
         return done
 
     def _once(self, online=True, rests=None):
-        """One slice of the most urgent work.
+        """One slice: of the most urgent lane, else of whose turn it is.
 
         :param online: whether products may be called (not from a copied database).
-        :param rests: parts that rest; failures are added.
+        :param rests: parts that rest, and whose turn it is; both are renewed.
         :return: truthy if there was something to do.
         """
         rests = Rests() if rests is None else rests
-        calls = ("hub.fetch", "hub.compose", "hub.deliver") if online else ("hub.compose",)
         lanes = self.env["hub.lane"]._running()
         steps = [(f"hub.apply:{number}", number, size) for number, size in lanes]
-        # Reading and writing of products comes after the most urgent lane, and shares the others' time.
-        steps[1:1] = [(model,) for model in calls]
+        done = self._first(steps[:1], rests)
+        if done:
+            return done
+        turns = [[("hub.compose",)], steps[1:]]  # of the other lanes the most urgent that has work
+        if online:
+            turns = [[("hub.fetch",)], turns[0], [("hub.deliver",)], turns[1], [("hub.poll",)]]
+        begin = rests.turn
+        for turn in range(begin, begin + len(turns)):
+            done = self._first(turns[turn % len(turns)], rests)
+            if done:
+                rests.turn = (turn + 1) % len(turns)
+                return done
+        return 0
+
+    def _first(self, steps, rests):
+        """A slice of the first of these parts that has work."""
         for step in steps:
             done = self._part(step[0], rests, *step[1:])
             if done:
                 return done
-        return self._part("hub.poll", rests) if online else 0
+        return 0
 
     def _has_work(self, online=True, rests=()):
         """Whether anything is due now or within the time that a drainer stays awake.

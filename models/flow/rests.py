@@ -22,6 +22,7 @@ class Rests:
     def __init__(self):
         self._until: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
+        self.turn = 0  # whose turn it is, of those that work in turns
 
     def __contains__(self, part):
         return self._until.get(part, 0.0) > time.monotonic()
