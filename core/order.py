@@ -21,7 +21,8 @@ class Chosen(NamedTuple):
 
 
 def choose(rows: list[dict]) -> Chosen:
-    """Take the first event of each record, or the newest of the full records before it.
+    """Take the first event of each record, or the newest of the full records before it. A record
+    without a version stands alone.
 
     What comes after waits: an event may fail, and then it holds back its record until a person
     has decided.
@@ -42,6 +43,11 @@ def choose(rows: list[dict]) -> Chosen:
             head[key] = row
         elif former is None:
             head[key] = row
+        elif not (row["version"] and former["version"]):
+            # A row of a file has no version and may hold a few fields only: it stands for no other
+            # record and no other for it. Each is applied in its turn.
+            closed.add(key)
+            later.append(row)
         else:
             newer, older = (row, former) if is_newer(row, former) else (former, row)
             # What a person decided about the record holds for its newer version too.
@@ -52,8 +58,11 @@ def choose(rows: list[dict]) -> Chosen:
 
 
 def is_newer(row: dict, other: dict) -> bool:
-    """Whether a full record is newer than another one: by version, else by arrival."""
-    return (row["version"] or "", row["id"]) >= (other["version"] or "", other["id"])
+    """Whether a full record is newer than another one: by version, else by arrival; by arrival alone
+    if one of them has no version."""
+    if row["version"] and other["version"]:
+        return (row["version"], row["id"]) >= (other["version"], other["id"])
+    return row["id"] >= other["id"]
 
 
 def is_stale(version: str | None, agreed: str | None) -> bool:

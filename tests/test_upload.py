@@ -59,11 +59,74 @@ class TestUpload(HubCase):
         payload = json.loads(message.sudo().payload_id.text)
         self.assertEqual(payload, {"id": "71", "properties": {"name": "Ann Works", "city": "Köln"}})
 
-    def test_the_same_row_twice_is_once(self):
+    def test_the_same_row_again_changes_nothing(self):
         text = "id,name\n71,Ann Works\n"
-        self.assertEqual(len(self._upload(text)), 1)
-        self.assertEqual(len(self._upload(text)), 0)
-        self.assertEqual(self.env["hub.message"].search_count([("external_id", "=", "71")]), 1)
+        self.assertStates(self._upload(text), "done:applied")
+        self.assertStates(self._upload(text), "skipped:unchanged")
+
+    def test_what_was_true_before_can_be_true_again(self):
+        for city in ("Bonn", "Berlin", "Bonn"):
+            self._upload(f"id,name,city\n71,Ann Works,{city}\n")
+            self.assertEqual(self.partner_of("71").city, city)
+
+    def test_one_form_is_taken_once_and_says_so(self):
+        wizard = self._wizard("id,name\n71,Ann Works\n72,Bob Works\n")
+        wizard.action_upload()
+        again = wizard.action_upload()
+        self.assertIn("2 of 2 rows", again["params"]["message"])
+        self.assertFalse(self.env["hub.message"].search(again["params"]["next"]["domain"]))
+        self.drain()
+        self.assertEqual(self.env["hub.message"].search_count([("direction", "=", "in")]), 2)
+
+    def test_rows_of_files_and_records_of_the_product_do_not_stand_for_each_other(self):
+        first = self.receive(
+            self._company("71", 5, name="Ann Works", city="Bonn", zip="53111"), lane=None
+        )
+        self._wizard("id,city\n71,Berlin\n").action_upload()
+        self._wizard("id,zip\n71,10115\n").action_upload()
+        self.drain()
+        self.later(120)
+        self.drain()
+        messages = self.env["hub.message"].search([("id", ">=", first.id)], order="id")
+        self.assertStates(messages, "done", "done", "done")
+        partner = self.partner_of("71")
+        self.assertEqual(
+            (partner.name, partner.city, partner.zip), ("Ann Works", "Berlin", "10115")
+        )
+
+    def test_a_row_does_not_close_what_a_person_has_to_decide_about_the_product_s_record(self):
+        failed = self.work(self._company("71", 5, name="Ann Works", country="Atlantis"))
+        self._upload("id,name,city\n71,Ann Works,Berlin\n")
+        self.assertStates(failed, "failed")
+        self.assertEqual(self.partner_of("71").city, "Berlin")
+
+    def test_a_column_leaves_what_was_agreed_about_the_others(self):
+        values = {"name": "Ann Works", "zip": "53111"}
+        self.work(self._company("71", 1, city="Bonn", **values))
+        self._upload("id,city\n71,Berlin\n")
+        partner = self.partner_of("71")
+        self.assertEqual(partner.city, "Berlin")
+        editor = self._make_role("upload-editor", "resolver", "base.group_partner_manager")
+        partner.with_user(editor).zip = "99999"
+        message = self.work(
+            self._company("71", 2, city="Berlin", phone="+16175550100", **values)
+        )
+        self.assertStates(message, "done:applied")
+        self.assertEqual((partner.phone, partner.zip), ("+16175550100", "99999"))
+        written = self.env["hub.audit"].search([("message_id", "=", message.id)]).value_ids.body
+        self.assertEqual(set(written), {"phone"})
+
+    def test_a_file_is_never_the_newest(self):
+        field = self.env.ref("lead_to_cash_hub.field_customer_city")
+        self.env["hub.ownership"].set_rule(field.id, "newest", False)
+        self.work(self._company("71", 1, name="Ann Works", city="Bonn"))
+        editor = self._make_role("upload-editor", "resolver", "base.group_partner_manager")
+        partner = self.partner_of("71")
+        partner.with_user(editor).city = "Berlin"
+        self.env.flush_all()
+        message = self._upload("id,city\n71,Hamburg\n")
+        self.assertEqual(partner.city, "Berlin")
+        self.assertExplained(message, "merge_conflict")
 
     def test_what_the_product_brings_later_is_the_same_record(self):
         self._upload("id,name,city\n71,Ann Works,Bonn\n")

@@ -134,13 +134,30 @@ class HubUploadWizard(models.TransientModel):
             raise UserError(self.env._("No row can be uploaded."))
         self.env.cr.execute("SELECT coalesce(max(id), 0) FROM hub_message")
         before = self.env.cr.fetchone()[0]
-        self.env["hub.upload"]._store(self.stream_id, columns, good, self.file_name)
-        return {
+        stored = self.env["hub.upload"]._store(
+            self.stream_id, columns, good, self.file_name, self.id
+        )
+        action = {
             "type": "ir.actions.act_window",
             "name": self.env._("Uploaded"),
             "res_model": "hub.message",
             "views": [[False, "list"], [False, "form"]],
             "domain": [("stream_id", "=", self.stream_id.id), ("id", ">", before)],
+        }
+        if stored == len(good):
+            return action
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "warning",
+                "message": self.env._(
+                    "%(known)s of %(all)s rows were uploaded with this form before and were not taken again.",
+                    known=len(good) - stored,
+                    all=len(good),
+                ),
+                "next": action,
+            },
         }
 
     def _again(self):

@@ -173,7 +173,8 @@ class HubApplyResults(models.AbstractModel):
             rows.audits.append(self._audit_row(batch, item))
 
     def _supersede(self, cr, env, rows, effects):
-        """A full record that was decided takes the place of older versions that failed or wait."""
+        """A full record that was decided takes the place of older versions that failed or wait. One
+        without a version (a row of a file) says nothing about a version of the source."""
         if not rows:
             return
         cr.execute(
@@ -182,7 +183,7 @@ class HubApplyResults(models.AbstractModel):
                    done_at = clock_timestamp() AT TIME ZONE 'UTC'
               FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[]) n(id, order_key, version)
              WHERE m.order_key = n.order_key AND m.id < n.id AND m.direction = 'in' AND m.kind <> 'event'
-               AND (m.version IS NULL OR n.version IS NULL OR m.version <= n.version)
+               AND (m.version IS NULL OR m.version <= n.version)
                AND m.state IN ('failed', 'dead', 'waiting') RETURNING m.id
             """,
             [

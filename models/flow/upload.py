@@ -1,6 +1,4 @@
 import hashlib
-from datetime import datetime, timezone
-
 from odoo import models
 from odoo.exceptions import AccessError, UserError
 
@@ -88,17 +86,20 @@ class HubUpload(models.AbstractModel):
             return {UPLOADED: entry.values}
         return {"id": entry.key} | entry.values
 
-    def _store(self, stream, columns, entries, name):
-        """Store the good entries as messages.
+    def _store(self, stream, columns, entries, name, number):
+        """Store the good entries as messages. They have no version and no time of change: how old a
+        file's values are, nobody knows.
 
+        :param number: of this upload: the same row of another upload is another message, for what was
+            true before may be true again; of this one it is not taken twice.
         :return: number of messages; the others were received before.
         """
         self._require(stream)
-        now = datetime.now(timezone.utc)
         incoming = []
         for entry in entries:
             body = strict_json.dumps(self._payload(columns, entry))
-            key = f"upload:{stream.entity_id.code}:{entry.key}:{hashlib.sha256(body).hexdigest()}"
+            content = hashlib.sha256(body).hexdigest()
+            key = f"upload:{number}:{stream.entity_id.code}:{entry.key}:{content}"
             incoming.append(
                 Incoming(
                     stream.entity_id.code,
@@ -106,7 +107,7 @@ class HubUpload(models.AbstractModel):
                     key.encode(),
                     "snapshot",
                     "change",
-                    now,
+                    None,
                     None,
                     body,
                 )

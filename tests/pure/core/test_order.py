@@ -249,6 +249,22 @@ def test_of_full_records_the_newest_by_version_then_by_arrival():
     assert (ids(chosen.now), ids(chosen.now[0]["instead_of"])) == ([3], [1, 2])
 
 
+def test_a_record_without_a_version_stands_for_nothing_and_nothing_for_it():
+    rows = [row(1, version="2"), row(2), row(3), row(4, version="3"), row(5, key=2)]
+    turns = []
+    while rows:
+        chosen = order.choose(rows)
+        turns.append(ids(chosen.now))
+        assert not any(one["instead_of"] for one in chosen.now)
+        rows = chosen.later
+    assert turns == [[1, 5], [2], [3], [4]]
+
+
+def test_without_a_version_arrival_says_which_is_newer():
+    assert order.is_newer(row(2), row(1, version="9"))
+    assert not order.is_newer(row(1, version="9"), row(2))
+
+
 def test_what_comes_after_an_event_of_its_record_waits():
     chosen = order.choose([row(1, "event"), row(2), row(3, "event"), row(4, key=2)])
     assert (ids(chosen.now), ids(chosen.later)) == ([1, 4], [2, 3])
