@@ -27,6 +27,7 @@ class Item:
     company_id: int | None = None
     version: str | None = None
     changed_at: datetime | None = None
+    partial: bool = False  # whether it says nothing about fields that are not in ``values``
     values: dict = field(default_factory=dict)
     link: Link | None = None
     changed: frozenset = frozenset()

@@ -182,9 +182,14 @@ def couple(outcomes: dict, groups: Iterable[Iterable[str]]) -> dict:
     return outcomes
 
 
-def next_base(base: Mapping | None, incoming: Mapping, outcomes: Mapping) -> dict:
-    """What both sides agree on from now: the incoming record, but for what is not settled."""
-    result = dict(incoming)
+def next_base(
+    base: Mapping | None, incoming: Mapping, outcomes: Mapping, partial: bool = False
+) -> dict:
+    """What both sides agree on from now: the incoming record, but for what is not settled.
+
+    :param partial: ``incoming`` holds some fields only and says nothing about the others.
+    """
+    result = {**(base or {}), **incoming} if partial else dict(incoming)
     for name, outcome in outcomes.items():
         if outcome.settled:
             continue

@@ -173,18 +173,17 @@ class ApplyBatch(Resolver, Merger):
         for row, item in todo:
             try:
                 payload = strict_json.loads(bytes(bodies.get(row["payload_id"]) or b""))
-                if not isinstance(payload, dict):
-                    raise Problem("bad_json", kind="schema")
             except strict_json.BadJson as error:
                 item.problem = Problem("bad_json", kind="schema", detail=error.code)
                 continue
-            except Problem as problem:
-                item.problem = problem
+            if not isinstance(payload, dict):
+                item.problem = Problem("bad_json", kind="schema")
                 continue
             if self.mapping is None:
                 item.problem = Problem("bad_path", kind="schema", path="")
                 continue
-            if payload.keys() == {UPLOADED}:
+            item.partial = payload.keys() == {UPLOADED}
+            if item.partial:
                 item.values, problems = self._uploaded(payload[UPLOADED], item.link)
             else:
                 item.values, problems = self.mapping.canonical(payload)

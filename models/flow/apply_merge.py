@@ -161,12 +161,16 @@ class Merger:
     def merged_base(self, item):
         """The base of the next merge."""
         base = item.link.base if item.link else None
-        return next_base(base, self.plain[item.message_id], item.outcomes)
+        return next_base(base, self.plain[item.message_id], item.outcomes, item.partial)
 
     def unsettled(self, item):
         """What is open between Odoo and the source after this: disputed, owed to it, not yet echoed."""
         before = (item.link.unsettled if item.link else None) or {}
         disputed = {name: item.offered[name] for name in item.conflicts}
+        if item.partial:
+            # What it does not hold is as disputed as before.
+            former = before.get("disputed") or {}
+            disputed |= {n: value for n, value in former.items() if n not in item.outcomes}
         # A field that the source did not change stays as open as it was.
         owed = {n for n in before.get("owed") or () if n not in item.outcomes}
         owed |= self._owed(item)

@@ -250,6 +250,12 @@ def test_the_base_moves_only_where_it_is_settled():
     assert next_base(base, {"a": 2, "b": 2, "c": 2, "d": 2}, outcomes) == {"a": 2, "b": 1, "d": 2}
 
 
+def test_a_record_of_a_few_fields_leaves_the_base_of_the_others():
+    base, outcomes = {"a": 1, "b": 1}, {"a": Outcome(WRITE, "only_change")}
+    assert next_base(base, {"a": 2}, outcomes, partial=True) == {"a": 2, "b": 1}
+    assert next_base(base, {"a": 2}, outcomes) == {"a": 2}, "a full record has no more fields"
+
+
 # -- who owns what -------------------------------------------------------------------------------
 
 
