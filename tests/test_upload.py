@@ -2,6 +2,7 @@ import base64
 import json
 
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 from odoo.tests import Form, tagged
 
 from .hub_common import HubCase
@@ -196,6 +197,40 @@ class TestUpload(HubCase):
         self.stream.active = False
         with self.assertRaises(UserError):
             self._wizard("id,name\n1,Ann\n")
+
+    def test_what_is_booked_or_approved_asks_for_the_uploader_s_own_right(self):
+        manager = self._make_role("upload-manager", "manager")
+        streams = self._make_product("stripe", "https://api.stripe.com").stream_ids
+        streams |= self._make_product("harvest", "https://api.harvestapp.com").stream_ids
+        streams = streams.filtered(lambda s: s.direction == "in")
+        streams.active = True
+        upload = self.env["hub.upload"]
+        for code, right in (
+            ("payment", "account.group_account_invoice"),
+            ("refund", "account.group_account_invoice"),
+            ("time_entry", "hr_timesheet.group_hr_timesheet_approver"),
+            ("expense", "hr_timesheet.group_hr_timesheet_approver"),
+        ):
+            stream = streams.filtered(lambda s, code=code: s.entity_id.code == code)
+            with self.assertRaisesRegex(AccessError, "integration manager"):
+                self._wizard("id,amount,currency\n1,5,EUR\n", stream=stream)
+            entitled = self._make_role(f"upload-{code}", "resolver", right)
+            for user in (entitled, manager):
+                upload.with_user(user)._require(stream.with_user(user))
+
+    def _make_product(self, product, url):
+        return (
+            self.env["hub.system"]
+            .with_context(active_test=False)
+            .create(
+                {
+                    "name": product,
+                    "product": product,
+                    "base_url": url,
+                    "company_ids": [Command.set(self.company.ids)],
+                }
+            )
+        )
 
     def test_a_file_is_taken_while_the_system_is_paused_and_waits(self):
         self.system.action_pause()

@@ -21,6 +21,10 @@ class HubHandlerExpense(models.AbstractModel):
     _hub_together = (("amount", "currency"),)
 
     @api.model
+    def _hub_may_upload(self):
+        return self.env["account.analytic.line"]._hub_may_approve()
+
+    @api.model
     def _known_id(self, item):
         return item.link.res_id if item.link else item.res_id
 

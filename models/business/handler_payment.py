@@ -18,6 +18,10 @@ class HubHandlerPayment(models.AbstractModel):
     _inherit = "hub.handler"
     _description = "Lead-to-Cash Hub: Payments"
 
+    @api.model
+    def _hub_may_upload(self):
+        return self.env["account.payment"].has_access("create")
+
     # --- match ------------------------------------------------------------------------------------
 
     @api.model

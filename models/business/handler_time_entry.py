@@ -29,6 +29,10 @@ class HubHandlerTimeEntry(models.AbstractModel):
 
     _hub_together = (("project", "task"),)
 
+    @api.model
+    def _hub_may_upload(self):
+        return self.env["account.analytic.line"]._hub_may_approve()
+
     # --- check ------------------------------------------------------------------------------------
 
     @api.model

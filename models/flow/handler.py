@@ -26,6 +26,13 @@ class HubHandler(models.AbstractModel):
     _hub_beside = {}
 
     @api.model
+    def _hub_may_upload(self):
+        """Whether this user may bring records of this kind by a file. Called as the person, while the
+        records are written by the technical user: what is booked or approved asks for the person's
+        own right to do so."""
+        return True
+
+    @api.model
     def _hub_match(self, items):
         """Find the Odoo record of each item that has no link yet (sets ``item.res_id``).
 

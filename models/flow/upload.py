@@ -141,6 +141,19 @@ class HubUpload(models.AbstractModel):
         stream.check_access("read")
         if not stream.system_id or stream.direction != "in" or not stream.active:
             raise UserError(self.env._("Choose an inbound stream of a system that is switched on."))
+        entity = stream.entity_id
+        if (
+            entity.handler
+            and not self.env.user.has_group("lead_to_cash_hub.group_hub_manager")
+            and not self.env[entity.handler]._hub_may_upload()
+        ):
+            raise AccessError(
+                self.env._(
+                    "What is uploaded to “%s” is booked or approved: ask somebody who may do that in Odoo, "
+                    "or an integration manager.",
+                    stream.name,
+                )
+            )
 
 
 class HubSentence(models.AbstractModel):
