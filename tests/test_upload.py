@@ -80,8 +80,9 @@ class TestUpload(HubCase):
         self.assertEqual(self.env["hub.message"].search_count([("direction", "=", "in")]), 2)
 
     def test_rows_of_files_and_records_of_the_product_do_not_stand_for_each_other(self):
+        self.work(self._company("71", 1, name="Ann Works"))
         first = self.receive(
-            self._company("71", 5, name="Ann Works", city="Bonn", zip="53111"), lane=None
+            self._company("71", 5, name="Ann Smith", city="Bonn", zip="53111"), lane=None
         )
         self._wizard("id,city\n71,Berlin\n").action_upload()
         self._wizard("id,zip\n71,10115\n").action_upload()
@@ -92,7 +93,7 @@ class TestUpload(HubCase):
         self.assertStates(messages, "done", "done", "done")
         partner = self.partner_of("71")
         self.assertEqual(
-            (partner.name, partner.city, partner.zip), ("Ann Works", "Berlin", "10115")
+            (partner.name, partner.city, partner.zip), ("Ann Smith", "Berlin", "10115")
         )
 
     def test_a_row_does_not_close_what_a_person_has_to_decide_about_the_product_s_record(self):
@@ -109,9 +110,7 @@ class TestUpload(HubCase):
         self.assertEqual(partner.city, "Berlin")
         editor = self._make_role("upload-editor", "resolver", "base.group_partner_manager")
         partner.with_user(editor).zip = "99999"
-        message = self.work(
-            self._company("71", 2, city="Berlin", phone="+16175550100", **values)
-        )
+        message = self.work(self._company("71", 2, city="Berlin", phone="+16175550100", **values))
         self.assertStates(message, "done:applied")
         self.assertEqual((partner.phone, partner.zip), ("+16175550100", "99999"))
         written = self.env["hub.audit"].search([("message_id", "=", message.id)]).value_ids.body

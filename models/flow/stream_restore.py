@@ -51,7 +51,9 @@ class HubStream(models.Model):
     def write(self, vals):
         if "restored_at" in vals and not self.env.su:
             raise AccessError(
-                self.env._("A stream that a restore closed opens by “Reopen” alone, never by a write.")
+                self.env._(
+                    "A stream that a restore closed opens by “Reopen” alone, never by a write."
+                )
             )
         if "paused" in vals and not vals["paused"] and "restored_at" not in vals:
             closed = self.filtered("restored_at")

@@ -1,4 +1,5 @@
 import hashlib
+
 from odoo import models
 from odoo.exceptions import AccessError, UserError
 
