@@ -2,7 +2,8 @@
 
 Each run holds a shared lock on `users`. A keeper process waits for the exclusive lock, which it gets when no
 run is left (the kernel frees the lock of a killed run), and stops the server. The data is for tests, demo and
-trial only: it is written without waiting for the disk.
+trial only: it is written without waiting for the disk. What is committed outlives a crash of PostgreSQL all the
+same (the kernel has it), only not one of the machine.
 """
 
 import fcntl
@@ -31,7 +32,7 @@ max_wal_size = 2GB
 jit = off
 fsync = {durable}
 full_page_writes = {durable}
-synchronous_commit = {durable}
+synchronous_commit = on
 """
 
 

@@ -18,8 +18,7 @@ def postgres(session, *, durable=False):
     """Start a server of its own with the addon's template in it, and remove it after the block.
 
     :param session: the :class:`devtools.session.Session` to take the template from
-    :param durable: True waits for the disk as a real server does: for measurements, and where PostgreSQL
-        dies in the middle (without it, what was committed a moment ago is not on the disk yet)
+    :param durable: True waits for the disk as a real server does, for measurements
     :return: a :class:`Session` on the new server; `session.server.cluster` has `stop()`, `start()`, `restart()`
     """
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=paths.RUNS))

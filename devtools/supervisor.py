@@ -21,6 +21,7 @@ from .steps import Stop
 GRACE = 5  # seconds between SIGTERM and SIGKILL
 QUICK_END = 8  # an Odoo that ends within so many seconds did not start
 QUICK_ENDS = 4  # so many of them in a row, and the supervisor gives up
+LATER_QUICK_ENDS = 60  # the same for one that has run before
 
 
 class Supervisor:
@@ -137,16 +138,21 @@ class Supervisor:
                         yield child.pid, "gevent"
 
     def _keep_running(self):
-        quick = 0
+        quick, limit = 0, QUICK_ENDS
         while self._wanted:
             started = time.monotonic()
             self._start_once()
             self._process.wait()
             self._end_group(signal.SIGTERM)
-            quick = quick + 1 if time.monotonic() - started < QUICK_END else 0
-            if quick >= QUICK_ENDS:
+            if time.monotonic() - started >= QUICK_END:
+                quick, limit = 0, LATER_QUICK_ENDS
+                continue
+            quick += 1
+            if quick >= limit:
                 self._gave_up = True
                 return
+            if limit == LATER_QUICK_ENDS:
+                time.sleep(1)  # PostgreSQL may need a while after a crash
 
     def _start_once(self):
         """Start the master in a process group of its own; it ends when this process is killed.

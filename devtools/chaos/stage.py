@@ -92,7 +92,7 @@ def stage(session):
     :return: a :class:`Stage` whose Odoo answers
     """
     with contextlib.ExitStack() as stack:
-        own = stack.enter_context(private.postgres(session, durable=True))
+        own = stack.enter_context(private.postgres(session))
         hubspot = stack.enter_context(Serving(HubSpotSandbox(), 0))
         harvest = stack.enter_context(Serving(HarvestSandbox(), 0))
         odoo = Supervisor(
