@@ -2,6 +2,9 @@
 
 # Children before parents: what refers to a table is emptied before it.
 _EMPTIED = (
+    "hub_bundle",
+    "hub_change",
+    "hub_version",
     "hub_audit_value",
     "hub_audit",
     "hub_grant",
@@ -26,6 +29,11 @@ _EMPTIED = (
     "hub_pace",
     "hub_pace_limit",
     "hub_circuit",
+    "hub_connector_stream",
+    "hub_connector_write",
+    "hub_connector_type",
+    "hub_connector_error",
+    "hub_connector",
     "hub_system",
 )
 
@@ -40,6 +48,7 @@ _THE_ADMINS = (
     "hub.vocabulary.term",
     "hub.vocabulary.word",
     "hub.lane",
+    "hub.region",
     "hub.retention",
 )
 
@@ -64,6 +73,7 @@ def uninstall_hook(env):
     for table in _EMPTIED:
         # Odoo deletes shipped records before it drops tables; what refers to them has to go first.
         env.cr.execute(f"DELETE FROM {table}")
+    env.cr.execute("DROP FUNCTION IF EXISTS hub_store")
     user = env.ref("lead_to_cash_hub.user_hub", raise_if_not_found=False)
     if user:
         user.active = False

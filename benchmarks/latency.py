@@ -94,7 +94,7 @@ def bench_latency(bench):
         for number in numbers:
             sandbox.store.create("companies", company(number)["properties"], id=number, quiet=True)
         _make_known(running, sender, int(live), numbers)
-        backlog = bench.size(40_000, 200)
+        backlog = bench.size(80_000, 200)
         fill = FILL.replace("SYSTEM", full).replace("COUNT", str(backlog))
         running.shell(fill.replace("LANES", f"[{', '.join(lanes)}]"))
         last = running.sql("SELECT max(id) FROM hub_message")[0][0]

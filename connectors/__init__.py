@@ -5,9 +5,15 @@ from importlib import import_module
 
 # product -> (label, module, class); modules are imported when a product is first used
 _PRODUCTS = {
+    "salesforce": ("Salesforce", "salesforce", "Salesforce"),
     "hubspot": ("HubSpot", "hubspot", "HubSpot"),
     "harvest": ("Harvest", "harvest", "Harvest"),
     "stripe": ("Stripe", "stripe", "Stripe"),
+    "clockify": ("Clockify", "clockify", "Clockify"),
+    "quickbooks": ("QuickBooks Online", "quickbooks", "QuickBooks"),
+    "xero": ("Xero", "xero", "Xero"),
+    "odoo": ("Another Odoo", "odoo", "Odoo"),
+    "canonical": ("Canonical API", "canonical", "Canonical"),
 }
 
 # product -> label, in the order in which they are offered

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from .errors import BadSignature, ConnectorError
 from .http import Answer, Headers, Session
+from .times import answered_at
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Page:
 
 @dataclass(frozen=True)
 class Write:
-    """One change to send. ``key`` stays the same over repeats; ``attempt`` counts them from 1."""
+    """One change to send. ``key`` stays the same over repeats; ``attempt`` counts them from 1; ``record`` is
+    the id of our record, the same in all its changes."""
 
     key: str
     entity: str
@@ -92,6 +94,7 @@ class Write:
     external_id: str | None
     values: dict
     attempt: int = 1
+    record: int | None = None
 
 
 @dataclass
@@ -122,6 +125,19 @@ class TokenAnswer:
     access: str
     refresh: str | None
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Consent:
+    """The page on which a person lets us in (RFC 6749, 4.1).
+
+    :param scopes: what is asked for, no more. :param account: parameter of the way back that names the
+        account, where the product has one.
+    """
+
+    url: str
+    scopes: tuple[str, ...]
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,16 +176,37 @@ class Connector:
     entities_out: ClassVar[tuple[str, ...]] = ()
     # bucket -> (calls, seconds) that the product allows an account; an admin may set other numbers
     pace: ClassVar[dict[str, tuple[int, float]]] = {"default": (10, 1.0)}
+    # secrets of which any one is enough to get a new access token
+    renews_with: ClassVar[tuple[str, ...]] = ("refresh_token",)
     batch_read: ClassVar[int] = 1
     batch_write: ClassVar[int] = 1
 
     # entity -> what the window of a listing is about: "changed", "created" or "date"
     lists: ClassVar[dict[str, str]] = {}
 
+    # what each line of a document needs a word for: of "item", "account", "tax"
+    document_words: ClassVar[tuple[str, ...]] = ()
+
+    # where a person signs in to let us in; None where secrets are made in the product
+    consent: ClassVar[Consent | None] = None
+
+    # addresses (scheme and host) beside the system's own that see its secrets
+    origins: ClassVar[tuple[str, ...]] = ()
+
+    # whether a change is sent with all that may be sent of its record, not alone
+    whole: ClassVar[bool] = False
+
+    # whether a record that is missing can be asked for; else it is waited for
+    asks: ClassVar[bool] = True
+
     webhook_path_hint: ClassVar[str] = ""
     webhook_secret_field: ClassVar[str | None] = None
     ok_status: ClassVar[int] = 200
     ok_body: ClassVar[bytes] = b""
+    ok_type: ClassVar[str] = "text/plain; charset=utf-8"
+
+    # finds in a mapping's path the names of what the product is to be asked for
+    mapped_names: ClassVar[str] = r"\bproperties\.(\w+)"
 
     def __init__(
         self,
@@ -184,6 +221,9 @@ class Connector:
         self.settings = dict(settings or {})
         self.secrets = secrets
         self.clock = clock
+        # gives the secrets anew after an access token was refused as expired; set by the engine
+        self.renew: Callable[[], Mapping[str, str]] | None = None
+        self.answered: datetime | None = None  # the last answer's time, by the product's clock
 
     # -- for the engine -----------------------------------------------------------------------
 
@@ -217,7 +257,11 @@ class Connector:
         raise NotImplementedError
 
     def poll_deleted(self, entity: str, cursor: dict | None, now: datetime) -> Page:
-        """Records that the source itself lists as deleted; none where it keeps no such list."""
+        """Records that the source itself lists as deleted; none where it keeps no such list.
+
+        A cursor with ``resync`` says that the list does not go back to the last pass: the engine then reads
+        all changes anew.
+        """
         return Page([], cursor or {}, False)
 
     def listing(self, entity: str, since: datetime, until: datetime) -> Iterator[list[Record]]:
@@ -242,6 +286,17 @@ class Connector:
     def refresh(self, secrets: Mapping[str, str]) -> TokenAnswer:
         """New access token from the refresh token. The engine holds the lease around this."""
         raise ConnectorError("sign_in", "no_refresh")
+
+    def admit(self, code: str, redirect: str) -> TokenAnswer:
+        """Tokens for the code that a person's consent brought to the address ``redirect``.
+
+        :raise ConnectorError: kind ``sign_in`` if the product takes it not, or not any more.
+        """
+        raise ConnectorError("sign_in", "no_consent")
+
+    def admitted_account(self) -> str | None:
+        """The account that a consent was given for; None if it is not one alone."""
+        return self.account_id()
 
     # -- for the products ---------------------------------------------------------------------
 
@@ -277,23 +332,48 @@ class Connector:
     ) -> Answer:
         """One call below ``base_url``; ``path`` may be a full paging link of the same origin.
 
+        An access token that expired is renewed, and the call made once more: what was not let in changed
+        nothing.
+
         :param write: whether the call can change something; a POST that only reads says False.
         :raise ConnectorError: for every answer that is not 2xx, by the product's error table.
         """
         url = self.session.join(self.base_url, path)
         if query:
             url += ("&" if "?" in url else "?") + urlencode(query, doseq=True)
-        return self.session.call(
-            method,
-            url,
-            headers={**self._sign_in_headers(), **(headers or {})},
-            json=json,
-            form=form,
-            bucket=bucket,
-            write=write,
-            classify=self._error_from,
-            allowances=self._allowances,
-        )
+
+        def call() -> Answer:
+            answer = self.session.call(
+                method,
+                url,
+                headers={**self._sign_in_headers(), **(headers or {})},
+                json=json,
+                form=form,
+                bucket=bucket,
+                write=write,
+                classify=self._error_from,
+                allowances=self._allowances,
+            )
+            self.answered = answered_at(answer.headers, self.clock())
+            return answer
+
+        try:
+            return call()
+        except ConnectorError as error:
+            if error.code != "token_expired" or not self._renewed():
+                raise
+        return call()
+
+    def _renewed(self) -> bool:
+        """Whether the engine had another access token for us."""
+        spent = self.secrets.get("access_token")
+        if self.renew is not None:
+            self.secrets = self.renew()
+        return self.secrets.get("access_token") != spent
+
+    def _begun(self, now: datetime) -> datetime:
+        """When the window of the first page just read began: now, or earlier if our clock is ahead."""
+        return min(now, self.answered or now)
 
 
 def path_id(value: Any, pattern: str = r"[0-9]{1,30}") -> str:

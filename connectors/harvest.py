@@ -77,7 +77,8 @@ class Harvest(Connector):
 
     def account_id(self) -> str:
         """The account's id: the one we sent, once Harvest has answered to it."""
-        self._call("GET", "/company")
+        if "is_active" not in self._page("/company", {}):
+            raise ConnectorError("schema", "no_account")
         return str(self.settings["account_id"])
 
     def refresh(self, secrets: Mapping[str, str]) -> TokenAnswer:
@@ -131,11 +132,12 @@ class Harvest(Connector):
         cursor = dict(cursor or {})
         path, name, _size = LISTS[entity]
         if not cursor.get("next"):
-            cursor = {"since": cursor.get("since") or self._first(), "started": iso(now, 0)}
+            cursor = {"since": cursor.get("since") or self._first()}
             query: dict[str, Any] = {"per_page": PAGE}
             if cursor["since"]:
                 query["updated_since"] = cursor["since"]
             body = self._page(path, query)
+            cursor["started"] = iso(self._begun(now), 0)
         else:
             try:
                 body = self._page(cursor["next"], {})

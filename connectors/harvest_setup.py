@@ -56,18 +56,21 @@ class ProjectSetup:
     def _client(self, values: dict, outcome: Outcome, done: dict) -> dict:
         name = str(values["name"]).strip()
         known = values.get("id")
+
+        def find() -> dict | None:
+            return named(self._list("/clients", {}), name)
+
         clients = self._list("/clients", {})
         found = [row for row in clients if str(row["id"]) == str(known)] if known else []
-        found = found or [row for row in clients if same(row["name"], name)]
-        if found:
-            client = found[0]
+        client = found[0] if found else named(clients, name)
+        if client is not None:
             if not client.get("is_active", True):
                 # no project can be made for an archived client
                 client = self._change(
                     f"/clients/{client['id']}", {"is_active": True}, "client", done
                 )
         else:
-            client = self._make("/clients", {"name": name}, "client", done)
+            client = self._make("/clients", {"name": name}, "client", done, find)
         if values.get("key"):
             outcome.links[f"customer:{values['key']}"] = str(client["id"])
         return client
@@ -85,24 +88,32 @@ class ProjectSetup:
         if project is None:
             if client is None:
                 raise ConnectorError("data", "client_missing")
-            rows = self._list("/projects", {"client_id": client["id"]})
-            code = str(values.get("code") or "").strip()
-            if code:
-                found = [row for row in rows if same(row.get("code"), code)]
-            else:
-                found = [row for row in rows if same(row["name"], values["name"])]
-            project = found[0] if found else None
+            project = self._known(client["id"], values)
         wanted = project_values(values)
         if client is not None:
             wanted["client_id"] = client["id"]
         if project is None:
-            return self._make("/projects", {**PROJECT_DEFAULTS, **wanted}, "project", done)
+            return self._make(
+                "/projects",
+                {**PROJECT_DEFAULTS, **wanted},
+                "project",
+                done,
+                lambda: self._known(client["id"], values),
+            )
         outcome.external_id = str(project["id"])
         current = {**project, "client_id": (project.get("client") or {}).get("id")}
         changes = differing(current, wanted)
         if changes:
             self._change(f"/projects/{project['id']}", changes, "project", done)
         return project
+
+    def _known(self, client: int, values: dict) -> dict | None:
+        """The project that an earlier try made: by our code, else by its name."""
+        rows = self._list("/projects", {"client_id": client})
+        code = str(values.get("code") or "").strip()
+        if code:
+            return next((row for row in rows if same(row.get("code"), code)), None)
+        return named(rows, values["name"])
 
     # -- tasks and people ---------------------------------------------------------------------
 
@@ -120,7 +131,13 @@ class ProjectSetup:
             if found:
                 row = found[0]
             else:
-                row = self._make("/tasks", {"name": name}, "task", done)
+                row = self._make(
+                    "/tasks",
+                    {"name": name},
+                    "task",
+                    done,
+                    lambda name=name: named(self._list("/tasks", {}), name),
+                )
                 every.append(row)
             wanted = {"billable": bool(task.get("billable", True)), "is_active": True}
             if task.get("hourly_rate") is not None:
@@ -155,10 +172,14 @@ class ProjectSetup:
     def _assign(self, path, name, row, assigned, wanted, done) -> None:
         current = assigned.get(row["id"])
         if current is None:
-            made = self._make(
-                path, {name: row["id"], **wanted}, name.replace("_id", "_assignment"), done
-            )
-            assigned[row["id"]] = made
+            what = name.removesuffix("_id")
+
+            def find() -> dict | None:
+                rows = self._list(path, {})
+                return next((one for one in rows if one[what]["id"] == row["id"]), None)
+
+            values = {name: row["id"], **wanted}
+            assigned[row["id"]] = self._make(path, values, f"{what}_assignment", done, find)
             return
         changes = differing(current, wanted)
         if changes:
@@ -168,8 +189,20 @@ class ProjectSetup:
 
     # -- one step -----------------------------------------------------------------------------
 
-    def _make(self, path: str, values: dict, what: str, done: dict) -> dict:
-        row = self._answer("POST", path, values)
+    def _make(
+        self, path: str, values: dict, what: str, done: dict, find: Callable[[], dict | None]
+    ) -> dict:
+        """Make a row, or take the one that another worker made since we looked.
+
+        :param find: looks again.
+        """
+        try:
+            row = self._answer("POST", path, values)
+        except ConnectorError as error:
+            found = find() if error.code == "already_exists" else None
+            if found is None:
+                raise
+            return found
         done["created"].append(f"{what}:{row['id']}")
         return row
 
@@ -218,6 +251,11 @@ def project_values(values: dict) -> dict:
 def same(left: Any, right: Any) -> bool:
     """Whether two names are one: case and outer spaces do not count, as Harvest compares them."""
     return str(left or "").strip().casefold() == str(right or "").strip().casefold() != ""
+
+
+def named(rows: list[dict], name: Any) -> dict | None:
+    """The first of the rows that has this name."""
+    return next((row for row in rows if same(row["name"], name)), None)
 
 
 def differing(current: dict, wanted: dict) -> dict:

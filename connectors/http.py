@@ -236,7 +236,7 @@ class Session:
         body = None
         if json is not None:
             body = strict_json.dumps(json)
-            fields["Content-Type"] = "application/json"
+            fields.setdefault("Content-Type", "application/json")
         elif form is not None:
             body = urlencode(form).encode("ascii")
             fields["Content-Type"] = "application/x-www-form-urlencoded"

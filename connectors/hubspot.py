@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from ..core import strict_json
@@ -21,6 +20,7 @@ from . import hubspot_errors, hubspot_webhook, window
 from .base import (
     CheckItem,
     Connector,
+    Consent,
     Notice,
     Outcome,
     Page,
@@ -28,15 +28,20 @@ from .base import (
     SecretField,
     TokenAnswer,
     WebhookRequest,
-    chunks,
 )
 from .errors import ConnectorError
-from .hubspot_objects import OBJECTS, merged_ids, modified_property
+from .hubspot_objects import OBJECTS, modified_property
 from .hubspot_read import SEARCH_PAGE, V3, HubSpotReader
+from .hubspot_write import BATCH, HubSpotWriter
 from .oauth import read_token, token_error
 from .probe import clock_item, probe
 from .times import iso, parse_iso, to_epoch
 
+SCOPES = (
+    "oauth",
+    *(f"crm.objects.{name}.read" for name in ("deals", "line_items", "products", "companies", "contacts", "owners")),
+    *(f"crm.objects.{name}.write" for name in ("deals", "companies")),
+)  # fmt: skip
 INDEX_LAG = 30  # seconds that the search index may be behind
 
 
@@ -57,13 +62,15 @@ class HubSpot(Connector):
     # a private app may make 100 calls in 10 s on the smallest plan, and 5 searches a second
     pace: ClassVar = {"default": (100, 10.0), "search": (5, 1.0)}
     batch_read = 100
-    batch_write = 100
+    batch_write = BATCH
+    consent: ClassVar = Consent("https://app.hubspot.com/oauth/authorize", SCOPES)
     webhook_path_hint = "hubspot"
     webhook_secret_field = "client_secret"
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.reader = HubSpotReader(self._call, self.settings.get("properties"))
+        self.writer = HubSpotWriter(self._call)
 
     # -- signing in ---------------------------------------------------------------------------
 
@@ -90,11 +97,24 @@ class HubSpot(Connector):
 
     def refresh(self, secrets: Mapping[str, str]) -> TokenAnswer:
         """New access token (30 minutes). HubSpot's refresh tokens do not change."""
+        return self._granted(
+            secrets, "refresh_token", ("refresh_token", secrets.get("refresh_token") or "")
+        )
+
+    def admit(self, code: str, redirect: str) -> TokenAnswer:
+        return self._granted(
+            self.secrets, "authorization_code", ("code", code), ("redirect_uri", redirect)
+        )
+
+    def _granted(
+        self, secrets: Mapping[str, str], kind: str, *more: tuple[str, str]
+    ) -> TokenAnswer:
+        """HubSpot wants the client's secret in the form."""
         form = [
-            ("grant_type", "refresh_token"),
+            ("grant_type", kind),
             ("client_id", str(self.settings.get("client_id") or "")),
             ("client_secret", secrets.get("client_secret") or ""),
-            ("refresh_token", secrets.get("refresh_token") or ""),
+            *more,
         ]
         url = self.session.join(self.base_url, "/oauth/v1/token")
         answer = self.session.call("POST", url, form=form, write=False, classify=token_error)
@@ -116,15 +136,22 @@ class HubSpot(Connector):
                 {"account_id": found, "type": str(details.get("accountType") or "")},
             )
         )
-        for entity, name in OBJECTS.items():
+        if "live_mode" in self.settings:
+            live = str(details.get("accountType") or "STANDARD") == "STANDARD"
+            same = live is bool(self.settings["live_mode"])
+            items.append(CheckItem("environment", same, {"live_mode": live}))
+        objects = [*OBJECTS.items(), ("deal_line", "line_items")]
+        for entity, name in objects:
             probe(
                 items,
                 "read",
                 lambda name=name: self._call("GET", f"{V3}/{name}", query={"limit": 1}),
                 {"entity": entity, "scope": f"crm.objects.{name}.read"},
             )
-        for entity, path in (("employee", "/crm/v3/owners/"), ("stage", "/crm/v3/pipelines/deals")):
-            probe(items, "read", lambda path=path: self._call("GET", path), {"entity": entity})
+        scope = {"entity": "employee", "scope": "crm.objects.owners.read"}
+        probe(items, "read", lambda: self._call("GET", "/crm/v3/owners/"), scope)
+        stages = {"entity": "stage"}
+        probe(items, "read", lambda: self._call("GET", "/crm/v3/pipelines/deals"), stages)
         self._check_write_scopes(items)
         items.append(CheckItem("webhook_secret", bool(self.secrets.get("client_secret"))))
         return items
@@ -191,6 +218,7 @@ class HubSpot(Connector):
     def _search(self, name: str, state: dict | None, now: datetime):
         start = parse_iso(self.settings.get("start_date"))
         first = to_epoch(start, 1000) if start else 0
+        opens = "upto" not in (state or {})
         state = window.begin(state, now=to_epoch(now, 1000), first=first)
         modified = modified_property(name)
         if state.get("by_id") is not None:
@@ -203,6 +231,8 @@ class HubSpot(Connector):
             filters = [{"propertyName": modified, "operator": "GTE", "value": str(state["at"])}]
             sort = modified
         rows = self.reader.search(name, filters, sort, SEARCH_PAGE)
+        if opens:
+            state["upto"] = to_epoch(self._begun(now), 1000)
         keys = []
         for row in rows:
             moment = parse_iso(row["properties"].get(modified) or row.get("updatedAt"))
@@ -229,11 +259,11 @@ class HubSpot(Connector):
             return Page([], {}, False)
         cursor = dict(cursor or {})
         name = OBJECTS[entity]
-        cursor.setdefault("started", iso(now))
         query = {"limit": 100, "archived": "true", "properties": modified_property(name)}
         if cursor.get("after"):
             query["after"] = cursor["after"]
         answer = self._call("GET", f"{V3}/{name}", query=query).json()
+        cursor.setdefault("started", iso(self._begun(now)))
         since = cursor.get("since") or ""
         rows = [row for row in answer["results"] if (row.get("archivedAt") or "~") >= since]
         records = self.reader.records(name, rows, deleted=True)
@@ -265,103 +295,8 @@ class HubSpot(Connector):
     # -- writing ------------------------------------------------------------------------------
 
     def deliver(self, entity: str, writes) -> list[Outcome]:
-        """Update properties, 100 records a call. Setting a value twice is harmless, so a lost
-        answer is simply repeated."""
-        outcomes: dict[str, Outcome] = {}
-        ready = []
-        for write in writes:
-            error = self._refuse(entity, write)
-            if error:
-                outcomes[write.key] = Outcome(write.key, False, write.external_id, error=error)
-            else:
-                ready.append(write)
-        while ready:
-            # HubSpot refuses a batch that names a record twice
-            taken: dict[str, Any] = {}
-            for write in ready:
-                taken.setdefault(write.external_id, write)
-            batch = list(taken.values())
-            for part in chunks(batch, self.batch_write):
-                self._update(OBJECTS[entity], part, outcomes)
-            keys = {write.key for write in batch}
-            ready = [write for write in ready if write.key not in keys]
-        return [outcomes[write.key] for write in writes]
-
-    def _refuse(self, entity: str, write) -> ConnectorError | None:
-        if entity not in self.entities_out or write.operation != "update":
-            return ConnectorError("data", "not_supported", params={"operation": write.operation})
-        if not str(write.external_id or "").isdigit():
-            return ConnectorError("reference", "not_linked")
-        return None
-
-    def _update(self, name: str, writes, outcomes: dict[str, Outcome]) -> None:
-        inputs = [
-            {
-                "id": write.external_id,
-                "properties": {key: _text(value) for key, value in write.values.items()},
-                "objectWriteTraceId": write.key,
-            }
-            for write in writes
-        ]
-        try:
-            answer = self._call("POST", f"{V3}/{name}/batch/update", json={"inputs": inputs})
-            result = answer.json()
-            rows, errors = result.get("results") or [], result.get("errors") or []
-        except ConnectorError as error:
-            if error.kind in ("data", "reference", "identity", "conflict") and len(writes) > 1:
-                # one bad record refuses them all: find it by halves
-                middle = len(writes) // 2
-                self._update(name, writes[:middle], outcomes)
-                self._update(name, writes[middle:], outcomes)
-                return
-            if error.kind == "schema":
-                # taken, but answered with something that is not JSON
-                status = error.status or 0
-                if 200 <= status < 300:
-                    error = ConnectorError("unknown", "answer_lost", status=status)
-            for write in writes:
-                outcomes[write.key] = Outcome(write.key, False, write.external_id, error=error)
-            return
-        self._settle(writes, rows, errors, outcomes)
-
-    @staticmethod
-    def _settle(writes, rows, errors, outcomes: dict[str, Outcome]) -> None:
-        """Tell the parts of a 207 apart: by our trace id, else by record id."""
-        refused: dict[str, ConnectorError] = {}
-        for error in errors:
-            context = error.get("context") or {}
-            problem = hubspot_errors.from_item(error)
-            for name in ("objectWriteTraceId", "ids", "id"):
-                for value in context.get(name) or ():
-                    refused[str(value)] = problem
-        by_id: dict[str, dict] = {}
-        for row in rows:
-            for key in (row.get("objectWriteTraceId"), row.get("id")):
-                if key:
-                    by_id[str(key)] = row
-            for loser in merged_ids(row.get("properties") or {}):
-                by_id.setdefault(loser, row)
-        for write in writes:
-            row = by_id.get(write.key) or by_id.get(write.external_id)
-            error = refused.get(write.key) or refused.get(write.external_id)
-            if row is not None:
-                # the answer's id differs from ours if the record was merged meanwhile
-                response = {"updatedAt": row.get("updatedAt")}
-                outcomes[write.key] = Outcome(write.key, True, str(row["id"]), response=response)
-                continue
-            error = error or ConnectorError("unknown", "no_outcome")
-            outcomes[write.key] = Outcome(write.key, False, write.external_id, error=error)
-
-
-def _text(value: Any) -> str:
-    """A property value: HubSpot takes and gives text; empty text clears."""
-    if value is None or value is False:
-        return "" if value is None else "false"
-    if value is True:
-        return "true"
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return value if isinstance(value, str) else str(value)
+        """Update properties of linked records, or create some: see :mod:`.hubspot_write`."""
+        return self.writer.deliver(entity, writes, self.entities_out)
 
 
 def _owner_record(row: dict) -> Record:

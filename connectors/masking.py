@@ -16,10 +16,23 @@ _SECRET_TEXT = re.compile(
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*",
     re.I,
 )
+# A text that is a key and nothing else: well-known beginnings, or one long run of letters and digits.
+_KEY_TEXT = re.compile(
+    r"(?:Bearer|Basic)\s+[\w.~+/=-]{8,}"
+    r"|(?:sk|rk|pk|whsec|pat|ghp|xox[abp])[_-](?=[\w-]*\d)[\w-]{12,}"
+    r"|eyJ[\w-]+\.[\w-]+\.[\w-]*"
+    r"|(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_+=-]{24,}",
+    re.I,
+)
 _EMAIL = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _PHONE = re.compile(r"(?<![\w-])\+\d[\d ()./-]{6,}\d")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}[A-Z0-9]{10,30}\b")
 _CARD = re.compile(r"(?<!\d)(?:\d[ -]?){13,19}(?!\d)")
+
+
+def looks_secret(text: str) -> bool:
+    """Whether a text has the form of a key or token: such a thing belongs among the secrets."""
+    return bool(_KEY_TEXT.fullmatch(text.strip()))
 
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -1,12 +1,15 @@
-"""The part of OAuth that is alike everywhere: reading the answer of a token endpoint (RFC 6749)."""
+"""The part of OAuth that is alike everywhere: asking a token endpoint and reading its answer (RFC 6749)."""
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
-from .base import TokenAnswer
+from .base import CheckItem, TokenAnswer
 from .errors import ConnectorError
-from .http import Answer
+from .http import Answer, Session
 
 
 def read_token(answer: Answer, now: datetime) -> TokenAnswer:
@@ -39,3 +42,104 @@ def token_error(answer: Answer, write: bool) -> ConnectorError | None:
             params={"reason": code} if code in known else {},
         )
     return error
+
+
+def refreshed(
+    session: Session, url: str, settings: Mapping, secrets: Mapping[str, str], now: datetime
+) -> TokenAnswer:
+    """A new access token by the refresh token; the client signs in as Basic (RFC 6749, 2.3.1).
+
+    :raise ConnectorError: kind ``sign_in``: ``secret_missing``, ``reconnect``, ``token_refused``.
+    """
+    token = _needed("refresh_token", secrets)
+    form = [("grant_type", "refresh_token"), ("refresh_token", token)]
+    return _granted(session, url, form, settings, secrets, now)
+
+
+def by_code(
+    session: Session,
+    url: str,
+    settings: Mapping,
+    secrets: Mapping[str, str],
+    now: datetime,
+    *,
+    code: str,
+    redirect: str,
+) -> TokenAnswer:
+    """The first tokens, by the code of a person's consent (RFC 6749, 4.1.3); the client signs in as Basic.
+
+    :param redirect: the address that the code came to, which the product knows.
+    :raise ConnectorError: as :func:`refreshed`.
+    """
+    form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect)]
+    return _granted(session, url, form, settings, secrets, now)
+
+
+def by_client_credentials(
+    session: Session, url: str, settings: Mapping, secrets: Mapping[str, str], now: datetime
+) -> TokenAnswer:
+    """A new access token of the client itself, signed in as Basic.
+
+    :raise ConnectorError: as :func:`refreshed`.
+    """
+    form = [("grant_type", "client_credentials")]
+    return _granted(session, url, form, settings, secrets, now)
+
+
+def _granted(session, url, form, settings, secrets, now) -> TokenAnswer:
+    client, secret = _needed("client_id", settings), _needed("client_secret", secrets)
+    pair = base64.b64encode(f"{client}:{secret}".encode()).decode()
+    headers = {"Authorization": f"Basic {pair}"}
+    answer = session.call(
+        "POST", url, form=form, headers=headers, write=False, classify=token_error
+    )
+    return read_token(answer, now)
+
+
+def _needed(name: str, values: Mapping) -> str:
+    value = str(values.get(name) or "").strip()
+    if not value:
+        raise ConnectorError("sign_in", "secret_missing", params={"secret": name})
+    return value
+
+
+class TokenEndpoint:
+    """Of a connector: a token endpoint that takes refresh tokens and codes, at an address of its own.
+
+    The system's setting ``oauth_url`` stands for it where it is another one.
+    """
+
+    token_url: ClassVar[str]
+    session: Session
+    settings: dict[str, Any]
+    secrets: Mapping[str, str]
+
+    def _endpoint(self) -> str:
+        return str(self.settings.get("oauth_url") or self.token_url)
+
+    def refresh(self, secrets: Mapping[str, str]) -> TokenAnswer:
+        """A new access token and, since refresh tokens rotate, mostly another refresh token."""
+        return refreshed(self.session, self._endpoint(), self.settings, secrets, self.clock())
+
+    def admit(self, code: str, redirect: str) -> TokenAnswer:
+        """The first tokens, see :meth:`~connectors.base.Connector.admit`."""
+        return by_code(
+            self.session,
+            self._endpoint(),
+            self.settings,
+            self.secrets,
+            self.clock(),
+            code=code,
+            redirect=redirect,
+        )
+
+    def _token_fault(self) -> CheckItem | None:
+        """For the connection test: get an access token, if there is none yet; the line that says why not."""
+        if self.secrets.get("access_token"):
+            return None
+        try:
+            self.secrets = {**self.secrets, "access_token": self.refresh(self.secrets).access}
+        except ConnectorError as error:
+            failed = {"kind": error.kind, "error": error.code, "status": error.status}
+            return CheckItem("sign_in", False, {**failed, **error.params})
+        return None

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from ..core import strict_json
@@ -87,8 +86,12 @@ class Stripe(Connector):
     # -- signing in ---------------------------------------------------------------------------
 
     def _sign_in_headers(self) -> dict[str, str]:
+        key = self._secret("api_key")
+        wrong = "_test_" if self.settings.get("live_mode") else "_live_"
+        if wrong in key[:12]:
+            raise ConnectorError("sign_in", "wrong_environment")
         return {
-            "Authorization": f"Bearer {self._secret('api_key')}",
+            "Authorization": f"Bearer {key}",
             "Stripe-Version": API_VERSION,
         }
 
@@ -174,6 +177,8 @@ class Stripe(Connector):
         else:
             query += [("expand[]", f"data.{name}") for name in expand]
             answer = self._call("GET", path, query=query)
+        if not cursor.get("after"):
+            cursor["started"] = to_epoch(self._begun(now))
         body = answer.json()
         rows = body.get("data") if isinstance(body, dict) else None
         if not isinstance(rows, list):
@@ -181,8 +186,7 @@ class Stripe(Connector):
         if cursor["mode"] == "events":
             records = self._of_events(entity, rows)
         else:
-            seen = _answered_at(answer, self.clock())
-            records = [_record(entity, row, seen) for row in rows]
+            records = [_record(entity, row, self.answered) for row in rows]
         if body.get("has_more") and rows:
             return Page(records, {**cursor, "after": rows[-1]["id"]}, True)
         overlap = int(self.settings.get("overlap_seconds") or 300)
@@ -223,7 +227,7 @@ class Stripe(Connector):
             if error.kind == "reference" or error.code == "bad_id":
                 return []
             raise
-        return [_record(entity, answer.json(), changed or _answered_at(answer, self.clock()))]
+        return [_record(entity, answer.json(), changed or self.answered)]
 
     def listing(self, entity: str, since: datetime, until: datetime) -> Iterator[list[Record]]:
         """Payments or refunds by the time they were made. Stripe states no total; its list ends
@@ -349,16 +353,6 @@ def error_from(answer, write: bool) -> ConnectorError | None:
         )
     error.params = params
     return error
-
-
-def _answered_at(answer, now: datetime) -> datetime:
-    """When Stripe answered, by Stripe's clock: ours may be ahead, and would outdate later
-    events."""
-    try:
-        moment = parsedate_to_datetime(answer.headers.get("Date", ""))
-    except (TypeError, ValueError):
-        return now
-    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _record(entity: str, row: dict, changed: datetime) -> Record:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 
 from .errors import ConnectorError
 
@@ -68,3 +70,16 @@ def to_epoch(moment: datetime, unit: int = 1) -> int:
     """A time as whole seconds (or milliseconds, ``unit=1000``) since 1970."""
     delta = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
     return (delta // timedelta(microseconds=1)) * unit // 1_000_000
+
+
+def answered_at(headers: Mapping[str, str], now: datetime) -> datetime:
+    """When a product answered, by its own clock (``Date``); ``now`` if it does not say.
+
+    Where a window ends is the product's to say: our clock may be ahead, and what is changed there meanwhile
+    would lie before the next window.
+    """
+    try:
+        moment = parsedate_to_datetime(headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return now
+    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -1,1 +1,1 @@
-from . import health, schema, webhook
+from . import canonical, health, oauth, openapi, schema, webhook

@@ -4,11 +4,11 @@ from urllib.parse import urlsplit
 from odoo import http
 from odoo.exceptions import UserError
 from odoo.http import request
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..connectors.base import WebhookRequest
 from ..connectors.errors import BadBody, BadSignature
 from ..core.envelope import NoKey, NotBound
+from .body import read_body
 
 MAX_BODY = 1_000_000
 TYPES = (
@@ -35,15 +35,9 @@ class HubWebhook(http.Controller):
     )
     def receive(self, token):
         httprequest = request.httprequest
-        if httprequest.content_encoding or httprequest.mimetype not in TYPES:
-            return self._answer(415)
-        try:
-            # A chunked body over the limit would be cut silently: one byte more than allowed tells.
-            body = httprequest.get_data(cache=False)
-        except RequestEntityTooLarge:
-            return self._answer(413)
-        if len(body) > MAX_BODY:
-            return self._answer(413)
+        body, refused = read_body(TYPES, MAX_BODY)
+        if refused:
+            return self._answer(refused)
         env = request.env
         door = env["hub.receive"]._find(token)
         if not door:
@@ -67,10 +61,9 @@ class HubWebhook(http.Controller):
             env["hub.rejection"]._count(door.system_id, "no_secret")
             return self._answer(BadSignature.status)
         env["hub.receive"]._receive(door, notices)
-        return self._answer(door.connector.ok_status, door.connector.ok_body)
+        cls = door.connector
+        return self._answer(cls.ok_status, cls.ok_body, cls.ok_type)
 
-    def _answer(self, status, body=b""):
+    def _answer(self, status, body=b"", kind="text/plain; charset=utf-8"):
         """A provider's answer: no page, no cookie."""
-        return request.make_response(
-            body, status=status, headers=[("Content-Type", "text/plain; charset=utf-8")]
-        )
+        return request.make_response(body, status=status, headers=[("Content-Type", kind)])

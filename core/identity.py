@@ -1,34 +1,36 @@
-"""Who is who: keys that are sure, and likeness that a person has to confirm."""
+"""Who is who by keys: tax numbers, internet domains, e-mail addresses. What looks alike: `likeness.py`."""
 
 import re
-import unicodedata
-from collections.abc import Sequence
-from difflib import SequenceMatcher
 from functools import lru_cache
 
 from stdnum import get_cc_module
 
-# Words that say what kind of company it is, not which one.
-_LEGAL_FORMS = frozenset(
-    word
-    for line in (
-        "ab ag and as asa bv bvba co company corp corporation gmbh group holding inc incorporated",
-        "kft kg limited llc llp lp ltd nv oy oyj plc pte pty sa sarl sas se sl spa sprl srl sro",
-        "the ug und",
-    )
-    for word in line.split()
-)
 # Mail providers: an address there says nothing about the company.
-_PUBLIC_DOMAINS = frozenset(
+PUBLIC_DOMAINS = frozenset(
     word
     for line in (
-        "163.com aol.com free.fr gmail.com gmx.com gmx.de gmx.net googlemail.com hotmail.com",
-        "icloud.com libero.it live.com mail.ru orange.fr outlook.com proton.me protonmail.com qq.com",
-        "t-online.de wanadoo.fr web.de yahoo.com yandex.ru",
+        "126.com 139.com 163.com 189.cn aim.com alice.it aliceadsl.fr aol.com arcor.de att.net",
+        "bbox.fr bell.net bellsouth.net bigpond.com bk.ru blueyonder.co.uk bluewin.ch bol.com.br",
+        "btinternet.com btopenworld.com centurylink.net centrum.cz charter.net chello.nl club-",
+        "internet.fr comcast.net cox.net daum.net duck.com earthlink.net eircom.net email.cz email.de",
+        "email.it fastmail.com fastwebnet.it foxmail.com free.fr freenet.de frontier.com gmail.com",
+        "gmx.at gmx.ch gmx.com gmx.de gmx.fr gmx.net googlemail.com hanmail.net hey.com home.nl",
+        "hotmail.be hotmail.ca hotmail.co.uk hotmail.com hotmail.de hotmail.es hotmail.fr hotmail.it",
+        "hotmail.nl hushmail.com icloud.com ig.com.br inbox.lv inbox.ru interia.pl inwind.it juno.com",
+        "kpnmail.nl laposte.net libero.it list.ru live.be live.co.uk live.com live.de live.fr live.it",
+        "live.nl mac.com mail.com mail.de mail.ru mailbox.org me.com msn.com naver.com neuf.fr",
+        "ntlworld.com o2.co.uk o2.pl online.de onet.pl op.pl optonline.net orange.fr outlook.com",
+        "outlook.de outlook.es outlook.fr outlook.it planet.nl pobox.com poczta.onet.pl posteo.de",
+        "proton.me protonmail.com qq.com rambler.ru rediffmail.com rocketmail.com rogers.com sapo.pt",
+        "sbcglobal.net seznam.cz sfr.fr shaw.ca sina.com skynet.be sky.com sohu.com sympatico.ca",
+        "t-online.de talktalk.net telenet.be telefonica.net terra.com.br terra.es tin.it tiscali.it",
+        "tutanota.com tuta.io ukr.net uol.com.br verizon.net virgilio.it virgin.net virginmedia.com",
+        "voila.fr wanadoo.fr web.de windowslive.com wp.pl xs4all.nl xtra.co.nz ya.ru yahoo.ca",
+        "yahoo.co.in yahoo.co.jp yahoo.co.uk yahoo.com yahoo.com.au yahoo.com.br yahoo.de yahoo.es",
+        "yahoo.fr yahoo.it yandex.com yandex.ru yeah.net ymail.com ziggo.nl zoho.com",
     )
     for word in line.split()
 )
-LIKELY = 0.86
 
 
 @lru_cache(10_000)
@@ -68,7 +70,7 @@ def domain_key(domain: str | None, *, email: str | None = None) -> str | None:
         text = email.rsplit("@", 1)[1].strip().lower()
     text = re.sub(r"^[a-z]+://", "", text).split("/")[0].split(":")[0]
     text = text.removeprefix("www.")
-    if "." not in text or text in _PUBLIC_DOMAINS:
+    if "." not in text or text in PUBLIC_DOMAINS:
         return None
     return text
 
@@ -77,56 +79,3 @@ def email_key(email: str | None) -> str | None:
     """An e-mail address as a key: lower case, without blanks."""
     text = (email or "").strip().lower()
     return text if text.count("@") == 1 and "." in text.rsplit("@", 1)[1] else None
-
-
-@lru_cache(10_000)
-def name_key(name: str | None) -> str:
-    """A company's name without accents, punctuation and legal form, in lower case."""
-    text = unicodedata.normalize("NFKD", name or "")
-    text = "".join(c for c in text if not unicodedata.combining(c)).casefold()
-    words = re.findall(r"\w+", text)
-    kept = [word for word in words if word not in _LEGAL_FORMS]
-    return " ".join(kept or words)
-
-
-def search_word(name: str | None) -> str | None:
-    """What a name that looks alike contains: how one of its words begins, as a ``tsquery`` of PostgreSQL.
-
-    The longest word without its end, where most differences stand; short words count whole.
-    """
-    word = max(name_key(name).split() or [""], key=len)
-    if not word:
-        return None
-    return f"'{word[: max(4, len(word) - 3)]}':*" if len(word) > 2 else f"'{word}'"
-
-
-def likeness(left: str, right: str) -> float:
-    """How alike two names are, from 0 to 1, on their ``name_key``."""
-    return next(iter(alike(left, [right], least=0.0)), (0.0, 0))[0]
-
-
-def alike(
-    name: str | None, others: Sequence[str], least: float = LIKELY
-) -> list[tuple[float, int]]:
-    """Which of some names look like this one.
-
-    :return: ``(likeness, place in others)`` of those that reach ``least``, the likest first.
-    """
-    key = name_key(name)
-    words, matcher, found = sorted(key.split()), None, []
-    for place, other in enumerate(others):
-        against = name_key(other)
-        if not key or not against:
-            continue
-        if words == sorted(against.split()):
-            found.append((1.0, place))
-            continue
-        # What two texts have in common is at most the shorter one: most pairs are ruled out here.
-        if 2 * min(len(key), len(against)) < least * (len(key) + len(against)):
-            continue
-        if matcher is None:
-            matcher = SequenceMatcher(None, b=key, autojunk=False)
-        matcher.set_seq1(against)
-        if matcher.quick_ratio() >= least and (score := matcher.ratio()) >= least:
-            found.append((score, place))
-    return sorted(found, key=lambda pair: -pair[0])

@@ -43,6 +43,12 @@ class Item:
     res_id: int | None = None
     problem: Problem | None = None
     skip: str | None = None  # reason code, when there is nothing to do
+    skip_params: dict = field(default_factory=dict)
+    stops: list = field(default_factory=list)  # what holds it until somebody lets it through
+    warnings: list = field(
+        default_factory=list
+    )  # what rules warn of, and the ids of those that looked
+    warned_by: list = field(default_factory=list)
     at_risk: Money | None = None  # shown with the exception if this item fails
     audit: dict = field(default_factory=dict)  # field -> (old, new), filled by the handler
     trace: dict = field(default_factory=dict)  # what taking it back needs, filled by the engine
@@ -60,4 +66,4 @@ class Item:
     @property
     def open(self) -> bool:
         """Whether nothing was decided about this item yet."""
-        return self.problem is None and self.skip is None
+        return self.problem is None and self.skip is None and not self.stops

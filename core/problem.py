@@ -62,3 +62,4 @@ class Link:
     # Odoo's values when both last agreed, and what is open: disputed, owed, sent (models/flow/link.py)
     held: dict | None = None
     unsettled: dict | None = None
+    merged_into: str | None = None  # the id that it was merged into at the source

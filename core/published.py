@@ -4,10 +4,10 @@ A canonical record as JSON: amounts and numbers are text, so that no cent is los
 moments are ISO 8601; references are external ids and terms their codes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
-from .schema import MAX_TEXT
+from .schema import MAX_TEXT, WEB
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NUMBER = r"^[+-]?\d{1,18}(\.\d{1,12})?$"
@@ -45,6 +45,7 @@ _TYPES: dict[str, dict] = {
         "maxLength": 254,
         "pattern": r"^[^@\s<>\"A-Z]+@[^@\s<>\"A-Z]+\.[^@\s<>\"A-Z]+$",
     },
+    "url": {**_text(1000), "pattern": f"^{WEB}$"},
     "phone": _text(_PHONE_TEXT),
     "country": _text(60),
     "language": _text(60),
@@ -98,3 +99,26 @@ def json_schema(
     if lines:
         schema["$defs"] = {name: _object(own) for name, own in sorted(lines.items())}
     return schema
+
+
+def inbound(schema: Mapping[str, Any], mapped: Mapping[str, Set[str]]) -> dict[str, Any]:
+    """The part of an entity's schema that may come in.
+
+    :param mapped: names of the fields that are taken, by entity (line entities too). What is not
+        among them, or only goes out, is no property: an item that has it is refused, not cut.
+    """
+
+    def part(entity, own):
+        taken = mapped.get(entity, frozenset())
+        properties = {
+            name: field
+            for name, field in own["properties"].items()
+            if name in taken and field["x-hub-direction"] != "out"
+        }
+        required = [name for name in own["required"] if name in properties]
+        return {**own, "properties": properties, "required": required}
+
+    result = part(schema["x-hub-entity"], schema)
+    if "$defs" in schema:
+        result["$defs"] = {name: part(name, own) for name, own in schema["$defs"].items()}
+    return result

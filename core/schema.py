@@ -16,6 +16,13 @@ _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,12})?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _EMAIL = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+")
+# What a browser opens as a page, or a text that it takes for no scheme; never `javascript:`, `data:` or
+# `file:`, nor one hidden by control characters, which browsers leave out. `host.name:8080/path` is an address.
+WEB = (
+    r"(?:[Hh][Tt][Tt][Pp][Ss]?:[^\x00-\x1f]*|[^:/?#\x00-\x1f]*(?:[/?#][^\x00-\x1f]*)?"
+    r"|[^:/?#\x00-\x1f]*\.[^:/?#\x00-\x1f]*:[^\x00-\x1f]*)"
+)
+_WEB = re.compile(WEB)
 _WIDE = Context(prec=100)
 _INTEGERS = 2**31 - 1  # what an Odoo integer holds
 
@@ -138,6 +145,14 @@ def to_email(name, value):
     return text
 
 
+def to_url(name, value):
+    """A web address. What is only written strangely stays: a strange page is no reason to stop a deal."""
+    text = to_text(name, value, 1000)
+    if text and not _WEB.fullmatch(text):
+        raise bad_value(name, value, "web address")
+    return text
+
+
 def to_phone(name, value, country=None):
     """E.164 where the number is a possible one in its country; else the text as it came.
 
@@ -227,6 +242,7 @@ _COERCE = {
     "boolean": to_boolean,
     "currency": to_currency,
     "email": to_email,
+    "url": to_url,
 }
 _LIMITED = {"country": 60, "language": 60, "vat": 40}
 _POINTING = {"ref": _ref, "refs": _refs, "term": _term}

@@ -25,6 +25,10 @@ COMMANDS = {
         "replays",
         "[--count N]: failed messages mended, simulated, replayed and taken back in a browser, with pictures",
     ),
+    "declare": (
+        "declare",
+        "[--pictures]: a product without code connected in a browser, from its OpenAPI file to flowing records",
+    ),
     "demo": (
         "demo",
         "[--port N] [--once] [--keep-db] [--kill N]: the whole story against local sandboxes",

@@ -152,7 +152,7 @@ def templates(session):
         )
     )
     base = hashlib.sha256(ground.encode()).hexdigest()
-    full = hashlib.sha256((base + addon.fingerprint()).encode()).hexdigest()
+    full = hashlib.sha256((base + addon.fingerprint() + _ASSETS).encode()).hexdigest()
     return f"{_prefix(session)}_base_{base[:12]}", f"{_prefix(session)}_template_{full[:12]}"
 
 
@@ -181,6 +181,18 @@ def ensure_template(session):
     return full
 
 
+# Odoo makes a page's scripts and styles when a browser first asks for them; in a test that is within the test's own
+# transaction, which all other requests of the page wait for, 20 seconds at most, and which is taken back. On a busy
+# machine that is not enough, and the page stays white. Kept in the database, so that every copy has them.
+_ASSETS = """
+parameters = env["ir.config_parameter"]
+parameters.set_param("ir_attachment.location", "db")
+env["ir.qweb"]._pregenerate_assets_bundles()
+parameters.set_param("ir_attachment.location", False)
+env.cr.commit()
+"""
+
+
 def _build(session, name, source, modules):
     """Install `modules` on a copy of `source` (or on nothing); it gets its name only when it is complete."""
     draft = f"{_prefix(session)}_draft"
@@ -196,6 +208,14 @@ def _build(session, name, source, modules):
         "Mend the addon and start again.",
         env=session.environment(conf),
     )
+    if source:
+        run_logged(
+            session.odoo_command("shell", "-d", draft, "--no-http"),
+            paths.LOGS / "assets.log",
+            "Mend the addon's scripts and styles and start again.",
+            env=session.environment(conf),
+            input=_ASSETS.encode(),
+        )
     execute(
         session,
         sql.SQL("ALTER DATABASE {} RENAME TO {}").format(

@@ -44,7 +44,8 @@ def run_logged(command, log, then, **options):
     log = Path(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
-        options.setdefault("stdin", subprocess.DEVNULL)
+        if "input" not in options:
+            options.setdefault("stdin", subprocess.DEVNULL)
         code = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, **options).returncode
     if code:
         tail = "\n  | ".join(log.read_text(errors="replace").splitlines()[-12:])

@@ -51,24 +51,26 @@ class HubOutboxMark(models.AbstractModel):
         )
         return frozenset(WATCHED[self._name]).union(row[0] for row in self.env.cr.fetchall())
 
-    def _hub_mark(self, ids):
+    def _hub_mark(self, ids, users=()):
+        """:param users: ids of who changed each, where that is known better than by the environment."""
         if ids and self._hub_outbound():
             # Raw and insert-only: this runs inside flush, and must never make a user's write fail.
             self.env.cr.execute(
-                "INSERT INTO hub_outbox (model, res_id) SELECT %s, id FROM unnest(%s::int[]) id",
-                [self._name, list(ids)],
+                """INSERT INTO hub_outbox (model, res_id, user_id)
+                   SELECT %s, u.id, coalesce(u.who, %s) FROM unnest(%s::int[], %s::int[]) u(id, who)""",
+                [self._name, self.env.uid, list(ids), list(users)],
             )
 
     def _write_multi(self, vals_list):
         # While modules load, the hub's own columns may not be there yet.
         watched = self._hub_watched() if self.env.registry.ready else WATCHED[self._name]
-        self._hub_mark(
-            [
-                record_id
-                for record_id, vals in zip(self._ids, vals_list, strict=True)
-                if not watched.isdisjoint(vals)
-            ]
-        )
+        changed = [
+            (record_id, vals.get("write_uid"))
+            for record_id, vals in zip(self._ids, vals_list, strict=True)
+            if not watched.isdisjoint(vals)
+        ]
+        # Whoever flushes may be another than who wrote.
+        self._hub_mark([key for key, _who in changed], [who for _key, who in changed])
         return super()._write_multi(vals_list)
 
     @api.model_create_multi

@@ -21,6 +21,8 @@ KINDS = frozenset(
         "reset_after",
         "malformed",
         "truncated",
+        "empty",
+        "body",
         "doubled",
         "drip",
         "gzip_bomb",
@@ -40,6 +42,7 @@ class Fault:
     :param status: for ``status`` and ``html``. :param headers: added to the answer.
     :param seconds: for ``timeout``: how long the answer waits; ``taken`` says whether the
         call has its effect first. For ``drip``: the pause between bytes.
+    :param body: for ``body``: what the answer says instead, with status 200; the call has its effect.
     :param location: for ``redirect``. :param size: for ``gzip_bomb``: bytes once unpacked.
     """
 
@@ -52,6 +55,7 @@ class Fault:
     headers: dict = field(default_factory=dict)
     seconds: float = 1.0
     taken: bool = False
+    body: str = ""
     location: str = ""
     size: int = 300_000_000
 
@@ -92,6 +96,8 @@ class Fault:
             reset(request)
         elif self.kind == "malformed":
             response.set_data(response.get_data()[: max(len(response.get_data()) // 2, 1)])
+        elif self.kind in ("empty", "body"):
+            response = Response(self.body, 200, content_type="application/json")
         elif self.kind == "truncated":
             data = response.get_data()
             response = Response(data[: len(data) // 2], response.status_code, response.headers)

@@ -40,7 +40,9 @@ class HubSpotSandbox(HubSpotControl, HubSpotBatches, Sandbox):
         "client_id": "sandbox-client",
         "webhook_secret": "sandbox-client-secret",
         "refresh_token": "sandbox-refresh-token",
+        "code": "sandbox-code",
         "scopes": None,  # None: all; else a list
+        "unique_properties": ("odoo_key", "email"),
         "index_lag": 0,  # seconds that search does not see
     }
 
@@ -61,6 +63,7 @@ class HubSpotSandbox(HubSpotControl, HubSpotBatches, Sandbox):
         self.route("POST", V3 + "/batch/read", self._batch_read)
         self.route("POST", V3 + "/batch/update", self._batch_update)
         self.route("POST", V3 + "/batch/create", self._batch_create)
+        self.route("POST", V3 + "/batch/upsert", self._batch_upsert)
         self.route("POST", V3 + "/batch/archive", self._batch_archive)
         self.route("GET", V3, self._list)
         self.route("POST", V3, self._create)
@@ -145,7 +148,12 @@ class HubSpotSandbox(HubSpotControl, HubSpotBatches, Sandbox):
         good = form.get("client_secret") == settings["webhook_secret"]
         if not good or form.get("client_id") != settings["client_id"]:
             return {"status": "BAD_CLIENT_ID", "message": "missing or unknown client id"}, 400
-        if form.get("refresh_token") != settings["refresh_token"]:
+        if form.get("grant_type") == "authorization_code":
+            if form.get("code") != settings["code"] or not form.get("redirect_uri"):
+                body = {"status": "BAD_AUTH_CODE", "message": "missing or unknown auth code"}
+                return body, 400
+            settings["code"] = None  # counts once
+        elif form.get("refresh_token") != settings["refresh_token"]:
             body = {"status": "BAD_REFRESH_TOKEN", "message": "missing or invalid refresh token"}
             return body, 400
         token = f"oauth-{uuid.uuid4().hex}"
@@ -153,7 +161,7 @@ class HubSpotSandbox(HubSpotControl, HubSpotBatches, Sandbox):
         return {
             "token_type": "bearer",
             "access_token": token,
-            "refresh_token": form["refresh_token"],
+            "refresh_token": settings["refresh_token"],
             "expires_in": 1800,
         }
 

@@ -97,6 +97,33 @@ class HubSpotBatches:
         rows = [self.store.create(kind, item["properties"]) for item in inputs]
         return self._batch([self._view(row, row["properties"]) for row in rows], [], 201)
 
+    def _batch_upsert(self, request: Request, kind: str):
+        """Found by a property whose values are unique, or made; each input stands for itself."""
+        kind, inputs = self._kind(kind, write=True), self._inputs(request)
+        named = [(item.get("idProperty"), str(item.get("id"))) for item in inputs]
+        if len(set(named)) != len(named):
+            return error("Duplicate IDs found in batch input", "VALIDATION_ERROR"), 400
+        for item in inputs:
+            if item.get("idProperty") not in self.settings["unique_properties"]:
+                message = f"{item.get('idProperty')} is not a unique property"
+                return error(message, "VALIDATION_ERROR"), 400
+            self._check_values(item.get("properties") or {})
+        results = []
+        for item in inputs:
+            name, value = item["idProperty"], str(item["id"])
+            rows = self.store.objects[kind].values()
+            found = [r for r in rows if r["properties"].get(name) == value and not r["archived"]]
+            values = {**item["properties"], name: value}
+            row = (
+                self.store.update(kind, found[0]["id"], values)
+                if found
+                else self.store.create(kind, values)
+            )
+            view = {**self._view(row, values), "new": not found}
+            trace = item.get("objectWriteTraceId")
+            results.append({**view, "objectWriteTraceId": trace} if trace else view)
+        return self._batch(results, [])
+
     def _batch_archive(self, request: Request, kind: str):
         kind = self._kind(kind, write=True)
         for item in self._inputs(request):

@@ -149,9 +149,10 @@ class HubMixin:
 
     def _start_engine(self):
         """Make the engine's cursors savepoints of this test."""
-        mode = self.enter_registry_test_mode()
-        mode.__enter__()
-        self.addCleanup(mode.__exit__, None, None, None)
+        if not self._registry_patched:  # an HttpCase is in that mode already
+            mode = self.enter_registry_test_mode()
+            mode.__enter__()
+            self.addCleanup(mode.__exit__, None, None, None)
         # A batch is what was claimed, however slow the machine is.
         timeless = patch(f"{APPLY}.SECONDS", None)
         timeless.start()
@@ -295,6 +296,7 @@ class HubMixin:
             "hub_circuit": ("retry_at", "probe_until"),
             "hub_pace": ("tat", "blocked_until"),
             "hub_cursor": ("next_poll_at", "lease_until"),
+            "hub_lane_part": ("low_water", "scanned_at"),
         }.items():
             for column in columns:
                 self.env.cr.execute(

@@ -52,7 +52,7 @@ class TestBoundBlanks(CanonicalCase):
         known = self.env["res.partner"].create(
             {"name": "Known", "is_company": True, "website": "https://c1.example", "ref": "Mine"}
         )
-        self.work(self._company("1", industry=""))
+        self.work(self._company("1", name="Known", industry=""))
         self.assertEqual((self.partner_of("1"), known.ref), (known, "Mine"))
 
 

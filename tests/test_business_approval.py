@@ -33,6 +33,28 @@ class TestBusinessApproval(BusinessCase):
                 self.invoice.with_user(user).action_hub_approve()
         self.assertEqual(self.invoice.state, "draft")
 
+    def test_from_a_limit_on_another_person_approves(self):
+        hub = "lead_to_cash_hub.group_hub_"
+        second = self._make_user("second", "base.group_user", hub + "billing_approver")
+        # The approver changes a text of the draft, somebody else does so afterwards.
+        self.invoice.with_user(self.approver).invoice_line_ids[0].name = "Consulting, as agreed"
+        self.invoice.with_user(self.accountant).invoice_line_ids[0].name = "Consulting"
+        self.assertIn(self.approver, self.invoice.hub_author_ids)
+        with self.assertRaises(AccessError):
+            self.invoice.with_user(self.approver).write({"hub_author_ids": [(5,)]})
+        self.company.hub_four_eyes_limit = self.invoice.amount_total
+        with self.assertRaisesRegex(AccessError, "another billing approver"):
+            self._approve(self.invoice)
+        self.invoice.with_user(second).action_hub_approve()
+        self.assertEqual((self.invoice.state, self.invoice.hub_approved_by_id), ("posted", second))
+        self.assertNotIn(second, self.invoice.hub_author_ids, "approving is no authorship")
+
+    def test_below_the_limit_every_approver_may(self):
+        self.invoice.with_user(self.approver).invoice_line_ids[0].name = "Consulting, as agreed"
+        self.company.hub_four_eyes_limit = self.invoice.amount_total + 0.01
+        self._approve(self.invoice)
+        self.assertEqual(self.invoice.state, "posted")
+
     def test_nobody_posts_without_approval(self):
         for user in (self.technical, self.accountant, self.approver):
             with self.assertRaises(UserError):

@@ -269,14 +269,14 @@ class TestBusinessLedger(BusinessCase):
         other = self._start_deal()
         self._book(self.contract, "1")
         self._book(other, "2")
-        bill = type(self.env["hub.billing"]).create
+        bill = type(self.env["hub.billing"])._enter
 
         def taken(rows, vals_list):
             if any(vals["contract_id"] == other.id for vals in vals_list):
                 raise UniqueViolation("billed meanwhile")
             return bill(rows, vals_list)
 
-        with patch.object(type(self.env["hub.billing"]), "create", taken):
+        with patch.object(type(self.env["hub.billing"]), "_enter", taken):
             moves, failures = (
                 self.env["hub.billing.run"]
                 .with_user(self.resolver)

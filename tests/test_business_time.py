@@ -197,6 +197,34 @@ class TestBusinessTime(BusinessCase):
         self._change(entry, employee=self.architect.id)
         self.assertEqual(entry.amount, -480)  # 6 h of somebody else, at 80
 
+    def test_a_new_entry_is_priced_without_a_second_write(self):
+        written = []
+        lines = type(self.env["account.analytic.line"])
+        write = lines.write
+
+        def noted(records, vals):
+            written.append(vals)
+            return write(records, vals)
+
+        self.patch(lines, "write", noted)
+        entry = self._book(self.contract, "8")
+        self.assertFalse([vals for vals in written if "amount" in vals])
+        self.assertEqual((entry.amount, entry.hub_hourly_cost), (-480, 60))
+
+    def test_a_rate_of_the_project_wins_over_the_foreseen_cost(self):
+        project = self.contract.project_id
+        self.env["project.sale.line.employee.map"].create(
+            {
+                "project_id": project.id,
+                "employee_id": self.consultant.id,
+                "sale_line_id": project.sale_line_id.id
+                or self.contract.sale_order_id.order_line[0].id,
+                "cost": 90,
+            }
+        )
+        entry = self._book(self.contract, "8")
+        self.assertEqual((entry.amount, entry.hub_hourly_cost), (-720, 90))
+
     # --- orders without a contract stay Odoo's ----------------------------------------------------
 
     def test_order_without_a_contract_is_billed_as_before(self):

@@ -82,7 +82,7 @@ class TestBoundFields(CanonicalCase):
         known = self.env["res.partner"].create(
             {"name": "Known", "is_company": True, "website": "https://c1.example", "ref": "Mine"}
         )
-        self.work(self._company("1", industry="Theirs"))
+        self.work(self._company("1", name="Known", industry="Theirs"))
         self.assertEqual((self.partner_of("1"), known.ref), (known, "Mine"))
 
     def test_fields_that_were_added_by_hand_of_each_type(self):

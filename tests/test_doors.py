@@ -12,7 +12,7 @@ from sandbox.hubspot import HubSpotSandbox
 from sandbox.stripe import StripeSandbox
 
 from ..connectors import PRODUCTS
-from ..models.flow import rejection
+from ..models.flow import receive, rejection
 from .hub_common import PORTAL, SECRET, HubMixin
 
 LIMIT = 1_000_000
@@ -421,14 +421,22 @@ class TestDoors(HubMixin, HttpCase):
         self.assertNotIn(SECRET, text)
 
     def test_a_database_error_while_storing_shows_no_payload(self):
-        def fail(receive, cr, *args, **kwargs):
-            cr.execute("SELECT 1/0", log_exceptions=False)
-
-        self._patch("hub.receive", "_store", fail)
-        with self.assertLogs(level=logging.DEBUG) as logs:
-            answer = self._send(self._event_of(1, propertyValue="Private Person"))
-        self.assertEqual(answer.status_code, 500)
-        self.assertNotIn("Private Person", "\n".join(logs.output))
+        # The very statement that carries the payload fails: by an error, and by a time-out.
+        call = receive._CALL.removeprefix("SELECT ")
+        for failing in (
+            f"SELECT 1/0, {call}",
+            f"SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(5), {call}",
+        ):
+            with (
+                self.subTest(failing[:20]),
+                patch.object(receive, "_CALL", failing),
+                self.assertLogs(level=logging.DEBUG) as logs,
+            ):
+                answer = self._send(self._event_of(1, propertyValue="Private Person"))
+            self.assertEqual(answer.status_code, 500)
+            self.assertNotIn("Private Person", answer.text + "\n".join(logs.output))
+            self.assertFalse(self._stored())
+        self.assertEqual(self._send(self._event_of(1)).status_code, 200, "and it can come again")
 
     # -- waking and health --------------------------------------------------------------------------
 

@@ -65,3 +65,53 @@ class TestDrift(HubCase):
         other = self.env["res.company"].create({"name": "Elsewhere"})
         foreign = self._make_role("drift-f", "manager", company=other)
         self.assertFalse(self.env["hub.drift"].with_user(foreign).search([]))
+
+    def drift(self, path, change):
+        stream = self.system.stream_ids.filtered(
+            lambda s: s.direction == "in" and s.entity_id.code == "customer"
+        )
+        return (
+            self.env["hub.drift"]
+            .create({"stream_id": stream.id, "path": path, "change": change, "is_mapped": True})
+            .with_user(self._make_role("drift-p", "manager"))
+        )
+
+    def proposed(self, drift):
+        change = self.env["hub.change"].browse(drift.action_propose()["res_id"])
+        self.assertEqual((change.state, drift.state), ("draft", "done"))
+        self.assertIn(drift.path, change.name)
+        return change.item_ids
+
+    def test_what_vanished_is_proposed_away(self):
+        item = self.proposed(self.drift("properties.city", "vanished"))
+        self.assertEqual((item.kind, item.res_model), ("delete", "hub.mapping.line"))
+        self.assertIn("City", item.name)
+        line = self.env["hub.mapping.line"].browse(item.res_id)
+        self.assertTrue(line.exists(), "it is a proposal")
+
+    def test_what_appeared_is_proposed_where_a_field_resembles_it(self):
+        line = self.env["hub.mapping.line"].search(
+            [("mapping_id.system_id", "=", self.system.id), ("field_id.name", "=", "city")]
+        )
+        line.unlink()
+        self.work(self._company("1", city="Ulm", tier="gold"))
+        item = self.proposed(self.drift("properties.city", "appeared"))
+        self.assertEqual((item.kind, item.values["path"]), ("create", [None, "properties.city"]))
+        with self.assertRaisesRegex(UserError, "beside a payload"):
+            self.drift_again("properties.tier").action_propose()
+
+    def drift_again(self, path):
+        first = self.env["hub.drift"].search([], limit=1)
+        return self.env["hub.drift"].create(
+            {"stream_id": first.stream_id.id, "path": path, "change": "appeared"}
+        )
+
+    def test_another_type_is_proposed_as_another_transform(self):
+        line = self.env["hub.mapping.line"].search(
+            [("mapping_id.system_id", "=", self.system.id), ("field_id.name", "=", "country"),
+             ("mapping_id.entity_id.code", "=", "customer")]
+        )  # fmt: skip
+        line.write({"path": "properties.country", "transform": "none"})
+        self.work(self._company("1", country="Germany"))
+        item = self.proposed(self.drift("properties.country", "type"))
+        self.assertEqual(item.values["transform"], ["none", "country_code"])

@@ -76,6 +76,16 @@ class TestEngineCost(HubCase):
         self.assertFlat(prepare, self._apply, each=3)
         self.assertEqual(set(self.env["hub.message"].search([]).mapped("state")), {"done"})
 
+    def test_texts_come_through_as_they_are(self):
+        odd = "Say \"x\" \\ {1,NULL}, 'both' %s"
+        self.work(self._company("900", 1, name=odd))
+        link = self.env["hub.link"].search([("external_id", "=", "900")])
+        self.assertEqual((link.base["name"], link.held["name"]), (odd, odd))
+        audit = self.env["hub.audit"].search(
+            [("res_model", "=", "res.partner"), ("action", "=", "apply")]
+        )
+        self.assertEqual(audit[0].value_ids.body["name"], [None, odd])
+
     def test_applying_changes_of_customers(self):
         keys = self._numbers(42)
         self.receive(*(self._company(key, 1, name=unlike(key)) for key in keys))
@@ -201,7 +211,8 @@ class TestEngineCost(HubCase):
             work,
         )
 
-    def test_composing_and_delivering(self):
+    def _prepare_sending(self):
+        """Companies with a balance that changes each time; functions that mark some and compose."""
         stream = (
             self.env["hub.stream"]
             .with_context(active_test=False)
@@ -227,20 +238,75 @@ class TestEngineCost(HubCase):
             },
         )
 
-        def prepare(count):
+        def mark(count):
             self.now = next(balance)
             self.env["hub.compose"]._mark_all("res.partner", partners[:count])
 
-        def compose():
-            with self.engine_env() as env:
-                env["hub.compose"]._slice()
+        return mark
 
-        def both():
-            compose()
-            with self.engine_env() as env:
-                while env["hub.deliver"]._slice():
-                    pass
+    def _compose(self):
+        with self.engine_env() as env:
+            env["hub.compose"]._slice()
 
-        self.assertFlat(prepare, both)
-        sent = self.env["hub.message"].search([("direction", "=", "out")])
-        self.assertEqual(set(sent.mapped("state")), {"done"})
+    def _deliver(self):
+        with self.engine_env() as env:
+            while env["hub.deliver"]._slice():
+                pass
+
+    def _sent(self):
+        return self.env["hub.message"].search([("direction", "=", "out")])
+
+    def test_composing(self):
+        mark = self._prepare_sending()
+
+        def prepare(count):
+            self._deliver()  # what the former turn composed does not stand in the way of this one
+            mark(count)
+
+        self.assertFlat(prepare, self._compose)
+        self.assertStates(self._sent(), *["pending"] * 40, *["done"] * 22)
+
+    def test_composing_what_did_not_change(self):
+        mark = self._prepare_sending()
+        mark(42)
+        self._compose()
+        self._deliver()
+        value = self.now
+
+        def prepare(count):
+            mark(count)
+            self.now = value
+
+        self.assertFlat(prepare, self._compose)
+        self.assertStates(self._sent(), *["done"] * 42)
+
+    def test_delivering(self):
+        mark = self._prepare_sending()
+
+        def prepare(count):
+            mark(count)
+            self._compose()
+
+        self.assertFlat(prepare, self._deliver)
+        self.assertStates(self._sent(), *["done"] * 62)
+
+    def test_failing_to_deliver(self):
+        mark = self._prepare_sending()
+        stub = self._use_stub()
+        stub.error = ConnectorError("product_down", "down", status=503)
+
+        def prepare(count):
+            self.later()
+            self._close_circuit()
+            self.env.cr.execute("DELETE FROM hub_outbox")
+            mark(count)
+            self._compose()
+
+        def work():
+            with self.engine_env() as env:
+                env["hub.deliver"]._slice()
+
+        self.assertFlat(prepare, work)
+
+    def _close_circuit(self):
+        self.env.cr.execute("DELETE FROM hub_circuit")

@@ -2,7 +2,7 @@ import psycopg2.errors
 from odoo.sql_db import db_connect
 from odoo.tests import tagged
 
-from ..connectors.base import Outcome
+from ..connectors.base import Connector, Outcome
 from ..connectors.errors import ConnectorError
 from ..models.flow import compose as compose_module
 from ..models.flow import deliver
@@ -76,7 +76,9 @@ class TestEngineCrashes(HubCase):
 
     def _one_a_call(self, size=1):
         self._patch(
-            "hub.system", "_connector_class", lambda system: type("One", (), {"batch_write": size})
+            "hub.system",
+            "_connector_class",
+            lambda system: type("One", (Connector,), {"batch_write": size}),
         )
 
     # -- before the call -----------------------------------------------------------------------------
@@ -362,7 +364,7 @@ class TestEngineCrashes(HubCase):
         self.env["hub.compose"]._mark_all("res.partner", self.partners.ids)
         calls = []
 
-        def compose(model, cr, changed):
+        def compose(model, *_arguments):
             calls.append(1)
             raise psycopg2.errors.LockNotAvailable("x")
 

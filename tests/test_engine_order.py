@@ -189,11 +189,14 @@ class TestEngineOrder(HubCase):
         self.assertEqual(self.partner_of("7").name, "Survivor")
 
     def test_a_survivor_that_came_before_its_merge_gives_the_record_its_values(self):
-        self.work(self._company("1", name="Before"))
+        number = {"vat_number": "DE136695976", "country": "DE"}
+        self.work(self._company("1", name="Before", **number))
         stub = self._use_stub()
-        merged = {"name": "After", "domain": "c1.example", "city": "Austin"}
+        merged = {"name": "After", "domain": "c1.example", "city": "Austin", **number}
         stub.records["customer", "7"] = {"id": "7", "properties": merged, "version": 4}
-        self.work(self._company("7", 4, **merged))  # the same domain: it is linked, and filled up
+        self.work(
+            self._company("7", 4, **merged)
+        )  # the same tax number: it is linked, and filled up
         self.assertEqual(self.partner_of("7"), self.partner_of("1"))
         self.assertEqual(self.partner_of("7").name, "Before")
         self.work(self._event("customer", "1", "merge", number=3, merged_into="7"))

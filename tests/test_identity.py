@@ -1,5 +1,7 @@
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
+from ..core.item import Item
 from .hub_common import HubCase
 
 GERMAN, OTHER_GERMAN = "DE136695976", "DE129273398"
@@ -41,10 +43,189 @@ class TestIdentity(HubCase):
         linked = [key for key in linked if key]
         self.assertEqual(len(set(linked)), len(linked))
 
-    def test_the_same_domain_is_the_same_customer(self):
+    def test_the_same_name_and_domain_are_the_same_customer(self):
         acme = self._partner("Acme Industries", website="https://www.acme.example/home")
-        self.work(self._company("1", name="ACME", domain="acme.example"))
+        self.work(self._company("1", name="ACME Industries Inc.", domain="acme.example"))
         self.assertEqual(self.partner_of("1"), acme)
+
+    def test_a_short_name_under_the_same_domain_may_be_its_parent(self):
+        self._partner("Acme Industries", website="https://www.acme.example/home")
+        exception = self.assertExplained(
+            self.work(self._company("1", name="ACME", domain="acme.example")), "possible_duplicate"
+        )
+        self.assertIn("one name contains the other", exception.sentence)
+        self.assertIn("the same internet domain", exception.sentence)
+
+    def test_another_name_under_the_same_domain_is_a_question(self):
+        self._partner("Acme Industries", website="https://www.acme.example/home")
+        self.assertExplained(
+            self.work(self._company("1", name="Umbrella Biotech", domain="acme.example")),
+            "possible_duplicate",
+        )
+
+    def test_what_a_group_shares_links_nobody(self):
+        """Subsidiaries with the web address, telephone and house of their parent, all in one batch."""
+        germany = self.env.ref("base.de")
+        shared = {"phone": "+49 30 1234567", "zip": "10115", "city": "Berlin"}
+        parent = self._partner(
+            "Globex AG",
+            website="https://globex.example",
+            street="Hauptstraße 5",
+            country_id=germany.id,
+            **shared,
+        )
+        names = ("Globex Logistics GmbH", "Globex Holding GmbH", "Globex GmbH & Co. KG")
+        messages = self.work(
+            *(
+                self._company(
+                    str(number), name=name, domain="globex.example", address="Hauptstr. 5", country="DE", **shared
+                )
+                for number, name in enumerate(names, start=1)
+            )
+        )  # fmt: skip
+        for message in messages:
+            self.assertExplained(message, "possible_duplicate")
+            self.assertEqual(message.exception_ids.params["candidates"], [parent.id])
+        self.assertEqual(len(self.issues("possible_duplicate")), 3, "each is decided by itself")
+
+    def test_two_branches_in_one_batch_are_not_joined(self):
+        first, second = self.work(
+            self._company("1", name="Fitbox Hamburg", domain="fitbox.example"),
+            self._company("2", name="Fitbox Berlin", domain="fitbox.example"),
+        )
+        self.assertStates(first, "done")
+        self.assertExplained(second, "possible_duplicate")
+        self.assertIn("Fitbox Hamburg", second.exception_ids.sentence)
+
+    def test_a_second_record_of_one_system_is_a_question_though_it_looks_the_same(self):
+        values = {"name": "Globex", "domain": "globex.example", "phone": "+49301234567"}
+        self.work(self._company("1", **values))
+        self.assertExplained(self.work(self._company("2", **values)), "possible_duplicate")
+        other = self._make_system("Second portal", account_ref="2")
+        self.work(self._company("9", **values), system=other)
+        self.assertEqual(self.partner_of("9", system=other), self.partner_of("1"))
+
+    def test_telephone_or_address_confirm_a_name(self):
+        germany = self.env.ref("base.de").id
+        phone = self._partner("Müller Bau GmbH", phone="030 1234567", country_id=germany)
+        house = self._partner("Łódź Sp. z o.o.", street="Bahnhofstraße 12", zip="80331")
+        self.work(
+            self._company("1", name="MUELLER BAU", phone="+49 (30) 1234567", country="DE", domain=""),
+            self._company("2", name="Lodz", address="BAHNHOFSTR. 12", zip="80331", domain=""),
+        )  # fmt: skip
+        self.assertEqual(self.partner_of("1"), phone)
+        self.assertEqual(self.partner_of("2"), house)
+
+    def test_names_that_would_break_a_query_or_a_page_are_only_names(self):
+        names = ("<img src=x onerror=alert(1)>", "'; DROP TABLE x; --", "a:* & !b | 'c'")
+        for name in names:
+            self._partner(name)
+        for number, name in enumerate(names, start=1):
+            message = self.work(self._company(str(number), name=name, domain=""))
+            self.assertEqual(message.exception_ids.code, "possible_duplicate", name)
+            self.assertIn(name, message.exception_ids.sentence)
+
+    def test_a_partner_of_another_company_is_neither_linked_nor_shown(self):
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        self._partner("Globex", website="https://globex.example", company_id=elsewhere.id)
+        self.work(self._company("1", name="Globex", domain="globex.example"))
+        self.assertFalse(self.partner_of("1").company_id)
+
+    def test_who_was_said_to_be_another_one_is_remembered(self):
+        initech = self._partner("Initech Software Ltd.")
+        self.work(self._company("1", name="Initech Sofware"))
+        self.issues("possible_duplicate")._fix_create()
+        self.drain()
+        pair = sorted([initech.id, self.partner_of("1").id])
+        distinct = self.env["hub.distinct"].search([])
+        self.assertEqual([distinct.low, distinct.high], pair)
+        self.assertEqual(distinct.user_id, self.env.user)
+
+    def test_thresholds_are_a_managers(self):
+        likeness = self.env["hub.likeness"]
+        manager, viewer = self._make_role("m", "manager"), self._make_role("v", "viewer")
+        with self.assertRaises(AccessError):
+            likeness.with_user(viewer)._set(90, 50)
+        with self.assertRaises(UserError):
+            likeness.with_user(manager)._set(40, 50)
+        with self.assertRaises(AccessError):
+            likeness.with_user(viewer).create({"link_from": 1, "ask_from": 1})
+        likeness.with_user(manager)._set(99, 96)
+        self._partner("Acme Industries", website="https://acme.example")
+        self.work(self._company("1", name="Acme Industires", domain="acme.example"))
+        self.assertEqual(self.partner_of("1").name, "Acme Industires", "90 points are too few now")
+        audit = self.env["hub.audit"].search([("action", "=", "likeness")])
+        self.assertEqual(audit.user_id, manager)
+
+    def test_queries_do_not_grow_with_the_batch(self):
+        """What is asked for one company is asked for all of a batch at once."""
+        stock = [
+            {
+                "name": f"{word} Werke {number}",
+                "is_company": True,
+                "website": f"https://{word}{number}.example",
+                "phone": f"+4930{number:07}",
+            }
+            for number in range(40)
+            for word in ("Alpha", "Beta")
+        ]
+        self.env["res.partner"].create(stock)
+        handler = self.env["hub.handler.customer"]
+
+        def queries(first, count):
+            items = [
+                Item(
+                    number,
+                    self.system.id,
+                    "customer",
+                    str(number),
+                    values={"name": f"Alpha Werke {number}", "domain": f"alpha{number}.example"},
+                )
+                for number in range(first, first + count)
+            ]
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            handler._hub_match(items)
+            spent = self.env.cr.sql_log_count - before
+            self.assertTrue(all(item.res_id for item in items))
+            return spent
+
+        queries(0, 2)
+        self.assertEqual(queries(0, 10), queries(10, 20))
+
+    def test_names_are_searched_by_their_words_whatever_postgresql_knows(self):
+        """No other index can answer: it would be walked from end to end, once for each name."""
+        names = [f"Company{number:04} Works{number:04}" for number in range(3000)]
+        # Put in a moment ago: PostgreSQL has no statistics of them.
+        self.env.cr.execute(
+            """INSERT INTO res_partner (name, is_company, active, type, zip, street, phone_sanitized, autopost_bills)
+               SELECT name, true, true, 'contact', '10115', 'Street 1', '+4930' || (1000000 + n), 'ask'
+                 FROM unnest(%s::varchar[]) WITH ORDINALITY u(name, n)""",
+            [names],
+        )
+        self.assertEqual(self._read_by_names(names), {"res_partner_hub_name_index"})
+        # Statistics can make any index that has something to offer look cheaper. With the words' index out of
+        # question (it is read as a bitmap only), none is left.
+        self.env.cr.execute("SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off")
+        self.assertLessEqual(
+            self._read_by_names(names), {"res_partner_hub_name_index", "res_partner"}
+        )
+
+    def _read_by_names(self, names):
+        """Indexes of partners, and the table itself if it is walked, that a search by names reads."""
+
+        def scans():
+            self.env.cr.execute(
+                """SELECT c.relname, pg_stat_get_xact_numscans(c.oid) FROM pg_class c
+                    WHERE c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'res_partner'::regclass)
+                       OR c.oid = 'res_partner'::regclass"""
+            )
+            return dict(self.env.cr.fetchall())
+
+        before = scans()
+        self.assertTrue(all(self.env["hub.matcher"]._by_name(names[:50])))
+        return {name for name, count in scans().items() if count != before[name]}
 
     def test_an_address_at_a_mail_provider_says_nothing(self):
         self._partner("Someone", email="someone@gmail.com")
@@ -74,8 +255,13 @@ class TestIdentity(HubCase):
         for name in ("Acme One", "Acme Two"):
             self._partner(name, website="https://acme.example")
         exception = self.assertExplained(
-            self.work(self._company("1", name="Acme", domain="acme.example")), "ambiguous_match"
+            self.work(self._company("1", name="Acme", domain="acme.example")), "possible_duplicate"
         )
+        self.assertIn("an internet domain that several customers have", exception.sentence)
+        for number in range(2):
+            self._partner(f"Twin {number}", vat=GERMAN, country_id=self.env.ref("base.de").id)
+        twins = self._company("2", name="Twin", vat_number=GERMAN, country="DE", domain="")
+        exception = self.assertExplained(self.work(twins), "ambiguous_match")
         self.assertIn("2 records", exception.sentence)
 
     def test_a_like_name_is_a_question_that_shows_both(self):
@@ -110,7 +296,9 @@ class TestIdentity(HubCase):
     def test_a_known_partner_is_filled_up_and_not_overwritten(self):
         acme = self._partner("Acme Industries", website="https://acme.example", city="By hand")
         self.work(
-            self._company("1", name="ACME", domain="acme.example", city="Austin", zip="73301")
+            self._company(
+                "1", name="ACME Industries", domain="acme.example", city="Austin", zip="73301"
+            )
         )
         self.assertEqual((acme.name, acme.city, acme.zip), ("Acme Industries", "By hand", "73301"))
 

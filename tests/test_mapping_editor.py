@@ -1,13 +1,12 @@
 """The mapping editor: what it shows to whom, what lines make of a payload, and its way in a browser."""
 
 import json
-from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import HttpCase, common, tagged
+from odoo.tests import tagged
 
 from .hub_common import HubCase
-from .view_common import HubScreens
+from .view_common import HubBrowser, HubScreens
 
 
 class EditorCase(HubCase, HubScreens):
@@ -174,13 +173,7 @@ class TestMappingEditor(EditorCase):
 
 
 @tagged("post_install", "-at_install")
-class TestMappingEditorTour(EditorCase, HttpCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        # A machine that does much at once starts a browser, and builds its first page, slowly.
-        cls.startClassPatcher(patch.object(common, "CHECK_BROWSER_ITERATIONS", 900))
-
+class TestMappingEditorTour(EditorCase, HubBrowser):
     def test_a_value_is_picked_from_a_payload_and_saved(self):
         self.start_tour(
             f"/odoo/hub-mappings/{self.mapping.id}",

@@ -179,3 +179,27 @@ class TestGrantsMigration(HubCase):
         )
         self.assertTrue(issue.standing)
         self.assertEqual(bound.odoo_field, "hub_start_date")
+
+
+@tagged("post_install", "-at_install")
+class TestTimeMigration(HubCase):
+    def test_what_was_worked_is_what_is_billed(self):
+        account = self.env["account.analytic.account"].create(
+            {"name": "A", "plan_id": self.env["account.analytic.plan"].search([], limit=1).id}
+        )
+        lines = self.env["account.analytic.line"].create(
+            [
+                {"name": "x", "account_id": account.id, "unit_amount": amount}
+                for amount in (1 / 3, 2)
+            ]
+        )
+        self.env.flush_all()
+        self.env.cr.execute(
+            "ALTER TABLE account_analytic_line DROP COLUMN hub_billable_quantity CASCADE"
+        )
+        script = load_script(
+            file_path("lead_to_cash_hub/migrations/19.0.1.2.0/pre-time.py"), "pre-time"
+        )
+        script.migrate(self.env.cr, "19.0.1.1.0")
+        self.env.invalidate_all()
+        self.assertEqual(lines.mapped("hub_billable_quantity"), lines.mapped("unit_amount"))

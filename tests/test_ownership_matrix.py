@@ -83,7 +83,9 @@ class TestOwnershipMatrix(OwnershipCase):
             lambda m: m.direction == "in" and m.entity_id == entity
         )
         for field in entity.field_ids:
-            extra = field.copy({"name": f"{field.name}_more", "binding": "handler"})
+            # What a field alone writes has one writer: its copy is a handler's.
+            own = {"odoo_field": False} if field.binding == "field" else {}
+            extra = field.copy({"name": f"{field.name}_more", "binding": "handler", **own})
             self.env["hub.mapping.line"].create(
                 {"mapping_id": mapping.id, "field_id": extra.id, "path": f"properties.x{extra.id}"}
             )

@@ -1,20 +1,17 @@
 import json
-from unittest.mock import patch
 
-from odoo.tests import HttpCase, common, tagged
+from odoo.tests import tagged
 
-from .view_common import HubScreens
+from .view_common import HubBrowser, HubScreens
 
 
 @tagged("post_install", "-at_install")
-class TestOwnershipTours(HubScreens, HttpCase):
+class TestOwnershipTours(HubScreens, HubBrowser):
     """The matrix, the conflict form and the origins of fields, in a browser."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # A machine that does much at once starts a browser, and builds its first page, slowly.
-        cls.startClassPatcher(patch.object(common, "CHECK_BROWSER_ITERATIONS", 900))
         cls.make_people()
         cls.system = cls.make_system()
         cls.partner = cls.env["res.partner"].create(

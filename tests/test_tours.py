@@ -1,19 +1,15 @@
-from unittest.mock import patch
+from odoo.tests import tagged
 
-from odoo.tests import HttpCase, common, tagged
-
-from .view_common import HubScreens
+from .view_common import HubBrowser, HubScreens
 
 
 @tagged("post_install", "-at_install")
-class TestTours(HubScreens, HttpCase):
+class TestTours(HubScreens, HubBrowser):
     """The two ways that people take through the hub most often, in a browser."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # A machine that does much at once starts a browser, and builds its first page, slowly.
-        cls.startClassPatcher(patch.object(common, "CHECK_BROWSER_ITERATIONS", 900))
         cls.make_people()
         cls.system = cls.make_system()
         cls.issue = cls.unknown_word(cls.system, "900")

@@ -1,12 +1,11 @@
 """Vocabularies: unknown words as one issue, words of one company, terms in use."""
 
-from unittest.mock import patch
-
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
-from odoo.tests import HttpCase, common, tagged
+from odoo.tests import tagged
 
 from .hub_common import HubCase
+from .view_common import HubBrowser
 
 
 class VocabularyCase(HubCase):
@@ -223,12 +222,10 @@ class TestTermsInUse(VocabularyCase):
 
 
 @tagged("post_install", "-at_install")
-class TestWordsTour(VocabularyCase, HttpCase):
+class TestWordsTour(VocabularyCase, HubBrowser):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # A machine that does much at once starts a browser, and builds its first page, slowly.
-        cls.startClassPatcher(patch.object(common, "CHECK_BROWSER_ITERATIONS", 900))
         cls._make_role("hub_words", "resolver")
 
     def test_three_words_get_their_terms_in_one_screen(self):

@@ -1,7 +1,6 @@
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from psycopg2 import IntegrityError
 
 
 class HubBillingRun(models.TransientModel):
@@ -117,52 +116,12 @@ class HubBillingRun(models.TransientModel):
             contracts = self.env["hub.contract"].search(
                 [("company_id", "=", company.id), ("state", "=", "active")]
             )
-        # Invoices are made with sudo: who may run the billing prepares drafts that others decide
-        # about, and needs no rights in sales or accounting for it. Which contracts were the user's own
-        # was decided above.
-        orders = contracts.sudo().sale_order_id.filtered(lambda order: order.state == "sale")
-        orders = orders.with_company(company).with_context(
-            timesheet_start_date=date_from, timesheet_end_date=date_to
-        )
-        lines = orders.order_line
-        lines._recompute_qty_to_invoice(date_from, date_to)
-        billable = orders.filtered(
-            lambda order: any(line.qty_to_invoice for line in order.order_line._hub_in_ledger())
-        )
-        moves, failures = self._invoice(billable)
-        # The quantities were those of the period; from now on they are those of all time.
-        self.env.add_to_compute(lines._fields["qty_to_invoice"], lines)
-        moves.write(
-            {
-                "hub_period_from": date_from,
-                "hub_period_to": date_to,
-                **({"invoice_date": invoice_date} if invoice_date else {}),
-            }
-        )
+        invoicing = self.env["hub.invoicing"]
+        moves, failures = self.env["account.move"].sudo(), []
+        if contracts:
+            orders = invoicing._orders(contracts, date_from, date_to)
+            moves, failures = invoicing._draft(orders, date_from, date_to)
+        if invoice_date:
+            moves.write({"invoice_date": invoice_date})
         moves._hub_run_checks()
         return self.env["account.move"].browse(moves.ids), failures
-
-    @api.model
-    def _invoice(self, orders):
-        """Invoices of ``orders``; on an error, halved until the order that fails stands alone."""
-        if not orders:
-            return self.env["account.move"].sudo(), []
-        try:
-            with self.env.cr.savepoint():
-                return orders._create_invoices(grouped=True), []
-        except UserError as error:
-            why = str(error)
-        except IntegrityError:
-            why = self.env._(
-                "Some of its time, expenses or milestones was billed by somebody else at the same "
-                "moment. Start the run again."
-            )
-        if len(orders) == 1:
-            contract = orders.hub_contract_id
-            return self.env["account.move"].sudo(), [
-                {"contract": contract.display_name, "why": why}
-            ]
-        middle = len(orders) // 2
-        first, failed = self._invoice(orders[:middle])
-        second, also_failed = self._invoice(orders[middle:])
-        return first | second, failed + also_failed

@@ -24,7 +24,7 @@ class HubByHand(models.TransientModel):
     @api.model_create_multi
     def create(self, vals_list):
         """What waits now; later changes of Odoo make new messages."""
-        wizards = super().create([{"stream_id": vals["stream_id"]} for vals in vals_list])
+        wizards = super().create([{"stream_id": vals.get("stream_id")} for vals in vals_list])
         for wizard in wizards:
             messages = self.env["hub.message"]._to_send_by_hand(wizard.stream_id)
             names = messages._names_of_records()

@@ -76,7 +76,7 @@ class HubResolve(models.TransientModel):
         if self.mode == "map":
             if not self.term_id:
                 raise UserError(self.env._("Choose the term that this word stands for."))
-            issue._fix_map(self.term_id)
+            return self._closed(issue._fix_map(self.term_id))
         elif self.mode == "link":
             if not self.record_ref:
                 raise UserError(self.env._("Choose the record in Odoo."))
@@ -88,4 +88,9 @@ class HubResolve(models.TransientModel):
                 raise UserError(self.env._("Give a reason; it is kept with the messages."))
             issue.env["hub.message"]._require_resolver()
             issue._messages()._skip(self.why.strip())
-        return {"type": "ir.actions.act_window_close"}
+        return self._closed()
+
+    @api.model
+    def _closed(self, change=None):
+        """Close the wizard; what is only proposed yet is shown."""
+        return change._open() if change else {"type": "ir.actions.act_window_close"}

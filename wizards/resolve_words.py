@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from ..core.identity import likeness
+from ..core.company_names import alike
 
 LIKELY = 0.75
 
@@ -58,7 +58,7 @@ class HubResolve(models.TransientModel):
         best, score = terms.browse(), LIKELY
         for term in terms:
             known = [term.name, term.code, *term.word_ids.mapped("word")]
-            found = max(likeness(word, text) for text in known)
+            found = max(alike(word, text) for text in known)
             if found > score:
                 best, score = term, found
         return best
@@ -71,12 +71,10 @@ class HubResolve(models.TransientModel):
             terms = {line.word: line.term_id for line in self.word_ids if line.term_id}
             if not terms:
                 raise UserError(self.env._("Choose the term of at least one word."))
-            self.issue_id._fix_words(terms, company)
-            return {"type": "ir.actions.act_window_close"}
+            return self._closed(self.issue_id._fix_words(terms, company))
         if self.mode == "map" and self.term_id and company:
             word = self.issue_id._unknown_words()[self.issue_id.id][0][0]
-            self.issue_id._fix_words({word: self.term_id}, company)
-            return {"type": "ir.actions.act_window_close"}
+            return self._closed(self.issue_id._fix_words({word: self.term_id}, company))
         return super().action_confirm()
 
 

@@ -10,6 +10,7 @@ NO_EFFECT = ("html", "status")  # faults that answer in place of the product
 # What only a person can decide about records that the CRM deleted or merged.
 OF_THE_ENDED = {
     "deleted_at_source", "merged_at_source", "not_found_at_source", "ambiguous_match", "error_reference",
+    "possible_duplicate",  # it resembles the record that it was, or became
 }  # fmt: skip
 
 
@@ -82,7 +83,7 @@ class Ledger:
         rows = self.stage.sql(
             """SELECT m.id, m.direction,
                       CASE WHEN m.state = 'waiting' AND f.state = 'open' THEN 'failed' ELSE m.state END,
-                      m.external_id, m.reason, coalesce(x.code, f.code)
+                      m.external_id, m.reason, coalesce(x.code, f.code), m.params
                  FROM hub_message m
                  LEFT JOIN hub_exception x ON x.message_id = m.id AND x.state = 'open'
                  LEFT JOIN LATERAL (
@@ -90,7 +91,7 @@ class Ledger:
                         JOIN hub_exception y ON y.message_id = e.id AND y.state = 'open'
                        WHERE e.order_key = m.wait_key AND m.state = 'waiting' AND e.id < m.id LIMIT 1) f ON TRUE"""
         )
-        for number, direction, state, key, reason, code in rows:
+        for number, direction, state, key, reason, code, params in rows:
             states[direction, state] += 1
             what = f"message {number} ({direction} {key}): {state} {reason}"
             if state not in FINAL:
@@ -102,7 +103,8 @@ class Ledger:
                 elif key in self.source.poisoned:
                     poisoned.add(key)
                 elif not (key in ended and code in OF_THE_ENDED):
-                    self.wrong("lost", f"{what}, without need")
+                    gone = "ended" if key in ended else "lives"
+                    self.wrong("lost", f"{what}, without need ({gone}): {params}")
         for key in set(self.source.poisoned) - poisoned:
             self.wrong("lost", f"company {key}: its poison is before nobody")
         self.counts["applied"] = states["in", "done"]

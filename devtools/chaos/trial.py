@@ -25,7 +25,23 @@ HEARTBEAT = 5  # seconds between two events when nothing else happens
 BACK = 0.95  # of the throughput before
 PATIENCE = 300  # seconds for what must come to rest
 WATCH = 240
+SLOW = 30  # seconds after which a probe says what it waits for, and again
 
+# Where the records of a slow probe stand, and whether their system is called.
+HELD = """
+    SELECT direction, state, coalesce(reason, ''), kind, attempts, crashes,
+           round(extract(epoch FROM next_attempt_at - (now() AT TIME ZONE 'UTC'))::numeric) AS due_in, count(*)
+      FROM hub_message
+     WHERE external_id = ANY(%s) AND state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead')
+     GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 8 DESC LIMIT 10
+"""
+CALLED = """
+    SELECT y.name, y.state, k.state, k.failures,
+           round(extract(epoch FROM k.retry_at - (now() AT TIME ZONE 'UTC'))::numeric) AS open_for,
+           round(extract(epoch FROM p.blocked_until - (now() AT TIME ZONE 'UTC'))::numeric) AS blocked_for,
+           round(extract(epoch FROM p.tat - (now() AT TIME ZONE 'UTC'))::numeric) AS slot_in
+      FROM hub_system y LEFT JOIN hub_circuit k ON k.system_id = y.id LEFT JOIN hub_pace p ON p.system_id = y.id
+"""
 # What waits behind a question waits for a person.
 OPEN = """
     SELECT (SELECT count(*) FROM hub_message m
@@ -148,12 +164,16 @@ class Trial:
         self.source.revise(self.probes)
         started = time.monotonic()
         self.sending.send(self.source.take(), messy=False)
-        end = started + PATIENCE
+        end, told = started + PATIENCE, started
         while time.monotonic() < end:
             if wait_until(lambda: self._written(), HEARTBEAT, pause=0.05):
                 break
             # A product does not fall silent because a worker died: its next event wakes the hub.
             self.sending.send(self.source.act(1))
+            if time.monotonic() - told > SLOW:
+                told = time.monotonic()
+                for row in [*self.stage.sql(HELD, [list(self.probes)]), *self.stage.sql(CALLED)]:
+                    say("  waits: " + " ".join(map(str, row)))
         return PROBE / (time.monotonic() - started)
 
     def _written(self):

@@ -16,6 +16,63 @@ SHOULD_BE_ONE = {
 }
 
 
+# Ledgers that the hub compares itself: kind, which product it is held against, what must come of it.
+LEDGERS = (
+    ("contract", "hubspot", ("agreed", "explained")),
+    ("time", "harvest", ("agreed", "explained")),
+    ("billing", None, ("agreed", "explained")),
+    ("invoice", None, ("agreed",)),
+    ("payment", "stripe", ("agreed",)),
+)
+
+
+def _reconcile(world):
+    """The hub's own reconciliation, started by a resolver and signed off by an approver."""
+    step = world.context.steps.step
+    runs = {}
+    for kind, product, _states in LEDGERS:
+        values = {"kind": kind, "date_from": "2026-01-01", "date_to": "2026-12-31"}
+        if product:
+            values["system_id"] = world.ids[product]
+        runs[kind] = world.create("hub.reconciliation", values, user="rita")
+    ids = list(runs.values())
+    world.call("hub.reconciliation", "action_compare", ids, user="rita")
+    world.until(
+        "SELECT count(*) FROM hub_reconciliation WHERE id = ANY(%s) AND state = 'due'", 0, (ids,)
+    )
+    with step(
+        "Reconciliation: five pairs of ledgers agree, or each difference is explained", True
+    ) as s:
+        rows = {
+            row["kind"]: row
+            for row in world.read(
+                "hub.reconciliation",
+                [("id", "in", ids)],
+                [
+                    "kind",
+                    "state",
+                    "agreed_count",
+                    "difference_count",
+                    "unexplained_count",
+                    "proved",
+                ],
+            )
+        }
+        s.seen = ", ".join(
+            f"{kind} {row['state']} {row['agreed_count']}+{row['difference_count']}"
+            for kind, row in rows.items()
+        )
+        s.ok = all(
+            rows[kind]["state"] in states and rows[kind]["proved"]
+            for kind, _product, states in LEDGERS
+        )
+    with step("An approver signs them off", 5) as s:
+        world.call("hub.reconciliation", "action_sign", ids, user="ben")
+        s.seen = world.count("hub.reconciliation", [("state", "=", "signed")])
+    world.context.link("Reconciliation", "/odoo/hub-reconciliation")
+    world.context.screen("reconciliation", f"/odoo/hub-reconciliation/{runs['time']}")
+
+
 def tell(world):
     """Messages, hours, money, and that nothing stands twice."""
     step = world.context.steps.step
@@ -72,6 +129,7 @@ def tell(world):
         )[0][0]
         s.ok, s.seen = net == booked, f"{net / 100:.2f} = {(booked or 0) / 100:.2f}"
         s.expected = f"{net / 100:.2f} on both sides"
+    _reconcile(world)
     with step("No business record stands twice", {}) as s:
         doubled = {}
         for name, rest in SHOULD_BE_ONE.items():

@@ -1,7 +1,7 @@
-from collections import defaultdict
-
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
+from odoo.tools.misc import formatLang
 
 from .account_move_times import TIMES
 from .guard import called_by_people, is_own_code, own_code, refuse_guarded
@@ -15,8 +15,14 @@ GUARDED = (
     "hub_period_from",
     "hub_period_to",
     "hub_refund_payment_id",
+    "hub_author_ids",
     *TIMES,
 )
+# Who changes one of these has a hand in what the document says.
+CONTENT = {
+    *("invoice_line_ids", "line_ids", "partner_id", "currency_id", "invoice_payment_term_id"),
+    *("invoice_date", "invoice_date_due", "fiscal_position_id", "partner_bank_id"),
+}
 
 
 class AccountMove(models.Model):
@@ -49,6 +55,13 @@ class AccountMove(models.Model):
         "res.users", string="Approved By", readonly=True, copy=False
     )
     hub_approved_at = fields.Datetime(string="Approved On", readonly=True, copy=False)
+    hub_author_ids = fields.Many2many(
+        "res.users",
+        relation="hub_move_author_rel",
+        string="Prepared or Changed By",
+        readonly=True,
+        copy=False,
+    )
     hub_period_from = fields.Date(string="Billed From", readonly=True, copy=False)
     hub_period_to = fields.Date(string="Billed To", readonly=True, copy=False)
     hub_check_ids = fields.One2many("hub.invoice.check", "move_id", string="Checks")
@@ -97,7 +110,9 @@ class AccountMove(models.Model):
                 vals["hub_approval"] = "to_approve"
             elif not self.env.su:
                 vals.pop("hub_approval", None)
-        return super().create(vals_list)
+        moves = super().create(vals_list)
+        moves._hub_note_author()
+        return moves
 
     def write(self, vals):
         refuse_guarded(self, vals, GUARDED)
@@ -111,7 +126,19 @@ class AccountMove(models.Model):
                         names=", ".join(governed.mapped("display_name")),
                     )
                 )
+        if CONTENT & vals.keys():
+            self._hub_note_author()
         return super().write(vals)
+
+    def _hub_note_author(self):
+        """Whoever has a hand in a document that waits is one of its authors, for good."""
+        if is_own_code(self.env) or self.env.uid == SUPERUSER_ID:
+            return
+        waiting = self.filtered(lambda move: move.hub_approval == "to_approve")
+        # With sudo: nobody writes this by hand.
+        new = waiting.sudo().filtered(lambda move: self.env.uid not in move.hub_author_ids.ids)
+        if new:
+            super(AccountMove, new).write({"hub_author_ids": [Command.link(self.env.uid)]})
 
     @api.constrains("hub_contract_id", "currency_id")
     def _check_hub_currency(self):
@@ -140,8 +167,8 @@ class AccountMove(models.Model):
         if not self._hub_may_decide():
             raise AccessError(self.env._("Only billing approvers approve hub invoices."))
         waiting = self.filtered(lambda move: move.hub_approval == "to_approve")
-        waiting._hub_refuse_blocked()
-        # Written with sudo: what allows it was looked at above, and nobody writes it by hand.
+        waiting._hub_refuse_author()
+        # Written with sudo: what allows it was looked at above, and nobody writes it by hand. Posting runs the checks.
         waiting.sudo().write(
             {
                 "hub_approval": "approved",
@@ -151,6 +178,23 @@ class AccountMove(models.Model):
         )
         waiting.action_post()
         return True
+
+    def _hub_refuse_author(self):
+        """From the company's limit on, whoever prepared or changed a document does not approve it."""
+        for move in self:
+            limit = move.company_id.hub_four_eyes_limit
+            mine = (
+                self.env.uid in move.sudo().hub_author_ids.ids
+            )  # also where names are not readable
+            if limit and mine and abs(move.amount_total_signed) >= limit:
+                raise AccessError(
+                    self.env._(
+                        "You prepared or changed %(name)s. From %(limit)s on another billing approver "
+                        "approves it.",
+                        name=move.display_name,
+                        limit=formatLang(self.env, limit, currency_obj=move.company_id.currency_id),
+                    )
+                )
 
     def _hub_refuse_blocked(self):
         """Raise the sentences of all blocking checks of ``self``, looked at afresh."""
@@ -174,9 +218,7 @@ class AccountMove(models.Model):
             )
         hub._hub_refuse_blocked()
         posted = called_by_people(super(AccountMove, own_code(self))._post(soft))
-        # The ledger is written by code only.
-        rows = posted.sudo().hub_billing_ids.filtered(lambda row: row.state == "draft")
-        rows.write({"state": "posted"})
+        self.env["hub.billing"]._posted(posted)
         posted._hub_apply_credit()
         return posted
 
@@ -215,19 +257,14 @@ class AccountMove(models.Model):
                 by_sale_line.setdefault(sale_line, line)
         sale_lines = self.env["sale.order.line"].union(*by_sale_line)
         billable = sale_lines._hub_billable(start_date, end_date)
-        rows, timesheets = [], defaultdict(lambda: self.env["account.analytic.line"])
+        rows = []
         for sale_line, line in by_sale_line.items():
             sources = billable.get(sale_line.id, [])
             quantity = sale_line._hub_round(sum(amount for _f, _r, amount in sources))
             if sale_line.product_uom_id.compare(line.quantity, quantity):
                 line.quantity = quantity
             rows += self.env["hub.billing"]._bill(line, sources)
-            for field, record, _quantity in sources:
-                if field == "entry_id" and record.project_id:
-                    timesheets[line.move_id] |= record
-        self.env["hub.billing"].create(rows)
-        for move, entries in timesheets.items():
-            entries.write({"timesheet_invoice_id": move.id})
+        self.env["hub.billing"]._enter(rows)
         if start_date or end_date:
             self.write({"hub_period_from": start_date, "hub_period_to": end_date})
 

@@ -1,8 +1,13 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from .chosen import chosen_of
+
 # The ledger itself is asked, not what an entry or a milestone says of it; whoever asks.
 NOT_BILLED = Domain("hub_billing_ids", "not any!", Domain("state", "!=", "released"))
+
+# Who changes one of these has a hand in what the document says.
+CONTENT = {"quantity", "price_unit", "discount", "tax_ids", "account_id", "product_id", "name"}
 
 
 class AccountMoveLine(models.Model):
@@ -15,6 +20,17 @@ class AccountMoveLine(models.Model):
         compute_sudo=True,
         help="The quantity of this line is what the billing ledger holds for it.",
     )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        lines.move_id._hub_note_author()
+        return lines
+
+    def write(self, vals):
+        if CONTENT & vals.keys():
+            self.move_id._hub_note_author()
+        return super().write(vals)
 
     @api.depends("sale_line_ids", "move_id.hub_contract_id", "move_id.move_type")
     def _compute_hub_ledger(self):
@@ -30,10 +46,13 @@ class AccountMoveLine(models.Model):
         """Time and expenses of ``sale_lines`` that may be billed: approved and not in the ledger.
 
         Expenses are analytic lines without a project on an expense line of the order; one order
-        line each, so that quantity and price stay those of that one expense.
+        line each, so that quantity and price stay those of that one expense. Where somebody decided about
+        exact entries, these alone.
         """
+        chosen = chosen_of(self.env)
         return (
-            Domain("so_line", "in", sale_lines.ids)
+            (Domain("id", "in", chosen.entries) if chosen else Domain.TRUE)
+            & Domain("so_line", "in", sale_lines.ids)
             & Domain("hub_approval", "=", "approved")
             & NOT_BILLED
             & (
@@ -70,29 +89,24 @@ class AccountMoveLine(models.Model):
         A line that bills nothing any more is removed.
         """
         self.ensure_one()
+        sale_line = self.sale_line_ids[:1]
+        quantities = sale_line._hub_billed_quantity(kept.entry_id | added, besides=self)
         sources = [
-            (
-                "entry_id" if row.entry_id else "milestone_id",
-                row.entry_id or row.milestone_id,
-                row.quantity,
-            )
+            ("entry_id", row.entry_id, quantities[row.entry_id])
+            if row.entry_id
+            else ("milestone_id", row.milestone_id, row.quantity)
             for row in kept
         ]
-        for entry in added:
-            quantity = entry.product_uom_id._compute_quantity(
-                entry.unit_amount, self.product_uom_id, round=False, raise_if_failure=False
-            )
-            sources.append(("entry_id", entry, quantity))
+        sources += [("entry_id", entry, quantities[entry]) for entry in added]
         if not sources:
             self.unlink()
             return
         quantity = sum(quantity for _field, _record, quantity in sources)
         self.quantity = self.product_uom_id.round(quantity)
-        sale_line = self.sale_line_ids[:1]
         if sale_line.is_expense:  # the price of an expense is its amount, which may have changed
             self.price_unit = sale_line.price_unit
         values = self.env["hub.billing"]._bill(self, sources)
         for row, row_values in zip(kept, values, strict=False):
-            row.write({"quantity": row_values["quantity"], "amount": row_values["amount"]})
+            row.write({name: row_values[name] for name in ("quantity", "worked", "amount")})
         self.env["hub.billing"].create(values[len(kept) :])
         added.filtered("project_id").write({"timesheet_invoice_id": self.move_id.id})

@@ -3,6 +3,7 @@ from contextlib import contextmanager
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ...core.billing import to_seconds
 from .guard import is_own_code, refuse_guarded
 
 APPROVAL = [
@@ -12,7 +13,10 @@ APPROVAL = [
     ("rejected", "Rejected"),
 ]
 # What an approval was given for; changing it takes the approval back.
-GUARDED = ("hub_billing_id", "hub_source_hours", "hub_billable", "hub_hourly_cost")
+GUARDED = (
+    "hub_billing_id", "hub_source_hours", "hub_source_billable_hours", "hub_billable", "hub_billable_quantity",
+    "hub_hourly_cost", "hub_entered_by_id", "hub_approved_by_id", "hub_retainer_period_id",
+)  # fmt: skip
 APPROVED_FIELDS = ("unit_amount", "date", "project_id", "task_id", "so_line", "employee_id")
 
 
@@ -37,6 +41,23 @@ class AccountAnalyticLine(models.Model):
     )
     hub_submitted_at = fields.Datetime(string="Submitted On", readonly=True, copy=False)
     hub_approved_at = fields.Datetime(string="Approved On", readonly=True, copy=False)
+    # Contacts, because people of a time tracker have no user in Odoo. Who worked is the employee.
+    hub_entered_by_id = fields.Many2one(
+        "res.partner",
+        string="Entered By",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        help="Who typed it, in Odoo or in the time tracker; empty where that is not known.",
+    )
+    hub_approved_by_id = fields.Many2one(
+        "res.partner",
+        string="Approved By",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        help="Who approved it, in Odoo or in the time tracker; empty where nobody did or it is not known.",
+    )
     hub_source_hours = fields.Float(
         string="Hours in the Source",
         digits=(16, 6),
@@ -44,6 +65,20 @@ class AccountAnalyticLine(models.Model):
         copy=False,
         help="The hours as the time tracker reported them; the duration above is exact to the "
         "second.",
+    )
+    hub_source_billable_hours = fields.Float(
+        string="Billable Hours in the Source",
+        digits=(16, 6),
+        readonly=True,
+        copy=False,
+        help="What the time tracker bills of these hours, where it says so. 0: all of them.",
+    )
+    hub_billable_quantity = fields.Float(
+        string="Billable Quantity",
+        compute="_compute_hub_billable_quantity",
+        store=True,
+        precompute=True,  # unrounded, as the hours worked are: three times twenty minutes is an hour
+        help="What is billed: the hours worked, or what the time tracker says of exactly these hours.",
     )
     hub_hourly_cost = fields.Float(
         string="Hourly Cost When Booked",
@@ -71,6 +106,14 @@ class AccountAnalyticLine(models.Model):
         help="The live row of the billing ledger; empty while the entry can be billed.",
     )
 
+    @api.depends("unit_amount", "hub_source_hours", "hub_source_billable_hours")
+    def _compute_hub_billable_quantity(self):
+        for line in self:
+            said = line.hub_source_billable_hours
+            # Of hours that somebody corrected in Odoo the source has said nothing.
+            holds = said and to_seconds(line.unit_amount) == to_seconds(line.hub_source_hours)
+            line.hub_billable_quantity = to_seconds(said) / 3600 if holds else line.unit_amount
+
     @api.depends("hub_billing_ids.state")
     def _compute_hub_billing_id(self):
         for line in self:
@@ -86,8 +129,11 @@ class AccountAnalyticLine(models.Model):
     def create(self, vals_list):
         may_approve = self._hub_may_approve()
         now = fields.Datetime.now()
+        typed = not self.env.su and not is_own_code(self.env)
         for vals in vals_list:
             refuse_guarded(self, vals, GUARDED)
+            if typed:
+                vals["hub_entered_by_id"] = self.env.user.partner_id.id
             if not may_approve:
                 vals.pop("hub_approval", None)
             timesheet = vals.get("project_id") or vals.get("task_id")
@@ -172,8 +218,10 @@ class AccountAnalyticLine(models.Model):
             raise AccessError(self.env._("Only timesheet approvers approve or reject time."))
         now = fields.Datetime.now()
         if state == "approved":
-            return {"hub_approved_at": now, **vals}
-        vals = {**vals, "hub_approved_at": False}
+            person = not self.env.su and not is_own_code(self.env)
+            who = self.env.user.partner_id.id if person else False
+            return {"hub_approved_at": now, "hub_approved_by_id": who, **vals}
+        vals = {**vals, "hub_approved_at": False, "hub_approved_by_id": False}
         return {"hub_submitted_at": now, **vals} if state == "submitted" else vals
 
     def _hub_held(self, invoice_id):
@@ -190,7 +238,7 @@ class AccountAnalyticLine(models.Model):
 
     def _hub_check_not_posted(self):
         rows = self.sudo().hub_billing_id.filtered(  # to look, whoever writes
-            lambda row: row.state in ("posted", "credited")
+            lambda row: row.state in ("posted", "credited", "consumed")
         )
         if rows:
             raise UserError(
@@ -198,7 +246,9 @@ class AccountAnalyticLine(models.Model):
                     "%(count)s of these entries are billed on %(invoices)s. Credit the invoice "
                     "first.",
                     count=len(rows),
-                    invoices=", ".join(sorted(set(rows.move_id.mapped("name")))),
+                    invoices=", ".join(
+                        sorted({row.move_id.name or row.reason or "" for row in rows})
+                    ),
                 )
             )
 
@@ -237,14 +287,44 @@ class AccountAnalyticLine(models.Model):
     # --- cost -------------------------------------------------------------------------------------
 
     def _hourly_cost(self):
-        """The cost of the day the entry was booked, once there is one."""
-        return self.hub_hourly_cost or super()._hourly_cost()
+        """The cost of the day the entry was booked, once there is one; else the person's rate of the
+        entry's own day. A rate that the project agreed on for the person goes first."""
+        booked = 0.0 if self.env.context.get("hub_creating") else self.hub_hourly_cost
+        if booked:
+            return booked
+        agreed = (
+            self.project_id.pricing_type == "employee_rate" and self._get_employee_mapping_entry()
+        )
+        dated = None if agreed or not self.employee_id else self.employee_id._hub_cost_on(self.date)
+        return super()._hourly_cost() if dated is None else dated
+
+    @api.model
+    def _hub_priced(self, vals_list):
+        """Values of new entries with the cost that Odoo will come to. It asks anew for each, and writes
+        an entry a second time only where this was not foreseen: a rate of the project, another currency,
+        a module's own rule."""
+        # Costs are kept for people who may not see them, as Odoo does it.
+        employees = self.env["hr.employee"].sudo().browse({v["employee_id"] for v in vals_list})
+        own = self.env.company.currency_id
+        known = {one.id: one for one in employees if one.currency_id == own}
+        for vals in vals_list:
+            employee = known.get(vals["employee_id"])
+            if employee is not None:
+                dated = employee._hub_cost_on(fields.Date.to_date(vals.get("date")))
+                cost = employee.hourly_cost if dated is None else dated
+                vals["hub_hourly_cost"] = cost
+                vals["amount"] = own.round(-vals["unit_amount"] * cost)
+        return vals_list
 
     def _timesheet_postprocess_values(self, values):
         result = super()._timesheet_postprocess_values(values)
+        creating = self.env.context.get("hub_creating")
         for line in self.sudo():  # costs are kept for people who may not see them
-            if "amount" in result[line.id] and not line.hub_hourly_cost:
-                result[line.id]["hub_hourly_cost"] = line._hourly_cost()
+            vals = result[line.id]
+            if "amount" in vals and (creating or not line.hub_hourly_cost):
+                vals["hub_hourly_cost"] = line._hourly_cost()
+            if creating and all(line[name] == value for name, value in vals.items()):
+                vals.clear()  # foreseen when it was created: nothing is left to write
         return result
 
     # --- deletion ---------------------------------------------------------------------------------

@@ -50,6 +50,11 @@ class HubBilling(models.Model):
     date = fields.Date(readonly=True, help="The day the work was done.")
     employee_id = fields.Many2one("hr.employee", readonly=True)
     quantity = fields.Float(digits=(16, UNIT_DIGITS), readonly=True)
+    worked = fields.Float(
+        digits=(16, UNIT_DIGITS),
+        readonly=True,
+        help="Billable hours of the entry when it was billed; the contract's rounding makes the quantity of them.",
+    )
     amount = fields.Monetary(readonly=True, help="Untaxed, in the currency of the invoice.")
     currency_id = fields.Many2one("res.currency", readonly=True)
     state = fields.Selection(
@@ -57,13 +62,14 @@ class HubBilling(models.Model):
             ("draft", "On a draft"),
             ("posted", "Billed"),
             ("credited", "Credited"),
+            ("consumed", "Covered by a retainer"),
             ("released", "Billable again"),
         ],
         required=True,
         readonly=True,
         default="draft",
         index=True,
-        help="Billed and credited work is never billed again; released work is.",
+        help="Billed, credited and covered work is never billed again; released work is.",
     )
     reason = fields.Char(readonly=True, help="Why it was released or credited.")
     user_id = fields.Many2one(
@@ -156,6 +162,7 @@ class HubBilling(models.Model):
                     "date": record.date if entry else record.reached_date,
                     "employee_id": record.employee_id.id if entry else False,
                     "quantity": float(quantity),
+                    "worked": record.hub_billable_quantity if entry else 0.0,
                     "amount": float(amount),
                     "currency_id": currency.id,
                     "state": "draft" if move.state == "draft" else "posted",
@@ -229,7 +236,7 @@ class HubBilling(models.Model):
             )[:1]
             if invoice_line:
                 rows += self._bill(
-                    invoice_line, [("entry_id", entry, entry.unit_amount) for entry in group]
+                    invoice_line, [("entry_id", e, e.hub_billable_quantity) for e in group]
                 )
         contracts = {order.id: order.hub_contract_id.id for order in orders}
         for row in rows:

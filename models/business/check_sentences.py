@@ -69,6 +69,18 @@ def _left_out(env, params, ok):
 def _purchase_order(env, params, ok):
     if ok:
         return env._("The purchase order number is given, or none is needed.")
+    if "number" in params:
+        if params["number"]:
+            return env._(
+                "Purchase order %(number)s is overdrawn by %(amount)s %(currency)s. Enter the customer's next one "
+                "on contract %(contract)s.",
+                **params,
+            )
+        return env._(
+            "No purchase order of contract %(contract)s is valid on the day of the invoice and has %(amount)s "
+            "%(currency)s left. Enter the customer's next one on the contract.",
+            **params,
+        )
     return env._(
         "%(customer)s needs its purchase order number on the invoice. Enter it on contract "
         "%(contract)s.",
@@ -82,6 +94,16 @@ def _period(env, params, ok):
     return env._(
         "%(date)s is in a locked period (%(locks)s). Choose a later invoice date, or ask for an "
         "exception to the lock.",
+        **params,
+    )
+
+
+def _cap(env, params, ok):
+    if ok:
+        return env._("The time is within the cap, or there is none.")
+    return env._(
+        "With this invoice %(over)s %(currency)s more than the cap of %(contract)s (%(cap)s %(currency)s) are "
+        "billed. Take time off the invoice, or raise the cap.",
         **params,
     )
 
@@ -103,4 +125,5 @@ CHECK_SENTENCES = {
     "left_out": _left_out,
     "purchase_order": _purchase_order,
     "period_lock": _period,
+    "cap": _cap,
 }

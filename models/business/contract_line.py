@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 
 from .guard import is_own_code
 
@@ -10,6 +10,7 @@ TERMS = {
     "product_id",
     "quantity",
     "unit_price",
+    "discount",
     "amount",
     "sale_line_id",
     "external_id",
@@ -46,16 +47,27 @@ class HubContractLine(models.Model):
     )
     quantity = fields.Float(digits="Product Unit", default=1.0)
     unit_price = fields.Monetary()
+    discount = fields.Float(string="Discount (%)", digits="Discount")
     amount = fields.Monetary(compute="_compute_amount", store=True, readonly=False)
     sale_line_id = fields.Many2one(
         "sale.order.line", string="Order Line", check_company=True, copy=False, index=True
     )
     external_id = fields.Char(string="Source Line", copy=False, readonly=True)
 
-    @api.depends("quantity", "unit_price", "currency_id")
+    @api.constrains("discount")
+    def _check_discount(self):
+        if any(not 0 <= line.discount <= 100 for line in self):
+            raise ValidationError(self.env._("A discount is between 0 and 100 percent."))
+
+    def _hub_net_price(self):
+        """What one unit costs after discount."""
+        self.ensure_one()
+        return self.unit_price * (100 - self.discount) / 100
+
+    @api.depends("quantity", "unit_price", "discount", "currency_id")
     def _compute_amount(self):
         for line in self:
-            amount = line.quantity * line.unit_price
+            amount = line.quantity * line._hub_net_price()
             line.amount = line.currency_id.round(amount) if line.currency_id else amount
 
     def _hub_refuse_started(self, contracts):

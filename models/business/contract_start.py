@@ -25,8 +25,11 @@ class HubContractStart(models.Model):
         """
         orders = self._hub_create_orders()
         self._hub_check_totals()
+        tentative = self.env["project.project"]._hub_tentative_of(self.lead_id)
         for contract in self:
-            project = contract._hub_create_project(templates[contract.id])
+            project = contract._hub_create_project(
+                templates[contract.id], tentative.get(contract.lead_id.id)
+            )
             contract.project_id = project
             contract.sale_order_id.project_id = project  # before confirming: one project a deal
         orders.with_context(disable_project_task_generation=True).action_confirm()
@@ -111,7 +114,10 @@ class HubContractStart(models.Model):
 
     # --- project ----------------------------------------------------------------------------------
 
-    def _hub_create_project(self, template):
+    def _hub_create_project(self, template, tentative=None):
+        """:param tentative: a project that the deal has already, which becomes the contract's if it was made of
+        the same template
+        """
         self.ensure_one()
         roles = template.task_ids.role_ids
         team = self._hub_team(roles)
@@ -123,20 +129,22 @@ class HubContractStart(models.Model):
                 if employee.user_id
             ]
         )
-        project = template.action_create_from_template(
-            {
-                "name": f"{self.code} {self.name}",
-                "partner_id": self.partner_id.id,
-                "company_id": self.company_id.id,
-                "allow_billable": True,
-                "allow_timesheets": True,
-                # Odoo's project has both dates or none.
-                "date_start": self.date_start if self.date_end else False,
-                "date": self.date_end if self.date_start else False,
-                "hub_team_ids": [Command.set([employee.id for employee in filled.values()])],
-            },
-            role_to_users_mapping=mapping,
-        )
+        values = {
+            "name": f"{self.code} {self.name}",
+            "partner_id": self.partner_id.id,
+            "company_id": self.company_id.id,
+            "allow_billable": True,
+            "allow_timesheets": True,
+            # Odoo's project has both dates or none.
+            "date_start": self.date_start if self.date_end else False,
+            "date": self.date_end if self.date_start else False,
+            "hub_team_ids": [Command.set([employee.id for employee in filled.values()])],
+        }
+        if tentative and tentative.hub_tentative_template_id == template:
+            project = tentative._hub_convert(template, values, filled)
+        else:
+            (tentative or self.env["project.project"]).action_archive()
+            project = template.action_create_from_template(values, role_to_users_mapping=mapping)
         project._hub_request_roles(template, [role for role in roles if role not in filled])
         return project
 
@@ -249,6 +257,7 @@ class HubContractLine(models.Model):
             "name": self.name,
             "product_uom_qty": 1.0 if milestone else self.quantity,
             "price_unit": self.amount if milestone else self.unit_price,
-            "discount": 0.0,
+            # The amount of a milestone is what is left of it after its discount.
+            "discount": 0.0 if milestone else self.discount,
             "is_expense": self.kind == "reimbursable",
         }

@@ -56,3 +56,7 @@ class HubHandlerContact(models.AbstractModel):
             if item.res_id is None:
                 prepared[item.message_id]["is_company"] = False
         self._hub_save([item for item in items if item.open], prepared)
+
+    @api.model
+    def _hub_new(self, records):
+        return records.filtered(lambda partner: not partner.is_company and partner.parent_id)

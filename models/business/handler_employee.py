@@ -1,4 +1,5 @@
-from odoo import api, models
+from odoo import api, fields, models
+from odoo.fields import Command
 
 from ...core import identity
 from ...core.problem import Problem
@@ -44,4 +45,62 @@ class HubHandlerEmployee(models.AbstractModel):
 
     @api.model
     def _hub_write(self, items):
-        """Nothing to write: the link is the result."""
+        """What a source says of people that Odoo knows: title, role, target, and dated cost."""
+        known = [item for item in items if item.open and item.res_id]
+        employees = self.env["hr.employee"].browse([item.res_id for item in known])
+        for item, employee in zip(known, employees, strict=True):
+            vals = {}
+            for name, column in (("job_title", "job_title"), ("target_hours", "hub_target_hours")):
+                value = item.values.get(name)
+                if name in item.changed and value is not None:
+                    value = float(value) if column == "hub_target_hours" else value
+                    if employee[column] != value:
+                        item.audit = {**item.audit, column: [employee[column] or None, value]}
+                        vals[column] = value
+            if vals:
+                employee.write(vals)
+            role = item.values.get("role")
+            if "role" in item.changed and role and role.res_id:
+                self.env["project.role"].browse(role.res_id).hub_employee_ids = [
+                    Command.link(employee.id)
+                ]
+        self._hub_keep_rates(known)
+
+    @api.model
+    def _hub_keep_rates(self, items):
+        """Cost rates by the day from which they hold; a rate of that day takes the newer value."""
+        wanted = {}
+        for item in items:
+            cost = item.values.get("cost_rate")
+            if not {"cost_rate", "cost_from"} & item.changed or cost is None:
+                continue
+            employee = self.env["hr.employee"].browse(item.res_id)
+            currency = item.values.get("currency") or employee.currency_id.name
+            if currency != employee.currency_id.name:
+                raise Problem(
+                    "cost_currency",
+                    cause=currency,
+                    name=employee.name,
+                    theirs=currency,
+                    ours=employee.currency_id.name,
+                )
+            day = item.values.get("cost_from") or fields.Date.context_today(employee)
+            wanted[employee.id, day] = float(cost)
+            item.audit = {**item.audit, "hourly_cost": [None, f"{cost} from {day}"]}
+        if not wanted:
+            return
+        rates = self.env["hub.cost.rate"]
+        there = {
+            (rate.employee_id.id, rate.date_from): rate
+            for rate in rates.search([("employee_id", "in", [key[0] for key in wanted])])
+        }
+        for key, cost in wanted.items():
+            if key in there and there[key].hourly_cost != cost:
+                there[key].hourly_cost = cost
+        rates.create(
+            [
+                {"employee_id": key[0], "date_from": key[1], "hourly_cost": cost}
+                for key, cost in wanted.items()
+                if key not in there
+            ]
+        )

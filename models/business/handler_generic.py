@@ -45,6 +45,14 @@ class HubHandlerGeneric(models.AbstractModel):
     def _hub_match(self, items):
         """The first identity field that names one record decides; several records are a question."""
         bound = self._hub_bound(items)
+        self._hub_look_up(bound, items)
+        if not bound.entity.create_records:
+            for item in items:
+                if item.open and item.res_id is None:
+                    item.skip = "made_in_odoo"
+
+    @api.model
+    def _hub_look_up(self, bound, items):
         prepared = bound.values_of(items)
         for field in self._hub_identities(bound):
             name = field.odoo_field

@@ -162,6 +162,25 @@ class HubHandlerOpportunity(models.AbstractModel):
             for contract, item in zip(contracts, starting, strict=True)
         }
         contracts._hub_start(templates)
+        self.env["hub.document"].create(
+            [
+                {
+                    "name": self.env._("Signed: %s", contract.name),
+                    "url": item.values["signed_document"],
+                    "company_id": contract.company_id.id,
+                    "contract_id": contract.id,
+                }
+                for contract, item in zip(contracts, starting, strict=True)
+                if item.values.get("signed_document")
+            ]
+        )
+
+    @api.model
+    def _payment_terms(self, item):
+        """What to write of agreed payment terms; nothing where they are the customer's own."""
+        term = item.values.get("payment_terms")
+        agreed = isinstance(term, Term) and term.res_model == "account.payment.term" and term.res_id
+        return {"payment_term_id": agreed} if agreed else {}
 
     @api.model
     def _contract_values(self, item, lead, currencies):
@@ -180,6 +199,7 @@ class HubHandlerOpportunity(models.AbstractModel):
                 Command.create(self._line_values(line, sequence))
                 for sequence, line in enumerate(values["lines"])
             ],
+            **self._payment_terms(item),
         }
 
     @api.model

@@ -117,7 +117,10 @@ class HubHandlerPayment(models.AbstractModel):
         differs = {
             name: (str(exact(payment[field])), str(exact(values[name])))
             for name, field in self._booked
-            if values.get(name) is not None and exact(payment[field]) != exact(values[name])
+            if values.get(name) is not None
+            # a source that knows of no fee cannot say what is left of it
+            and (name == "amount" or values.get("fee") is not None)
+            and exact(payment[field]) != exact(values[name])
         }
         if payment.hub_currency_id and payment.hub_currency_id.name != values["currency"]:
             differs["currency"] = (payment.hub_currency_id.name, values["currency"])

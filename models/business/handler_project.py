@@ -56,6 +56,8 @@ class HubHandlerProject(models.AbstractModel):
                 "note": contract.name,
                 "tasks": [self._task(task) for task in project.task_ids],
                 "people": self._people(project),
+                # no more hours are wanted: a tracker that can archives the project
+                "active": project.active and contract.state != "closed",
             }
         return result
 

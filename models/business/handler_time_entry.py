@@ -1,272 +1,18 @@
 from odoo import api, fields, models
 
-from ...core.billing import exact, rounded, to_hours, to_seconds
-from ...core.problem import Money, Problem, Term
+from ...core.billing import exact, to_seconds
+from ...core.problem import Problem
 from .guard import own_code
+from .handler_time_entry_check import READ
 
-# Changes that an invoice depends on; a new note never touches one.
-BILLED_FIELDS = frozenset({"project", "task", "employee", "date", "hours", "approval", "billable"})
-READ = [
-    "employee_id",
-    "project_id",
-    "task_id",
-    "so_line",
-    "date",
-    "unit_amount",
-    "name",
-    "hub_approval",
-    "hub_billing_id",
-    "company_id",
-]
+# What says who did something, and no more: it never touches an invoice.
+UNBILLED = frozenset({"name", "hub_entered_by_id", "hub_approved_by_id"})
 
 
 class HubHandlerTimeEntry(models.AbstractModel):
     """Time from a tracker: timesheets with the approval they have there."""
 
-    _name = "hub.handler.time_entry"
-    _inherit = "hub.handler"
-    _description = "Lead-to-Cash Hub: Time Entries"
-
-    _hub_together = (("project", "task"),)
-
-    @api.model
-    def _hub_may_upload(self):
-        return self.env["account.analytic.line"]._hub_may_approve()
-
-    # --- check ------------------------------------------------------------------------------------
-
-    @api.model
-    def _hub_check(self, items):
-        """Sort out before the batch what Odoo would refuse or bill wrongly."""
-        items = [item for item in items if item.open]
-        for item in items:
-            if item.values.get("running"):
-                item.skip = "running"
-        items = [item for item in items if item.open]
-        facts = self._facts(items)
-        for item in items:
-            line = self._sale_line(item, facts)
-            hours = exact(item.values.get("hours") or 0)
-            currency = line.currency_id or self.env.company.currency_id
-            rate = line.price_unit if line.qty_delivered_method == "timesheet" else 0
-            item.at_risk = Money(
-                rounded(hours * exact(rate), exact(currency.rounding)), currency.name
-            )
-            try:
-                self._check_entry(item, line, facts)
-            except Problem as problem:
-                item.problem = problem
-
-    @api.model
-    def _facts(self, items):
-        """The records that the checks of all items need, one query a model."""
-        values = [item.values for item in items]
-        # Odoo itself checks the employee of a timesheet with sudo: whoever books time for others
-        # has no rights in HR. Only activity, company and last day are looked at.
-        employees = (
-            self.env["hr.employee"]
-            .sudo()
-            .with_context(active_test=False)
-            .search_fetch(
-                [("id", "in", [v["employee"] for v in values if v.get("employee")])],
-                ["active", "company_id", "name", "departure_date"],
-            )
-        )
-        projects = (
-            self.env["project.project"]
-            .with_context(active_test=False)
-            .search_fetch(
-                [("id", "in", [v["project"] for v in values if v.get("project")])],
-                ["allow_billable", "company_id", "sale_line_id", "name", "hub_contract_id"],
-            )
-        )
-        tasks = (
-            self.env["project.task"]
-            .with_context(active_test=False)
-            .search_fetch(
-                [("id", "in", [v["task"] for v in values if v.get("task")])],
-                ["sale_line_id", "project_id", "name"],
-            )
-        )
-        ids = [self._known_id(item) for item in items if self._known_id(item)]
-        entries = self.env["account.analytic.line"].search_fetch([("id", "in", ids)], READ)
-        projects.sale_line_employee_ids.fetch(["employee_id", "sale_line_id"])
-        (tasks.sale_line_id | projects.sale_line_id | entries.so_line).fetch(
-            ["price_unit", "currency_id", "order_id", "qty_delivered_method"]
-        )
-        entries.sudo().hub_billing_id.fetch(["state", "move_id", "quantity", "amount"])
-        return {
-            "employee": {record.id: record for record in employees},
-            "project": {record.id: record for record in projects},
-            "task": {record.id: record for record in tasks},
-            "entry": {record.id: record for record in entries},
-        }
-
-    @api.model
-    def _known_id(self, item):
-        return item.link.res_id if item.link else item.res_id
-
-    @api.model
-    def _sale_line(self, item, facts):
-        """The order line this time would be billed by, as Odoo chooses it; maybe empty."""
-        values = item.values
-        project = facts["project"].get(values.get("project"))
-        task = facts["task"].get(values.get("task"))
-        none = self.env["sale.order.line"]
-        if not project or not project.allow_billable or values.get("billable") is False:
-            return none
-        for mapping in project.sale_line_employee_ids:
-            if mapping.employee_id.id == values.get("employee"):
-                return mapping.sale_line_id
-        return (task.sale_line_id if task else none) or (none if task else project.sale_line_id)
-
-    @api.model
-    def _check_entry(self, item, line, facts):
-        values = item.values
-        hours = exact(values.get("hours") or 0)
-        entry = facts["entry"].get(self._known_id(item))
-        if entry:
-            self._check_billed(item, entry)
-        if hours <= 0:
-            raise Problem("negative_hours", hours=str(hours), **self._names(item, facts))
-        if not entry or {"employee", "project", "date"} & item.changed:
-            self._check_employee(item, facts)
-        if not entry or {"project", "task", "date", "billable"} & item.changed:
-            self._check_contract(item, line, facts)
-
-    @api.model
-    def _names(self, item, facts):
-        """Who, where and when, for a sentence."""
-        values = item.values
-        employee = facts["employee"].get(values.get("employee"))
-        project = facts["project"].get(values.get("project"))
-        return {
-            "employee": employee.name if employee else "",
-            "project": project.name if project else "",
-            "date": str(values.get("date") or ""),
-        }
-
-    @api.model
-    def _check_employee(self, item, facts):
-        """One leaver or colleague of another company would sink a whole batch in Odoo."""
-        values = item.values
-        employee = facts["employee"].get(values["employee"])
-        project = facts["project"].get(values["project"])
-        names = {**self._names(item, facts), "hours": str(exact(values["hours"]))}
-        if not employee:
-            raise Problem("employee_missing", kind="reference", **names)
-        cause = str(employee.id)
-        company = (project.company_id if project else None) or self.env.company
-        if employee.company_id != company:
-            raise Problem(
-                "employee_wrong_company",
-                kind="rule",
-                cause=cause,
-                company=company.name,
-                other=employee.company_id.name,
-                **names,
-            )
-        left = employee.departure_date
-        date = fields.Date.to_date(values["date"])
-        if left and date > left:
-            raise Problem("employee_left", kind="rule", cause=cause, left=str(left), **names)
-        if not employee.active:
-            raise Problem(
-                "employee_archived", kind="rule", cause=cause, left=str(left or ""), **names
-            )
-
-    @api.model
-    def _check_contract(self, item, line, facts):
-        """Billable time needs an order line, a price and a contract that covers its day."""
-        values = item.values
-        project = facts["project"].get(values["project"])
-        if not project or not values.get("billable"):
-            return
-        names = {**self._names(item, facts), "hours": str(exact(values["hours"]))}
-        task = facts["task"].get(values.get("task"))
-        names["task"] = task.name if task else ""
-        contract = project.hub_contract_id
-        names["contract"] = contract.code or ""
-        if not line:
-            raise Problem(
-                "no_valid_contract",
-                kind="reference",
-                cause=f"{project.id}/{task.id if task else 0}",
-                **names,
-            )
-        date = fields.Date.to_date(values["date"])
-        for edge, outside in (
-            (contract.date_end, contract.date_end and date > contract.date_end),
-            (contract.date_start, contract.date_start and date < contract.date_start),
-        ):
-            if outside:
-                raise Problem(
-                    "outside_contract",
-                    kind="rule",
-                    cause=contract.code,
-                    edge=str(edge),
-                    start=str(contract.date_start or ""),
-                    end=str(contract.date_end or ""),
-                    **names,
-                )
-        if line.qty_delivered_method == "timesheet" and line.currency_id.is_zero(line.price_unit):
-            raise Problem(
-                "no_rate",
-                kind="rule",
-                cause=str(line.id),
-                line=line.name,
-                order=line.order_id.name,
-                **names,
-            )
-
-    @api.model
-    def _check_billed(self, item, entry):
-        """A billed version is frozen: a person decides how to correct it."""
-        row = entry.sudo().hub_billing_id  # the ledger is read, whoever sends the change
-        if row.state not in ("posted", "credited"):
-            return
-        changed = BILLED_FIELDS & item.changed
-        if not changed or not self._differs(item, entry):
-            return
-        withdrawn = self._approval(item) != "approved"
-        raise Problem(
-            "approval_withdrawn_after_billing" if withdrawn else "changed_after_billing",
-            kind="conflict",
-            cause=row.move_id.name or "",
-            invoice=row.move_id.name or "",
-            invoice_state=row.move_id.payment_state or "",
-            employee=entry.employee_id.sudo().name,  # a name, no HR data
-            project=entry.project_id.name,
-            date=str(entry.date),
-            fields=sorted(changed),
-            old_hours=str(to_hours(to_seconds(entry.unit_amount)).normalize()),
-            new_hours=str(exact(item.values.get("hours") or 0).normalize()),
-            amount=f"{row.amount:.2f}",
-            currency=row.currency_id.name,
-        )
-
-    @api.model
-    def _differs(self, item, entry):
-        """Whether Odoo's entry is not what the source says (a change may have been undone)."""
-        values = item.values
-        billable = values.get("billable")
-        return (
-            to_seconds(values.get("hours") or 0) != to_seconds(entry.unit_amount)
-            or fields.Date.to_date(values.get("date")) != entry.date
-            or values.get("project") != entry.project_id.id
-            or (values.get("task") or False) != entry.task_id.id
-            or values.get("employee") != entry.employee_id.id
-            or self._approval(item) != entry.hub_approval
-            or (billable is False and bool(entry.so_line))
-        )
-
-    @api.model
-    def _approval(self, item):
-        term = item.values.get("approval")
-        code = term.code if isinstance(term, Term) else term
-        return code or "draft"
-
-    # --- write ------------------------------------------------------------------------------------
+    _inherit = "hub.handler.time_entry"
 
     @api.model
     def _hub_write(self, items):
@@ -279,23 +25,34 @@ class HubHandlerTimeEntry(models.AbstractModel):
                 [("id", "in", ids)], READ
             )
         }
-        new = []
+        new, contacts = [], self._contacts(items)
         for item in items:
             entry = entries.get(self._known_id(item))
             if not entry:
                 new.append(item)
                 continue
             item.res_id = entry.id
-            self._update(item, entry)
-        created = own_code(self.env["account.analytic.line"]).create(
-            [self._values(item, item.values) for item in new]
+            self._update(item, entry, contacts)
+        lines = own_code(self.env["account.analytic.line"])
+        created = lines.create(
+            lines._hub_priced([self._values(i, i.values, contacts) for i in new])
         )
         for item, entry in zip(new, created, strict=True):
             item.res_id = entry.id
             item.audit.update({name: (None, value) for name, value in item.values.items()})
 
     @api.model
-    def _values(self, item, names):
+    def _contacts(self, items):
+        """``{employee id: contact id}`` of who entered and approved these; one query, or none."""
+        people = {item.values.get(name) for item in items for name in self._hub_optional} - {None}
+        if not people:
+            return {}
+        employees = self.env["hr.employee"].sudo().with_context(active_test=False)  # as in _facts
+        found = employees.search_fetch([("id", "in", list(people))], ["work_contact_id"])
+        return {one.id: one.work_contact_id.id for one in found}
+
+    @api.model
+    def _values(self, item, names, contacts):
         """Odoo's values of the canonical fields ``names`` of one entry."""
         values, result = item.values, {}
         if "employee" in names:
@@ -311,14 +68,23 @@ class HubHandlerTimeEntry(models.AbstractModel):
             # Whole seconds as the nearest float: 20 minutes are 1200 s, not 0.33 h.
             result["unit_amount"] = to_seconds(values["hours"]) / 3600
             result["hub_source_hours"] = float(exact(values["hours"]))
-        if "billable" in names and values.get("billable") is not None:
-            result["hub_billable"] = "yes" if values["billable"] else "no"
-            if values["billable"]:
+        if "billable_hours" in names:
+            result["hub_source_billable_hours"] = float(exact(values["billable_hours"] or 0))
+        billable = self._billable(values)
+        if {"billable", "billable_hours"} & set(names) and billable is not None:
+            result["hub_billable"] = "yes" if billable else "no"
+            if billable:
                 result["is_so_line_edited"] = False
             else:
                 result.update(is_so_line_edited=True, so_line=False)
+        if "enterer" in names:
+            result["hub_entered_by_id"] = contacts.get(values["enterer"]) or False
         if "approval" in names:
             self._approval_values(item, result)
+        if "approval" in names or "approver" in names:
+            approved = self._approval(item) == "approved"
+            approver = contacts.get(values.get("approver")) if approved else None
+            result["hub_approved_by_id"] = approver or False
         return result
 
     @api.model
@@ -332,18 +98,18 @@ class HubHandlerTimeEntry(models.AbstractModel):
             result["hub_submitted_at"] = when
 
     @api.model
-    def _update(self, item, entry):
+    def _update(self, item, entry, contacts):
         names = item.changed & item.values.keys()
         values = {
             name: value
-            for name, value in self._values(item, names).items()
+            for name, value in self._values(item, names, contacts).items()
             if self._current(entry, name) != (value or False)
         }
         for name in names:
             item.audit[name] = (None, item.values[name])
         if not values or values.keys() <= {"hub_source_hours", "hub_approved_at"}:
             return
-        if values.keys() == {"name"}:
+        if values.keys() <= UNBILLED:
             entry.write(values)
             return
         for field, canonical in (

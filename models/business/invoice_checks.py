@@ -1,5 +1,4 @@
 from odoo import fields, models
-from odoo.fields import Domain
 
 
 class AccountMove(models.Model):
@@ -13,7 +12,9 @@ class AccountMove(models.Model):
         :return: the new checks, those that are fine included.
         """
         moves = self._hub_governed()
+        moves.filtered(lambda move: move.state == "draft")._hub_draw()
         waiting = moves._hub_unapproved_time()
+        unapproved = self.env["hub.billing"]._unapproved(moves)
         values = []
         for move in moves:
             for code, findings in (
@@ -23,9 +24,10 @@ class AccountMove(models.Model):
                 ("rate", move._hub_check_rate()),
                 ("tax", move._hub_check_tax()),
                 ("customer_data", move._hub_check_customer()),
-                ("approval", move._hub_check_approval()),
+                ("approval", move._hub_check_approval(unapproved.get(move.id))),
                 ("left_out", move._hub_check_left_out(waiting.get(move.id))),
                 ("purchase_order", move._hub_check_purchase_order()),
+                ("cap", move._hub_check_cap()),
                 ("period_lock", move._hub_check_period()),
             ):
                 for severity, params in findings or [("ok", {})]:
@@ -66,8 +68,8 @@ class AccountMove(models.Model):
             if self.move_type != "out_invoice":
                 break
             agreed = line.sale_line_ids[:1]._hub_agreed_price()
-            if self.currency_id.compare_amounts(line.price_unit, agreed) or line.discount:
-                price = line.price_unit * (1 - (line.discount or 0.0) / 100)
+            price = line.price_unit * (1 - (line.discount or 0.0) / 100)
+            if self.currency_id.compare_amounts(price, agreed):
                 findings.append(
                     (
                         "blocking",
@@ -99,32 +101,17 @@ class AccountMove(models.Model):
 
     def _hub_check_customer(self):
         partner = self.partner_id
-        needed = {
-            self.env._("name"): partner.name or partner.commercial_partner_id.name,
-            self.env._("street"): partner.street,
-            self.env._("city"): partner.city,
-            self.env._("country"): partner.country_id,
-            self.env._("e-mail"): partner.email or partner.commercial_partner_id.email,
-        }
-        missing = [label for label, value in needed.items() if not value]
+        missing = partner._hub_missing_for_billing()
         if not missing:
             return []
         params = {"customer": partner.display_name, "missing": ", ".join(missing)}
         return [("blocking", params)]
 
-    def _hub_check_approval(self):
-        entries = (
-            self.sudo()
-            .hub_billing_ids.filtered(  # counted, not shown
-                lambda row: row.state in ("draft", "posted")
-            )
-            .entry_id
-        )
-        unapproved = entries.filtered(lambda entry: entry.hub_approval != "approved")
-        if not unapproved:
+    def _hub_check_approval(self, found):
+        if not found:
             return []
-        hours = sum(unapproved.mapped("unit_amount"))
-        return [("blocking", {"count": len(unapproved), "hours": f"{hours:.2f}"})]
+        count, hours = found
+        return [("blocking", {"count": count, "hours": f"{hours:.2f}"})]
 
     def _hub_unapproved_time(self):
         """Billable time of each document's contract and period that waits for approval.
@@ -137,33 +124,15 @@ class AccountMove(models.Model):
         periods = drafts.grouped(lambda move: (move.hub_period_from, move.hub_period_to))
         for (start, end), moves in periods.items():
             lines = moves.hub_contract_id.sudo().sale_order_id.order_line  # totals, not entries
-            groups = (
-                self.env["account.analytic.line"]
-                .sudo()
-                ._read_group(
-                    Domain("so_line", "in", lines.ids)
-                    & Domain("project_id", "!=", False)
-                    & Domain("hub_approval", "in", ("draft", "submitted"))
-                    & lines._hub_period(start, end),
-                    ["so_line"],
-                    ["__count", "unit_amount:sum", "employee_id:array_agg_distinct"],
-                )
-            )
-            by_order = {}
-            for line, count, hours, people in groups:
-                sums = by_order.setdefault(line.order_id, [0, 0.0, 0.0, set()])
-                sums[0] += count
-                sums[1] += hours
-                sums[2] += hours * line.price_unit
-                sums[3].update(people)
+            by_order = lines._hub_waiting_time(start, end)
             for move in moves:
                 sums = by_order.get(move.hub_contract_id.sudo().sale_order_id)  # as above
                 if sums:
                     result[move.id] = {
-                        "count": sums[0],
-                        "hours": f"{sums[1]:.2f}",
-                        "amount": f"{sums[2]:,.2f}",
-                        "people": len(sums[3]),
+                        "count": sums["count"],
+                        "hours": f"{sums['hours']:.2f}",
+                        "amount": f"{sums['amount']:,.2f}",
+                        "people": len(sums["people"]),
                         "currency": move.currency_id.name,
                     }
         return result
@@ -173,9 +142,46 @@ class AccountMove(models.Model):
 
     def _hub_check_purchase_order(self):
         contract = self.hub_contract_id.sudo()  # approvers outside the hub read only this
-        if self.move_type != "out_invoice" or not contract.po_required or contract.po_number:
+        if self.move_type != "out_invoice":
+            return []
+        order = self.hub_purchase_order_id.sudo()  # as above
+        if contract.purchase_order_ids:
+            return self._hub_check_draw_down(contract, order)
+        if not contract.po_required or contract.po_number:
             return []
         params = {"customer": contract.partner_id.display_name, "contract": contract.code}
+        return [("blocking", params)]
+
+    def _hub_check_draw_down(self, contract, order):
+        """A contract with purchase orders bills from one that is valid and has enough left."""
+        day = self.invoice_date or fields.Date.context_today(self)
+        outside = order and (
+            (order.date_from and day < order.date_from) or (order.date_to and day > order.date_to)
+        )
+        money = {"currency": self.currency_id.name, "contract": contract.code}
+        if not order or outside:
+            amount = f"{self.amount_untaxed:,.2f}"
+            return [("blocking", {"number": "", "amount": amount, **money})]
+        if order.amount and self.currency_id.compare_amounts(order.used, order.amount) > 0:
+            over = f"{order.used - order.amount:,.2f}"
+            return [("blocking", {"number": order.number, "amount": over, **money})]
+        return []
+
+    def _hub_check_cap(self):
+        """Time is billed up to the cap, whatever became of a draft since it was made."""
+        contract = self.hub_contract_id.sudo()  # approvers outside the hub read only this
+        if self.move_type != "out_invoice" or not contract.cap_amount:
+            return []
+        used = contract._hub_cap_used().get(contract.id, 0.0)
+        over = used - contract.cap_amount
+        if self.currency_id.compare_amounts(used, contract.cap_amount) <= 0:
+            return []
+        params = {
+            "contract": contract.code,
+            "cap": f"{contract.cap_amount:,.2f}",
+            "over": f"{over:,.2f}",
+            "currency": self.currency_id.name,
+        }
         return [("blocking", params)]
 
     def _hub_check_period(self):

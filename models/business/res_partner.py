@@ -10,6 +10,19 @@ class ResPartner(models.Model):
         help="Contracts of this customer are not invoiced without its purchase order number.",
     )
 
+    def _hub_missing_for_billing(self):
+        """What this billing address lacks for an invoice, as words a person reads."""
+        self.ensure_one()
+        whole = self.commercial_partner_id
+        needed = {
+            self.env._("name"): self.name or whole.name,
+            self.env._("street"): self.street,
+            self.env._("city"): self.city,
+            self.env._("country"): self.country_id,
+            self.env._("e-mail"): self.email or whole.email,
+        }
+        return [label for label, value in needed.items() if not value]
+
     def _hub_balance(self):
         """What these customers owe to the company of the environment, taxes included.
 

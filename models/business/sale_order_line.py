@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from .account_move_line import NOT_BILLED
+from .chosen import chosen_of
 
 
 class SaleOrderLine(models.Model):
@@ -41,7 +42,7 @@ class SaleOrderLine(models.Model):
         "order_id.hub_contract_id",
         "hub_billing_ids.state",
         "timesheet_ids.hub_approval",
-        "timesheet_ids.unit_amount",
+        "timesheet_ids.hub_billable_quantity",
         "reached_milestones_ids.quantity_percentage",
     )
     def _compute_qty_to_invoice(self):
@@ -69,12 +70,12 @@ class SaleOrderLine(models.Model):
         return self.product_uom_id.round(quantity) if self.product_uom_id else quantity
 
     def _hub_agreed_price(self):
-        """The price that was signed; that of the order where no line of a contract says one."""
+        """The price that was signed, after discount; that of the order where no line of a contract says one."""
         lines = self.sudo().hub_contract_line_ids  # a price, shown on the invoice anyway
         line = lines.filtered(lambda line: line.kind != "reimbursable")[:1]
         if not line:
-            return self.price_unit
-        return line.amount if line.kind == "milestone" else line.unit_price
+            return float(self._hub_net_price())
+        return line.amount if line.kind == "milestone" else line._hub_net_price()
 
     @api.model
     def _hub_period(self, start_date, end_date):
@@ -85,22 +86,59 @@ class SaleOrderLine(models.Model):
             period &= Domain("date", "<=", end_date)
         return period
 
+    def _hub_reached_domain(self, end_date):
+        domain = Domain("is_reached", "=", True) & NOT_BILLED
+        return domain & Domain("reached_date", "<=", end_date) if end_date else domain
+
     def _hub_reached(self, end_date):
         """Reached milestones of ``self`` that no live row of the ledger holds."""
         lines = self.filtered(lambda line: line.qty_delivered_method == "milestones")
         if not lines:
             return self.env["project.milestone"]
-        domain = Domain("sale_line_id", "in", lines.ids) & Domain("is_reached", "=", True)
-        domain &= NOT_BILLED
-        if end_date:
-            domain &= Domain("reached_date", "<=", end_date)
+        domain = Domain("sale_line_id", "in", lines.ids) & self._hub_reached_domain(end_date)
+        chosen = chosen_of(self.env)
+        if chosen:
+            domain &= Domain("id", "in", chosen.milestones)
         # Read with sudo: the quantity of an order line does not depend on who looks at it.
         return self.env["project.milestone"].sudo().search(domain)
+
+    def _hub_waiting_time(self, start_date=None, end_date=None):
+        """Billable time on ``self`` that waits for approval, by order; one query.
+
+        :return: ``{order: {"count", "hours", "amount", "people": set of employee ids}}``
+        """
+        groups = (
+            self.env["account.analytic.line"]
+            .sudo()
+            ._read_group(  # totals, not entries
+                Domain("so_line", "in", self.ids)
+                & Domain("project_id", "!=", False)
+                & Domain("hub_approval", "in", ("draft", "submitted"))
+                & self._hub_period(start_date, end_date),
+                ["so_line"],
+                ["__count", "hub_billable_quantity:sum", "employee_id:array_agg_distinct"],
+            )
+        )
+        found = {}
+        for line, count, hours, people in groups:
+            sums = found.setdefault(
+                line.order_id, {"count": 0, "hours": 0.0, "amount": 0.0, "people": set()}
+            )
+            sums["count"] += count
+            sums["hours"] += hours
+            sums["amount"] += hours * line.price_unit
+            sums["people"].update(people)
+        return found
 
     def _hub_open_quantities(self, start_date=None, end_date=None):
         """What may still be billed on each line of ``self``, in its unit; two queries."""
         real = self._origin
         quantities = defaultdict(float)
+        # Terms are read with sudo: the quantity of an order line does not depend on who looks at it.
+        termed = real.filtered(lambda line: line.order_id.hub_contract_id.sudo()._hub_has_terms())
+        for line_id, parts in termed._hub_billable(start_date, end_date).items():
+            quantities[line_id] = sum(quantity for _field, _record, quantity in parts)
+        real -= termed
         groups = (
             self.env["account.analytic.line"]
             .sudo()
@@ -108,7 +146,7 @@ class SaleOrderLine(models.Model):
                 self.env["account.move.line"]._hub_billable_domain(real)
                 & self._hub_period(start_date, end_date),
                 ["so_line", "product_uom_id"],
-                ["unit_amount:sum"],
+                ["hub_billable_quantity:sum"],
             )
         )
         for line, unit, amount in groups:
@@ -121,11 +159,15 @@ class SaleOrderLine(models.Model):
         return {line.id: quantities.get(line._origin.id, 0.0) for line in self}
 
     def _hub_billable(self, start_date=None, end_date=None):
-        """What may be billed on each line: approved, reached, and with no live row in the ledger.
+        """What may be billed on each line: approved, reached, with no live row in the ledger, by the contract's terms.
 
         :return: ``{order line id: [(field, record, quantity in the line's unit)]}``, as
-            ``hub.billing._bill`` wants it; two queries.
+            ``hub.billing._bill`` wants it.
         """
+        return self._hub_sources(start_date, end_date)[0]
+
+    def _hub_worked(self, start_date=None, end_date=None):
+        """The same as it was worked, before any terms; two queries."""
         sources = defaultdict(list)
         entries = (
             self.env["account.analytic.line"]
@@ -133,14 +175,24 @@ class SaleOrderLine(models.Model):
             .search_fetch(  # as in _hub_reached
                 self.env["account.move.line"]._hub_billable_domain(self)
                 & self._hub_period(start_date, end_date),
-                ["so_line", "unit_amount", "product_uom_id", "date", "employee_id", "project_id"],
+                [
+                    "so_line",
+                    "hub_billable_quantity",
+                    "product_uom_id",
+                    "date",
+                    "employee_id",
+                    "project_id",
+                ],
                 order="date, id",
             )
         )
         for entry in entries:
             line = entry.so_line
             quantity = entry.product_uom_id._compute_quantity(
-                entry.unit_amount, line.product_uom_id, round=False, raise_if_failure=False
+                entry.hub_billable_quantity,
+                line.product_uom_id,
+                round=False,
+                raise_if_failure=False,
             )
             sources[line.id].append(("entry_id", entry, quantity))
         for milestone in self._hub_reached(end_date):

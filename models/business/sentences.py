@@ -8,6 +8,7 @@ from odoo import models
 
 from .sentence_tools import Facts, listed, money
 from .sentences_deal import DEAL_SENTENCES
+from .sentences_identity import IDENTITY_SENTENCES
 from .sentences_payment import PAYMENT_SENTENCES
 
 # --- time and expenses --------------------------------------------------------------------------
@@ -240,6 +241,7 @@ SKIPPED = {
 
 BUSINESS_SENTENCES = {
     **DEAL_SENTENCES,
+    **IDENTITY_SENTENCES,
     **PAYMENT_SENTENCES,
     "negative_hours": _negative_hours,
     "employee_missing": _employee_missing,

@@ -227,6 +227,26 @@ def _refund_failed_after_booking(env, p):
 
 
 PAYMENT_SENTENCES = {
+    "cost_currency": lambda env, p: (
+        env._(
+            "The cost rate of %(name)s is in %(theirs)s, but Odoo keeps this person's cost in %(ours)s.",
+            name=p["name"],
+            theirs=p["theirs"],
+            ours=p["ours"],
+        ),
+        env._(
+            "Give the rate in that currency at the source, or leave the rate out of the mapping."
+        ),
+    ),
+    "invoice_differs": lambda env, p: (
+        env._(
+            "Invoice %(number)s: the source says %(theirs)s, Odoo's books say %(ours)s.",
+            number=p["number"],
+            theirs=p["theirs"],
+            ours=p["ours"],
+        ),
+        env._("Correct it at the source; the books are not changed from outside."),
+    ),
     "fee_pending": _fee_pending,
     "payment_changed": _payment_changed,
     "refund_failed_after_booking": _refund_failed_after_booking,

@@ -22,6 +22,8 @@ DENIED_PREFIXES = (
     "mail.followers",
     "fetchmail",
 )
+# Business records of the hub's own that are no configuration and no trace: a message may write them.
+_BUSINESS = frozenset(["hub.agreement", "hub.assignment", "hub.document", "hub.leave"])
 # Master data of money: terms may stand for it, messages do not write it.
 _MASTER_PREFIXES = (
     "res.company",
@@ -68,6 +70,7 @@ _HOLDS = {
     "country": ("char", "many2one"),
     "language": ("char", "selection"),
     "email": ("char", "text"),
+    "url": ("char", "text"),
     "phone": ("char", "text"),
     "vat": ("char", "text"),
     "ref": ("many2one",),
@@ -86,7 +89,7 @@ class HubBinding(models.AbstractModel):
     def _refuse_model(self, name):
         """Why messages may not write a model."""
         model = self.env.get(name) if name else None
-        if name.startswith(DENIED_PREFIXES):
+        if name.startswith(DENIED_PREFIXES) and name not in _BUSINESS:
             return self.env._(
                 "Messages may not write %(model)s: it governs access or the system itself.",
                 model=name,

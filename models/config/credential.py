@@ -6,6 +6,7 @@ from odoo import api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
 
 from ... import connectors
+from ...connectors.declared import SECRETS, WEBHOOK_SECRET
 from ...core import envelope
 
 
@@ -82,6 +83,9 @@ class HubCredential(models.Model):
         for product in connectors.PRODUCTS:
             for field in connectors.get_connector_class(product).auth:
                 labels.setdefault(field.name, field.label)
+        # of a declared product too: names that any product may have are called by what they are
+        for secrets in (*SECRETS.values(), (WEBHOOK_SECRET,)):
+            labels |= {field.name: field.label for field in secrets}
         return list(labels.items())
 
     @api.depends("envelope")

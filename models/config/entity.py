@@ -1,4 +1,3 @@
-import re
 from typing import NamedTuple
 
 from odoo import api, fields, models, tools
@@ -6,11 +5,9 @@ from odoo.exceptions import AccessError, ValidationError
 
 from ...core.mapping import Line
 from ...core.published import Field, json_schema
-from ...core.schema import TYPES
 
 GENERIC = "hub.handler.generic"
-# Bindings decide what a message can write: they are for Settings administrators alone.
-_BINDING = frozenset(["odoo_field", "binding", "identity", "kind", "entity_id", "direction"])
+BY_ITS_RULES = ("hub.contract", "hub.handler.contract")
 
 
 class BoundField(NamedTuple):
@@ -26,7 +23,18 @@ class BoundField(NamedTuple):
 class HubEntity(models.Model):
     _name = "hub.entity"
     _description = "Canonical Entity"
+    _inherit = ["hub.governed"]
     _order = "sequence, id"
+    _hub_key = ("code",)
+    _hub_portable = (
+        "name",
+        "sequence",
+        "handler",
+        "model_id",
+        "on_missing",
+        "company_mode",
+        "missing_code",
+    )
 
     name = fields.Char(required=True, translate=True)
     code = fields.Char(required=True, help="Technical word used by mappings and connectors.")
@@ -61,11 +69,27 @@ class HubEntity(models.Model):
         required=True,
         help="Sentence shown when a record of this entity is unknown.",
     )
+    create_records = fields.Boolean(
+        default=True,
+        string="Make New Records",
+        help="Generic rules only. Off: records are found by what identifies them, and what is not found is left out.",
+    )
     field_ids = fields.One2many("hub.entity.field", "entity_id", string="Fields")
     version_ids = fields.One2many("hub.entity.version", "entity_id", string="Published Versions")
     active = fields.Boolean(default=True)
 
     _code_unique = models.Constraint("UNIQUE(code)", "Each canonical entity has its own code.")
+
+    def _hub_systems(self):
+        return self.env["hub.mapping"].search([("entity_id", "in", self._origin.ids)]).system_id
+
+    def _wholes(self):
+        """These, and the entities whose records have them as lines."""
+        codes = [f"lines:{code}" for code in self.mapped("code")]
+        return self | self.env["hub.entity.field"].search([("kind", "in", codes)]).entity_id
+
+    def _hub_entities(self):
+        return self
 
     @api.model
     def _selection_handler(self):
@@ -73,7 +97,8 @@ class HubEntity(models.Model):
         names = [
             name
             for name, model in self.env.registry.items()
-            if name.startswith("hub.handler.") and name != "hub.handler.partner"
+            if name.startswith("hub.handler.")
+            and name not in ("hub.handler.partner", "hub.handler.known")
         ]
         return [(GENERIC, self.env._("Generic: by its bindings"))] + [
             (name, self.env[name]._description) for name in sorted(names) if name != GENERIC
@@ -122,7 +147,8 @@ class HubEntity(models.Model):
     @api.constrains("model_id", "handler")
     def _check_bound_model(self):
         for entity in self:
-            if entity.model_id:
+            # Contracts are written by their own rules alone, which leave what was signed.
+            if entity.model_id and (entity.model_name, entity.handler) != BY_ITS_RULES:
                 reason = self.env["hub.binding"]._refuse_model(entity.model_id.model or "")
                 if reason:
                     raise ValidationError(reason)
@@ -152,7 +178,7 @@ class HubEntity(models.Model):
         """Fields that Odoo requires of a new record and nothing fills: a generic entity without them
         could not create one."""
         self.ensure_one()
-        if self.handler != GENERIC:
+        if self.handler != GENERIC or not self.create_records:
             return []
         model = self.env[self.model_name]
         bound = {bound.odoo_field for bound in self._bound_fields() if bound.direction != "out"}
@@ -208,175 +234,3 @@ class HubEntity(models.Model):
         self.field_ids.flush_recordset()
         self.env.registry.clear_cache()
         self.env["hub.mapping"].search([("entity_id", "in", self.ids)])._grow()
-
-
-class HubEntityField(models.Model):
-    _name = "hub.entity.field"
-    _description = "Canonical Field"
-    _order = "entity_id, sequence, id"
-
-    entity_id = fields.Many2one("hub.entity", required=True, ondelete="cascade", index=True)
-    sequence = fields.Integer(default=10)
-    name = fields.Char(
-        required=True, string="Field", help="Technical word, for example unit_price."
-    )
-    label = fields.Char(required=True, translate=True)
-    kind = fields.Char(
-        required=True,
-        default="text",
-        string="Type",
-        help="text, money, date, ref:customer, term:service_item …",
-    )
-    required = fields.Boolean()
-    direction = fields.Selection(
-        [("in", "Inbound"), ("out", "Outbound"), ("both", "Both")], default="in", required=True
-    )
-    data_class = fields.Selection(
-        [
-            ("public", "Public"),
-            ("internal", "Internal"),
-            ("confidential", "Confidential"),
-            ("personal", "Personal"),
-            ("financial", "Financial"),
-        ],
-        default="internal",
-        required=True,
-    )
-    unit = fields.Char(
-        help="Unit of a number (h, d, %), or the field that names the currency of an amount."
-    )
-    identity = fields.Boolean(
-        help="Its value names one record: a record of Odoo with the same value is the same one."
-    )
-    binding = fields.Selection(
-        [("handler", "By the entity's own rules"), ("field", "Straight into the Odoo field")],
-        default="handler",
-        required=True,
-        string="Written",
-    )
-    odoo_field = fields.Char(help="Technical name of the Odoo field that it becomes.")
-
-    _name_unique = models.Constraint(
-        "UNIQUE(entity_id, name)", "Each field of an entity has its own name."
-    )
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        binds = ("odoo_field", "identity")
-        if any(vals.get("binding") == "field" or any(map(vals.get, binds)) for vals in vals_list):
-            self._require_settings()
-        created = super().create(vals_list)
-        created.entity_id._changed()
-        return created
-
-    def write(self, vals):
-        # A field of a handler's own names an Odoo field too: merges read it, and it can be sent.
-        if _BINDING & set(vals) and (
-            "field" in self.mapped("binding")
-            or vals.get("binding") == "field"
-            or vals.get("identity")
-            or "odoo_field" in vals
-            or ("entity_id" in vals and any(self.mapped("odoo_field")))
-        ):
-            self._require_settings()
-        entities = self.entity_id
-        result = super().write(vals)
-        if {
-            "name",
-            "kind",
-            "required",
-            "direction",
-            "binding",
-            "odoo_field",
-            "entity_id",
-            "identity",
-        } & set(vals):
-            (entities | self.entity_id)._changed()
-        return result
-
-    def unlink(self):
-        entities = self.entity_id
-        result = super().unlink()
-        entities._changed()
-        return result
-
-    @api.model
-    def _require_settings(self):
-        if not (self.env.su or self.env.user.has_group("base.group_system")):
-            raise AccessError(
-                self.env._(
-                    "Which Odoo field a canonical field is bound to is for users with the Settings right."
-                )
-            )
-
-    @api.constrains("name", "kind")
-    def _check_kind(self):
-        for field in self:
-            base, _sep, target = field.kind.partition(":")
-            if base not in TYPES or bool(target) != (base in ("ref", "refs", "term", "lines")):
-                raise ValidationError(
-                    self.env._("%(kind)s is not a canonical type.", kind=field.kind)
-                )
-            if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", field.name):
-                raise ValidationError(
-                    self.env._(
-                        "“%(name)s” is no technical word: small letters, digits and _ only.",
-                        name=field.name,
-                    )
-                )
-
-    @api.constrains("binding", "odoo_field", "kind", "direction", "identity", "entity_id")
-    def _check_binding(self):
-        """The rules of ``hub.binding``, whatever way the values came in."""
-        rules = self.env["hub.binding"]
-        for field in self:
-            if field.binding != "field":
-                if field.entity_id.handler == GENERIC:
-                    raise ValidationError(
-                        self.env._(
-                            "%(entity)s has no rules of its own: bind %(field)s to an Odoo field.",
-                            entity=field.entity_id.name,
-                            field=field.label,
-                        )
-                    )
-                reason = rules._refuse_read(field.entity_id.model_name, field.odoo_field)
-                if reason:
-                    raise ValidationError(
-                        self.env._("%(field)s: %(reason)s", field=field.label, reason=reason)
-                    )
-                continue
-            model = field.entity_id.model_name
-            if not model or not field.odoo_field:
-                raise ValidationError(
-                    self.env._("%(field)s needs the Odoo field it is bound to.", field=field.label)
-                )
-            reason = rules._refuse_model(model) or rules._refuse_field(
-                model, field.odoo_field, field.kind, writes=field.direction != "out"
-            )
-            if reason:
-                raise ValidationError(
-                    self.env._("%(field)s: %(reason)s", field=field.label, reason=reason)
-                )
-
-    @api.constrains("binding", "odoo_field", "direction", "entity_id")
-    def _check_one_writer(self):
-        """Two canonical fields that write one Odoo field would undo each other."""
-        for field in self.filtered(lambda f: f.odoo_field and f.direction != "out"):
-            others = field.entity_id.field_ids.filtered(
-                lambda f, field=field: (
-                    f != field and f.odoo_field == field.odoo_field and f.direction != "out"
-                )
-            )
-            if others and "field" in (field + others).mapped("binding"):
-                raise ValidationError(
-                    self.env._(
-                        "%(field)s is already written by %(other)s.",
-                        field=field.odoo_field,
-                        other=others[0].label,
-                    )
-                )
-
-    @api.depends("label", "name")
-    def _compute_display_name(self):
-        for field in self:
-            field.display_name = f"{field.label} ({field.name})"

@@ -10,7 +10,9 @@ from ...core.problem import Problem
 class HubMapping(models.Model):
     _name = "hub.mapping"
     _description = "Mapping"
+    _inherit = ["hub.governed"]
     _order = "system_id, entity_id, direction"
+    _hub_key = ("system_id", "entity_id", "direction")
 
     name = fields.Char(compute="_compute_name", store=True)
     # A mapping without a system is a product's preset: copied to each system that is connected.
@@ -54,6 +56,7 @@ class HubMapping(models.Model):
         """A changed mapping makes equal payloads worth another look."""
         for mapping in self:
             mapping.write({"revision": mapping.revision + 1, "stamp": uuid.uuid4().hex})
+        self.env.registry.clear_cache()  # what may be pushed depends on it
 
     # -- as rules on plain data --------------------------------------------------------------------
 
@@ -115,7 +118,10 @@ class HubMapping(models.Model):
 class HubMappingLine(models.Model):
     _name = "hub.mapping.line"
     _description = "Mapping Line"
+    _inherit = ["hub.governed"]
     _order = "mapping_id, sequence, id"
+    _hub_key = ("mapping_id", "field_id")
+    _hub_portable = ("sequence", "path", "transform", "argument", "both_ways")
 
     mapping_id = fields.Many2one("hub.mapping", required=True, ondelete="cascade", index=True)
     sequence = fields.Integer(default=10)
@@ -179,6 +185,12 @@ class HubMappingLine(models.Model):
         }
         return [(name, names[name]) for name in TRANSFORMS]
 
+    def _hub_systems(self):
+        return self.mapping_id.system_id
+
+    def _hub_named(self):
+        return f"{self.mapping_id.name} › {self.field_id.label}"
+
     def _line(self):
         """This line as plain data."""
         self.ensure_one()
@@ -238,3 +250,12 @@ class HubMappingLine(models.Model):
 
     def _grow(self):
         self.mapping_id._grow()
+
+
+class HubEntityField(models.Model):
+    _inherit = "hub.entity.field"
+
+    def _hub_mapping_systems(self):
+        """Systems with a mapping that names one of these."""
+        lines = self.env["hub.mapping.line"].search([("field_id", "in", self._origin.ids)])
+        return lines.mapping_id.system_id

@@ -40,6 +40,7 @@ class HubMapping(models.Model):
             "entity": self.entity_id.name,
             "direction": self.direction,
             "can_edit": self.has_access("write"),
+            "controlled": bool(self._hub_controlled()),
             "fields": [
                 {
                     "id": field.id,
@@ -72,6 +73,27 @@ class HubMapping(models.Model):
 
     def _samples(self):
         """The newest messages of this entity whose payload the user may read."""
+        looked = [
+            {"id": -line.id, "name": self.env._("%s · just read", line.external_id)}
+            for line in self._looked_at()[:SAMPLES]
+        ]
+        return looked + self._stored_samples()
+
+    def _looked_at(self):
+        """Records that the user read to look at them: a mapping can be made before anything moves."""
+        lines = self.env["hub.look.line"]
+        if not self.system_id or self.direction != "in" or not lines.has_access("read"):
+            return lines
+        return lines.search(
+            [
+                ("create_uid", "=", self.env.uid),
+                ("look_id.stream_id.system_id", "=", self.system_id.id),
+                ("look_id.stream_id.entity_id", "=", self.entity_id.id),
+            ],
+            order="id desc",
+        )
+
+    def _stored_samples(self):
         Message = self.env["hub.message"]
         if not self.env["hub.payload"].has_access("read"):
             return []
@@ -101,13 +123,21 @@ class HubMapping(models.Model):
         """
         self.check_access("read")
         self.ensure_one()
+        if message_id and message_id < 0:
+            line = self._looked_at().filtered(lambda line: line.id == -message_id)
+            if not line:
+                raise UserError(self.env._("Read the page again: it is not kept for long."))
+            return self._preview(strict_json.loads(line.payload.encode()), self.system_id, lines)
         message = self.env["hub.message"].browse(message_id).exists()
         if not message or message.entity_id != self.entity_id or (
             message.system_id != self.system_id if self.system_id
             else message.system_id.product != self.product
         ):  # fmt: skip
             raise UserError(self.env._("Choose a message of this mapping's system and entity."))
-        payload = self._read_payload(message)
+        return self._preview(self._read_payload(message), message.system_id, lines)
+
+    def _preview(self, payload, system, lines):
+        """What :meth:`get_data_preview` gives."""
         by_id = {field.id: field for field in self.entity_id.field_ids}
         plain = [
             Line(
@@ -128,7 +158,7 @@ class HubMapping(models.Model):
         below = {m.entity_id.code: own for m in siblings for own in [siblings._lines()[m.id]]}
         explained = CompiledMapping(plain, compile_all(below)).explain(payload)
         ids = {field.name: field.id for field in by_id.values()}
-        shown = self._in_odoo([found.value for found in explained], message.system_id)
+        shown = self._in_odoo([found.value for found in explained], system)
         sentences = self.env["hub.sentence"]
         mapped = {line.field for line in plain}
         return {
@@ -163,6 +193,29 @@ class HubMapping(models.Model):
                 )
             ],
         }
+
+    def _suggest(self, path, lines):
+        """What the newest payload says a path may be.
+
+        :param lines: lines that read it today; their fields are looked for again.
+        :return: ``(field, values of a line)`` or None.
+        """
+        samples = self._samples()
+        if not samples:
+            return None
+        payload = self._read_payload(self.env["hub.message"].browse(samples[0]["id"]))
+        others = self.line_ids - lines
+        free = self.entity_id.field_ids - others.field_id
+        wanted = [Wanted(f.name, f.label, f.kind) for f in free if f.direction != "out"]
+        for one in suggest(wanted, payload, others.filtered("path").mapped("path")):
+            if one.path == path:
+                field = free.filtered(lambda f, one=one: f.name == one.field)
+                return field, {
+                    "path": one.path,
+                    "transform": one.transform,
+                    "argument": one.argument or False,
+                }
+        return None
 
     def _read_payload(self, message):
         """The payload of a message as JSON; that it was read is kept, once an hour for each reader."""
@@ -244,12 +297,20 @@ class HubMapping(models.Model):
         return "" if value is None else brief(value, MAX_SHOWN)
 
     def action_save_editor(self, lines=()):
-        """Keep the lines of the editor: changed ones are written, new ones created, others removed.
+        """Keep the lines of the editor, or propose them where the system is under change control.
 
         :param lines: ``[{id?, field_id, path, transform, argument}]``
+        :return: as :meth:`get_data_editor`; or ``{"change": action}``.
         """
         self.check_access("write")
         self.ensure_one()
+        change = self.env["hub.change"]._carry_out(
+            lambda env: self.with_env(env)._save_editor(lines), self.env._("Mapping %s", self.name)
+        )
+        return {"change": change._open()} if change else self.get_data_editor()
+
+    def _save_editor(self, lines):
+        """Changed lines are written, new ones created, others removed."""
         kept = {line["id"]: line for line in lines if line.get("id")}
         names = ("path", "transform", "argument")
         (self.line_ids - self.line_ids.browse(kept)).unlink()
@@ -269,7 +330,6 @@ class HubMapping(models.Model):
                 if not line.get("id")
             ]
         )
-        return self.get_data_editor()
 
 
 def _as_text(value):

@@ -19,8 +19,11 @@ class HubOwnership(models.Model):
 
     _name = "hub.ownership"
     _description = "Ownership"
+    _inherit = ["hub.governed"]
     _order = "entity_id, field_id, company_id"
     _rec_name = "field_id"
+    _hub_key = ("field_id", "company_id")
+    _hub_portable = ("rule", "owner_id")
 
     field_id = fields.Many2one("hub.entity.field", required=True, ondelete="cascade", index=True)
     entity_id = fields.Many2one(related="field_id.entity_id", store=True, index=True)
@@ -39,6 +42,17 @@ class HubOwnership(models.Model):
     _field_unique = models.UniqueIndex(
         "(field_id, COALESCE(company_id, 0))", "This field has a rule for this company already."
     )
+
+    def _hub_systems(self):
+        systems = self.field_id._hub_mapping_systems()
+        companies = self.company_id
+        if companies and all(self.mapped("company_id")):
+            systems = systems.filtered(lambda system: system.company_ids & companies)
+        return systems | self.owner_id
+
+    def _hub_named(self):
+        company = f" ({self.company_id.name})" if self.company_id else ""
+        return f"{self.entity_id.name} › {self.field_id.label}{company}"
 
     @api.constrains("company_id", "field_id")
     def _check_company(self):
@@ -190,8 +204,17 @@ class HubOwnership(models.Model):
         """Set the rule of one field; an empty rule takes the row away (the default holds again).
 
         The call of the matrix screen; the caller's own rights hold.
+
+        :return: True; or the action of the Change that proposes it.
         """
         self.check_access("write")
+        change = self.env["hub.change"]._carry_out(
+            lambda env: self.with_env(env)._set_rule(field_id, rule, owner_id, company_id)
+        )
+        return change._open() if change else True
+
+    @api.model
+    def _set_rule(self, field_id, rule, owner_id, company_id):
         field = self.env["hub.entity.field"].browse(field_id)
         row = self.search([("field_id", "=", field.id), ("company_id", "=", company_id or False)])
         if not rule:
@@ -204,7 +227,6 @@ class HubOwnership(models.Model):
                 row.write(values)
             else:
                 row.create({"field_id": field.id, "company_id": company_id or False, **values})
-        return True
 
     # -- what the engine reads ---------------------------------------------------------------------
 

@@ -85,13 +85,14 @@ class HubOwnershipProposal(models.Model):
         )
 
     def action_confirm(self):
-        """Make it the rule from now on."""
+        """Make it the rule from now on; under change control by a Change, which is opened."""
         self._decide("confirmed")
+        result = True
         for row in self:
-            self.env["hub.ownership"].set_rule(
+            result = self.env["hub.ownership"].set_rule(
                 row.field_id.id, row.rule, row.owner_id.id, row.company_id.id
             )
-        return True
+        return result
 
     def action_refuse(self):
         """Leave the rule as it is."""

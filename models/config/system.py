@@ -60,7 +60,9 @@ class HubSystem(models.Model):
     )
     start_date = fields.Date(help="Changes before this day are not read.")
     time_zone = fields.Selection(
-        _tz_get, help="Time zone of the account: its daily limits begin anew at midnight there."
+        _tz_get,
+        help="Time zone of the account: its daily limits begin anew at midnight there. With Clockify, the zone "
+        "of people whose profile has none.",
     )
     client_id = fields.Char(string="OAuth Client ID")
     company_ids = fields.Many2many(
@@ -111,13 +113,14 @@ class HubSystem(models.Model):
 
     @api.model
     def _selection_product(self):
-        return [(name, connectors.get_connector_class(name).label) for name in connectors.PRODUCTS]
+        declared = self.env["hub.connector"]._labels()
+        return [*connectors.PRODUCTS.items(), *declared.items()]
 
     @api.depends("product")
     def _compute_base_url(self):
         for system in self:
             if system.product and not system.base_url:
-                system.base_url = connectors.get_connector_class(system.product).default_base_url
+                system.base_url = system._connector_class().default_base_url
 
     @api.depends("webhook_token", "product")
     def _compute_webhook_url(self):
@@ -234,7 +237,7 @@ class HubSystem(models.Model):
     def _origins(self):
         """Addresses that may see this system's secrets."""
         self.ensure_one()
-        return [self._origin_of(self.base_url)]
+        return [self._origin_of(self.base_url), *self._connector_class().origins]
 
     def _load_presets(self):
         """Copy the product's shipped mappings, streams and call limits to a new system."""
@@ -250,6 +253,7 @@ class HubSystem(models.Model):
             )
             for stream in streams:
                 stream.copy({"system_id": system.id, "product": False, "active": True})
+        self._add_declared_streams()
 
     # -- connection -------------------------------------------------------------------------------
 
@@ -264,22 +268,45 @@ class HubSystem(models.Model):
             "client_id": self.client_id or "",
             "time_zone": self.time_zone or "",
             "properties": self._mapped_properties(),
+            "written": self._written_properties(),
+            "hub_url": self._public_url(),
+            "database": self.env.cr.dbname,
         }
 
     def _mapped_properties(self):
         """What the mappings need of each entity, so that a product is asked for that and no more.
 
-        :return: ``{entity: [property name]}`` of paths like ``properties.<name>``; those of a line
+        :return: ``{entity: [property name]}`` as the product's paths name them; those of a line
             entity count for the object that the product calls ``line_items``.
         """
         result = {}
+        names = re.compile(self._connector_class().mapped_names)
         for line in self.mapping_ids.filtered(lambda m: m.direction == "in").line_ids:
             code = "line_items" if line.entity_id.code == "deal_line" else line.entity_id.code
-            result.setdefault(code, []).extend(re.findall(r"\bproperties\.(\w+)", line.path or ""))
+            result.setdefault(code, []).extend(names.findall(line.path or ""))
+        return result
+
+    def _written_properties(self):
+        """What the outbound mappings write: ``{entity: [property name]}``, for the connection test."""
+        result = {}
+        for line in self.mapping_ids.filtered(lambda m: m.direction == "out").line_ids:
+            if line.path:
+                result.setdefault(line.entity_id.code, []).append(line.path)
         return result
 
     def _connector_class(self):
-        return connectors.get_connector_class(self.product)
+        """How this product speaks: by its code, or as an admin declared it.
+
+        :raise UserError: nothing speaks for it.
+        """
+        return self._class_of(self.product)
+
+    @api.model
+    def _class_of(self, product):
+        """The same, of a product."""
+        if product in connectors.PRODUCTS:
+            return connectors.get_connector_class(product)
+        return self.env["hub.connector"]._class_of(product)
 
     def _connector(self):
         """The connector of this system, signed in with its stored secrets.
@@ -289,7 +316,10 @@ class HubSystem(models.Model):
         """
         self.ensure_one()
         self.env["hub.epoch"]._require()
-        return self._connector_with(self.env["hub.token"]._secrets(self))
+        tokens = self.env["hub.token"]
+        connector = self._connector_with(tokens._secrets(self))
+        connector.renew = lambda: tokens._secrets(self, connector.secrets.get("access_token"))
+        return connector
 
     def _connector_with(self, secrets_by_name):
         self.ensure_one()
@@ -310,9 +340,8 @@ class HubSystem(models.Model):
                 ]
             except ConnectorError as error:
                 # Only the class of the fault is shown: never what the other side answered.
-                items = [
-                    {"ok": False, "code": f"error_{error.kind}", "params": {"status": error.status}}
-                ]
+                known = {"status": error.status, "error": error.code, **error.params}
+                items = [{"ok": False, "code": f"error_{error.kind}", "params": known}]
             ok = bool(items) and all(item["ok"] for item in items)
             system.write(
                 {

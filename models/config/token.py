@@ -28,14 +28,16 @@ class HubToken(models.Model):
     _system_unique = models.UniqueIndex("(system_id)")
 
     @api.model
-    def _secrets(self, system):
+    def _secrets(self, system, spent=None):
         """The system's secrets, with an access token that is valid for a while.
 
+        :param spent: an access token that the product does not take any more, whatever its end says.
         :raise ConnectorError: ``sign_in`` if the provider refuses to renew it; ``connection`` while
             another worker renews an expired one.
         """
-        secrets, valid, fresh = self._read(system)
-        if not secrets.get("refresh_token") or fresh:
+        secrets, valid, fresh = self._read(system, spent)
+        names = system._connector_class().renews_with
+        if fresh or not any(secrets.get(name) for name in names):
             return secrets
         me = uuid.uuid4().hex
         if not self._lease(system, me):
@@ -45,7 +47,7 @@ class HubToken(models.Model):
         # Another worker may have renewed it since we looked. Its predecessor is spent: a provider that
         # sees it again takes it for stolen and revokes them all.
         with short_cursor(self.env) as cr:
-            secrets, _valid, fresh = self.with_env(self.env(cr=cr))._read(system)
+            secrets, _valid, fresh = self.with_env(self.env(cr=cr))._read(system, spent)
         if fresh:
             self._release(system, me)
             return secrets
@@ -61,7 +63,7 @@ class HubToken(models.Model):
         with short_cursor(self.env) as cr:
             return self.with_env(self.env(cr=cr))._read(system)[0]
 
-    def _read(self, system):
+    def _read(self, system, spent=None):
         """What is stored now.
 
         :return: ``(secrets, whether the access token is valid, whether it needs no renewal yet)``; it is
@@ -72,7 +74,8 @@ class HubToken(models.Model):
         secrets = {name: values[0] for name, values in credentials._read_all(system).items()}
         access = credentials.search([("system_id", "=", system.id), ("name", "=", "access_token")])
         now = fields.Datetime.now()
-        known = bool(secrets.get("access_token") and access.expires_at)
+        token = secrets.get("access_token")
+        known = bool(token and token != spent and access.expires_at)
         return (
             secrets,
             known and now < access.expires_at,
@@ -82,6 +85,26 @@ class HubToken(models.Model):
     def _early(self, access):
         life = access.expires_at - (access.changed_at or access.expires_at)
         return max(timedelta(seconds=60), life / 2)
+
+    def _admit(self, system, answer, me):
+        """Store the first tokens of a person's consent; what was there before is spent.
+
+        :param me: holder of the lease, which is given back.
+        """
+        credentials = self.env["hub.credential"].search([("system_id", "=", system.id)])
+        self._store(credentials, system, answer)
+        self._release(system, me)
+
+    def _store(self, credentials, system, answer):
+        def one(name):
+            found = credentials.filtered(lambda credential: credential.name == name)
+            return found or credentials.create({"system_id": system.id, "name": name})
+
+        access = one("access_token")
+        access._store(answer.access)
+        access.expires_at = answer.expires_at.replace(tzinfo=None)
+        if answer.refresh:
+            one("refresh_token")._store(answer.refresh, keep_previous=True)
 
     def _lease(self, system, me):
         with short_cursor(self.env) as cr:
@@ -123,15 +146,7 @@ class HubToken(models.Model):
                     # The engine keeps the token for every later call, whoever made this one.
                     env = api.Environment(cr, api.SUPERUSER_ID, {})
                     credentials = env["hub.credential"].search([("system_id", "=", system.id)])
-                    access = credentials.filtered(
-                        lambda c: c.name == "access_token"
-                    ) or credentials.create({"system_id": system.id, "name": "access_token"})
-                    access._store(answer.access)
-                    access.expires_at = answer.expires_at.replace(tzinfo=None)
-                    if answer.refresh:
-                        credentials.filtered(lambda c: c.name == "refresh_token")._store(
-                            answer.refresh, keep_previous=True
-                        )
+                    self._store(credentials, system, answer)
                 return True
             except Exception:
                 if attempt == STORE_TRIES - 1:

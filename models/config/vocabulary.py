@@ -7,7 +7,10 @@ from .binding import DENIED_PREFIXES
 class HubVocabulary(models.Model):
     _name = "hub.vocabulary"
     _description = "Vocabulary"
+    _inherit = ["hub.governed"]
     _order = "name"
+    _hub_key = ("code",)
+    _hub_portable = ("name", "description")
 
     name = fields.Char(required=True, translate=True)
     code = fields.Char(required=True)
@@ -18,9 +21,25 @@ class HubVocabulary(models.Model):
     )
     model_name = fields.Char(related="model_id.model", store=True, string="Odoo Model")
     term_ids = fields.One2many("hub.vocabulary.term", "vocabulary_id", string="Terms")
+    overlay_ids = fields.One2many(
+        "hub.vocabulary.word",
+        "vocabulary_id",
+        domain=[("company_id", "!=", False)],
+        string="Company Overlays",
+        help="Words that mean something else in one company; all others keep the common meaning.",
+    )
     description = fields.Char(translate=True)
 
     _code_unique = models.Constraint("UNIQUE(code)", "Each vocabulary has its own code.")
+
+    def _hub_systems(self):
+        words = self.term_ids.word_ids
+        return self._hub_entities().field_ids._hub_mapping_systems() | words._hub_systems()
+
+    def _hub_entities(self):
+        """Entities with fields that take their words from here."""
+        kinds = [f"term:{vocabulary.code}" for vocabulary in self]
+        return self.env["hub.entity.field"].search([("kind", "in", kinds)]).entity_id
 
     @api.constrains("model_id")
     def _check_bound_model(self):
@@ -53,7 +72,10 @@ class HubVocabulary(models.Model):
 class HubVocabularyTerm(models.Model):
     _name = "hub.vocabulary.term"
     _description = "Canonical Term"
+    _inherit = ["hub.governed"]
     _order = "vocabulary_id, sequence, code"
+    _hub_key = ("vocabulary_id", "code")
+    _hub_portable = ("name", "sequence")
 
     vocabulary_id = fields.Many2one("hub.vocabulary", required=True, ondelete="cascade", index=True)
     sequence = fields.Integer(default=10)
@@ -69,6 +91,15 @@ class HubVocabularyTerm(models.Model):
     _code_unique = models.Constraint(
         "UNIQUE(vocabulary_id, code)", "Each term of a vocabulary has its own code."
     )
+
+    def _hub_systems(self):
+        return self.vocabulary_id._hub_systems() | self.word_ids._hub_systems()
+
+    def _hub_entities(self):
+        return self.vocabulary_id._hub_entities()
+
+    def _hub_named(self):
+        return f"{self.vocabulary_id.name} › {self.display_name}"
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_in_use(self):
@@ -140,7 +171,10 @@ class HubVocabularyTerm(models.Model):
 class HubVocabularyWord(models.Model):
     _name = "hub.vocabulary.word"
     _description = "Word of a System"
+    _inherit = ["hub.governed"]
     _order = "vocabulary_id, system_id, word"
+    _hub_key = ("vocabulary_id", "system_id", "company_id", "word")
+    _hub_portable = ("term_id",)
 
     term_id = fields.Many2one("hub.vocabulary.term", required=True, ondelete="cascade", index=True)
     vocabulary_id = fields.Many2one(related="term_id.vocabulary_id", store=True, index=True)
@@ -161,6 +195,19 @@ class HubVocabularyWord(models.Model):
         "(vocabulary_id, COALESCE(system_id, 0), COALESCE(product, ''), COALESCE(company_id, 0), word_key)",
         "This word of the system already has a term.",
     )
+
+    def _hub_systems(self):
+        products = [product for product in self.mapped("product") if product]
+        if not products:
+            return self.system_id
+        return self.system_id | self.env["hub.system"].search([("product", "in", products)])
+
+    def _hub_entities(self):
+        return self.term_id.vocabulary_id._hub_entities()
+
+    def _hub_named(self):
+        place = self.system_id.name or self.product or ""
+        return f"{self.term_id.vocabulary_id.name} › {place}: “{self.word}”"
 
     @api.model
     def _key(self, word):
@@ -237,7 +284,10 @@ class HubVocabularyWord(models.Model):
                 ("system_id", "=", system.id),
                 ("product", "=", system.product),
             ],
-            ["term_id", "word", "system_id"],
-        ).sorted(lambda word: (bool(word.system_id), -word.id))
+            ["term_id", "word", "system_id", "company_id"],
+        ).sorted(
+            # What all companies say goes out; what only one says, where there is no other word.
+            lambda word: (not word.company_id, bool(word.system_id), -word.id)
+        )
         by_term = {word.term_id.id: word.word for word in words}
         return {term.res_id: by_term.get(term.id, term.code) for term in terms}

@@ -1,15 +1,19 @@
 from . import (
     apply,
     apply_results,
+    approval,
     attempt,
     audit,
+    blacken,
     circuit,
     claim,
     compose,
+    delegation,
     deliver,
     drift,
     edit,
     engine,
+    erasure,
     exception,
     fault,
     fetch,
@@ -21,6 +25,7 @@ from . import (
     lane,
     link,
     link_claim,
+    low_water,
     message,
     outage,
     pace,
@@ -35,6 +40,8 @@ from . import (
     retention,
     run_buttons,
     sentence,
+    sentence_check,
+    sentence_connector,
     sentence_mapping,
     simulation,
     simulation_report,
@@ -50,7 +57,10 @@ from . import (
     undo_line,
     upload,
     vacuum,
+    warning,
     watch,
 )
 
+from . import push, shadow  # isort: skip  (they extend sentence and simulation)
+from . import approval_chore, approval_decide, compose_gates, rule_test, sentence_gates  # isort: skip
 from . import compose_merge, current, deliver_lease, sentence_merge, shown  # isort: skip  (they extend models of the ones above)

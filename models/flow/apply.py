@@ -180,6 +180,12 @@ class HubApply(models.AbstractModel):
             env = api.Environment(cr, users[system_id], dict(HUB_CONTEXT))
             batch = ApplyBatch(env, system_id, entity_id, anew=anew)
             kind, rest = (cr.dbname, system_id, entity_id), groups[system_id, entity_id]
+            # Parts are sized by what writing costs: what needs none is decided at once, not in many parts.
+            settled, rest = batch.split(rest)
+            if settled:
+                effects.working = [row["id"] for row in settled]
+                batch.run(settled)
+                self._record(cr, env, batch, effects)
             while rest:
                 size = len(rest) if end is None else _costs.size(kind, end - time.monotonic())
                 part, rest = rest[:size], rest[size:]

@@ -12,15 +12,18 @@ from odoo import fields
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ...core import order, strict_json
+from ...core import strict_json
 from ...core.item import Item
 from ...core.mapping import to_canonical
 from ...core.merge import plain
 from ...core.problem import Link, Problem
 from ...core.table import UPLOADED
+from .apply_gates import Gatekeeper
+from .apply_known import Known
 from .apply_merge import Merger
 from .apply_resolve import Resolver, Wait
 from .bound import Bound
+from .marker import made_by
 from .request import request_records
 from .trace import Trace
 from .worth import Worth
@@ -31,7 +34,7 @@ _logger = logging.getLogger(__name__)
 AGREED = (None, "unchanged", "kept")
 
 
-class ApplyBatch(Resolver, Merger):
+class ApplyBatch(Known, Resolver, Merger, Gatekeeper):
     """Decode, map, resolve, check and write; the results are left in ``items`` and ``waits``.
 
     What is configured is read once; then :meth:`run` takes one batch after the other.
@@ -55,6 +58,7 @@ class ApplyBatch(Resolver, Merger):
         self._handlers = {}
         self._direct = None  # canonical lines by entity, made for uploads only
         self._load_rules()
+        self._load_gates()
 
     def entity_name(self, code):
         return self.entities[code].name if code in self.entities else code
@@ -63,6 +67,18 @@ class ApplyBatch(Resolver, Merger):
 
     def run(self, rows):
         """Apply claimed messages (dicts) of this system and entity."""
+        self.read(rows)
+        self._leave_out()
+        by_company = defaultdict(list)
+        for item in self._open():
+            by_company[item.company_id].append(item)
+        for company_id, items in by_company.items():
+            self._apply(self._handler(company_id), items)
+        self._hold_back(self.items)
+        self._look_again()
+
+    def read(self, rows):
+        """What claimed messages mean; nothing is written."""
         self.rows = rows
         self.items: list[Item] = []
         self.waits: dict[int, Wait] = {}
@@ -77,24 +93,17 @@ class ApplyBatch(Resolver, Merger):
         )
         self.retry_policy = stream._retry_policy()
         self.process_id = stream.process_id.id
-        links = self.env["hub.link"]._load(
-            self.env.cr, [(self.system.id, self.entity.id, row["external_id"]) for row in rows]
-        )
+        links = self._links(rows)
         self.items = [
             self._recognise(row, links.get((self.system.id, self.entity.id, row["external_id"])))
             for row in rows
         ]
+        self._recognise_made()
         self._decode()
         self._resolve_words()
         self._resolve_references()
         self._decide_companies()
         self._resolve_overlays()
-        by_company = defaultdict(list)
-        for item in self._open():
-            by_company[item.company_id].append(item)
-        for company_id, items in by_company.items():
-            self._apply(self._handler(company_id), items)
-        self._hold_back(self.items)
 
     def _open(self):
         return [item for item in self.items if item.open and item.message_id not in self.waits]
@@ -132,16 +141,44 @@ class ApplyBatch(Resolver, Merger):
                 link["version"],
                 link["held"],
                 link["unsettled"],
+                link["merged_into"],
             )
             item.res_id = link["res_id"]
             item.company_id = link["company_id"]
-        if item.action in ("delete", "merge"):
+        if link and link["erased"]:
+            item.skip = "erased"
+        elif item.action in ("delete", "merge"):
             item.values = {"merged_into": row["merged_into"]}
             if not link and not row["merged_into"]:
                 item.skip = "not_linked"
         elif not self.anew:
             item.skip = self._left_out(row, link)
+        if link and link["merged_into"] and item.action == "change" and not item.skip:
+            self._split(item, row["decision"] or {})
         return item
+
+    def _recognise_made(self):
+        """What another hub has made here of its own record is that record."""
+        strangers = [item for item in self._open() if not item.link and item.action == "change"]
+        keys = [item.external_id for item in strangers]
+        made = made_by(self.env, self.system, self.entity, keys)
+        for item in strangers if made else ():
+            item.res_id = made.get(item.external_id)
+
+    def _split(self, item, decision):
+        """An id that was merged into another one is alive again: whose record it is now, a person says."""
+        if decision.get("create") or decision.get("link"):
+            item.link = item.res_id = None
+            return
+        item.problem = Problem(
+            "split_at_source",
+            kind="conflict",
+            cause=item.external_id,
+            system=self.system.name,
+            id=item.external_id,
+            other=item.link.merged_into,
+            candidates=[item.res_id],
+        )
 
     def _uploaded(self, values, link):
         """A row of a file: its columns are canonical fields, checked as if a mapping had made them."""
@@ -149,14 +186,6 @@ class ApplyBatch(Resolver, Merger):
             self._direct = {code: e._direct_lines() for code, e in self.entities.items()}
         lines = self.entity._direct_lines(values, known=bool(link))
         return to_canonical(lines, values, self._direct)
-
-    def _left_out(self, row, link):
-        """Why a message needs no look at its content: it is old, or it is what was applied last."""
-        if link and order.is_stale(row["version"], link["version"]):
-            return "stale"
-        if link and link["payload_digest"] == self.seal(row) and not row["decision"]:
-            return "unchanged"
-        return None
 
     def _decode(self):
         """Payloads to canonical values; only of those that are not decided without."""
@@ -191,10 +220,6 @@ class ApplyBatch(Resolver, Merger):
                 item.problem = problems[0]
             item.decision = row["decision"] or {}
 
-    def seal(self, row):
-        """What "nothing has changed" is judged by, before anything is mapped."""
-        return f"{row['payload_digest']}:{self.revision}"
-
     # -- writing -------------------------------------------------------------------------------------
 
     def _apply(self, handler, items):
@@ -227,12 +252,13 @@ class ApplyBatch(Resolver, Merger):
             handler._hub_match(unmatched)
         self._merge(handler, [item for item in items if not item.outcomes])
         writable = [item for item in items if item.open and not item.all_disputed]
-        if writable:
-            self.written += len(writable)
-            trace = Trace(handler, self.entity)
-            trace.before(writable)
-            self._write(handler, writable)
-            trace.after(writable)
+        for allowed in self._govern(handler, writable):
+            if allowed:
+                self.written += len(allowed)
+                trace = Trace(handler, self.entity)
+                trace.before(allowed)
+                self._write(handler, allowed)
+                trace.after(allowed)
 
     def _relink(self, items):
         """A merge of this batch may have given a survivor its record: then it is not made once more."""
@@ -350,7 +376,7 @@ class ApplyBatch(Resolver, Merger):
 
     def request_missing(self, cr):
         """Ask the source for records that others wait for, unless one is already on its way."""
-        if not self._missing:
+        if not self._missing or not self.system._connector_class().asks:
             return
         request_records(
             cr,

@@ -131,7 +131,7 @@ class Merger:
         """Odoo's value after the writing, of each field that is agreed now: the next ``held``."""
         by_id = {}
         for item in items:
-            if item.res_id and item.problem is None and item.action == "change":
+            if item.res_id and item.problem is None and not item.stops and item.action == "change":
                 by_id.setdefault(item.res_id, []).append(item)
         names = {
             name
@@ -195,7 +195,7 @@ class Merger:
         model = self.env[self.model]
         if hasattr(model, "_hub_mark"):
             model._hub_mark(
-                [item.res_id for item in self.items if item.res_id and self._owed(item)]
+                [i.res_id for i in self.items if i.res_id and not i.stops and self._owed(i)]
             )
 
     def stamps(self, item, message_id, now):

@@ -35,6 +35,7 @@ class Resolver(Words):
         links = self.env["hub.link"]._load(self.env.cr, wanted)
         self._find_gone(links.values())
         self._by_key = self._find_by_key()
+        optional = self.env[self.entity.handler]._hub_optional if self.entity.handler else ()
         for item in self._open():
             if item.link and self._is_gone(item):
                 continue
@@ -49,7 +50,9 @@ class Resolver(Words):
             else:
                 item.changed = frozenset(item.values)
             for name, value in list(item.values.items()):
-                if isinstance(value, Ref):
+                if isinstance(value, Ref) and name in optional:
+                    item.values[name] = self._optional(value, links)
+                elif isinstance(value, Ref):
                     item.values[name] = self._reference(item, value, links)
                 elif isinstance(value, list) and value and isinstance(value[0], Ref):
                     item.values[name] = [self._reference(item, ref, links) for ref in value]
@@ -126,6 +129,16 @@ class Resolver(Words):
                 count=len(ids),
             )
         return None
+
+    def _optional(self, ref, links):
+        """The record that a reference means, or None: unknown, ambiguous and deleted ones are no error."""
+        if ref.key:
+            ids = self._by_key.get((ref.entity, ref.key, ref.external_id), [])
+            return ids[0] if len(ids) == 1 else None
+        entity = self.entities.get(ref.entity)
+        link = links.get((self.system.id, entity.id, ref.external_id)) if entity else None
+        there = link and (link["res_model"], link["res_id"]) not in self._gone
+        return link["res_id"] if there else None
 
     def _reference(self, item, ref, links):
         if ref.key:

@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from odoo import models
 
 from ...core import retry
+from ...core.arrays import array
 from ...core.keys import fingerprint
 from ...core.merge import plain
 from ...core.problem import Problem
 from .apply_batch import AGREED
+from .apply_gates import shown_of, warned_params
 from .cursors import short_cursor
 from .effects import state_row
 
@@ -41,18 +43,25 @@ class HubApplyResults(models.AbstractModel):
                     id=wait.external_id,
                 )
             if item.kind != "event":
-                rows.superseding.append(row)
+                rows.superseding.append((row, item.partial))
             if item.problem is not None:
                 self._record_problem(row, batch, item, now, rows, effects)
+            elif item.stops:
+                self._record_held(row, batch, item, rows, effects)
             elif item.conflicts:
                 self._record_conflict(row, batch, item, now, rows, effects)
             else:
                 self._record_done(row, batch, item, rows, effects)
-        self._store_states(cr, effects)
         env["hub.link"]._store(cr, rows.links)
         env["hub.link"]._renew(cr, rows.renewed)
+        # Before the states: PostgreSQL locks each message that an audit row names, and its claim has
+        # locked it already as long as it is as it was.
         env["hub.audit"]._append(rows.audits, cr)
+        env["hub.approval"]._ask(cr, rows.held)
+        env["hub.warning"]._renew(cr, rows.judged)
+        self._store_states(cr, effects)
         env["hub.exception"]._open(cr, rows.exceptions)
+        env["hub.exception"]._close(cr, [row["message_id"] for row in rows.held], "held_for")
         env["hub.exception"]._close(cr, effects.finished, "applied")
         effects.touched.update(effects.finished)
         effects.finished.clear()
@@ -127,6 +136,34 @@ class HubApplyResults(models.AbstractModel):
         effects.dirty = True
         effects.touched.add(row["id"])
 
+    def _record_held(self, row, batch, item, rows, effects):
+        """Nothing of it was written; somebody has to let it through."""
+        amounts = batch.money(item)
+        effects.states.append(
+            state_row(
+                row,
+                "held",
+                "held_for",
+                params={"gates": [[stop.kind, stop.id] for stop in item.stops]},
+                company_id=item.company_id,
+                amount=amounts,
+            )
+        )
+        now = batch.plain[item.message_id]
+        base = (item.link.base if item.link else None) or {}
+        rows.held.append(
+            {
+                "message_id": row["id"],
+                "company_id": item.company_id,
+                "stops": item.stops,
+                "shown": shown_of(item.changed, base, now),
+                "amount": amounts["amount_company"],
+                "currency_id": amounts["company_currency_id"],
+            }
+        )
+        effects.touched.add(row["id"])
+        effects.dirty = True
+
     def _record_conflict(self, row, batch, item, now, rows, effects):
         """Some of its fields were written; a person decides about the others."""
         item.problem = batch.conflict_problem(item)
@@ -159,9 +196,17 @@ class HubApplyResults(models.AbstractModel):
                 res_model=batch.model if item.res_id else None,
                 res_id=item.res_id,
                 company_id=item.company_id,
-                params=batch.kept(item),
+                params=_told(batch, item),
             )
         )
+        looked = item.warnings or (item.warned_by and item.link)  # a new record has none to forget
+        if looked and item.res_id and item.skip in AGREED:
+            rows.judged.append(
+                (
+                    *(batch.model, item.res_id, item.warned_by, item.warnings),
+                    *(row["id"], item.system_id, item.company_id),
+                )
+            )
         effects.finished.append(row["id"])
         effects.wake.add(row["order_key"])
         left_out = item.skip not in AGREED
@@ -181,20 +226,24 @@ class HubApplyResults(models.AbstractModel):
             """
             UPDATE hub_message m SET state = 'skipped', reason = 'superseded', params = NULL,
                    done_at = clock_timestamp() AT TIME ZONE 'UTC'
-              FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[]) n(id, order_key, version)
+              FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[], %s::boolean[])
+                   n(id, order_key, version, partial)
              WHERE m.order_key = n.order_key AND m.id < n.id AND m.direction = 'in' AND m.kind <> 'event'
                AND (m.version IS NULL OR m.version <= n.version)
-               AND m.state IN ('failed', 'dead', 'waiting') RETURNING m.id
+               AND m.state IN ('failed', 'dead', 'waiting', 'held') AND (m.state <> 'held' OR NOT n.partial)
+            RETURNING m.id
             """,
             [
-                [row["id"] for row in rows],
-                [row["order_key"] for row in rows],
-                [row["version"] for row in rows],
+                array(row["id"] for row, _partial in rows),
+                array(row["order_key"] for row, _partial in rows),
+                array(row["version"] for row, _partial in rows),
+                [partial for _row, partial in rows],
             ],
         )
         closed = [row[0] for row in cr.fetchall()]
         if closed:
             env["hub.exception"]._close(cr, closed, "superseded")
+            env["hub.approval"]._void(cr, closed)
             effects.dirty = True
             effects.touched.update(closed)
 
@@ -214,6 +263,8 @@ class HubApplyResults(models.AbstractModel):
                    attempts = m.attempts + u.tried,
                    amount = coalesce(u.amount, m.amount),
                    amount_company = coalesce(u.amount_company, m.amount_company),
+                   -- the snapshot that read the configuration names its version: one value a batch
+                   configuration = (SELECT max(id) FROM hub_version),
                    -- Giving a field back holds once: what is typed afterwards is somebody's own again.
                    decision = CASE WHEN u.state IN ('done', 'skipped') OR u.reason = 'merge_conflict'
                                    THEN m.decision - 'release' ELSE m.decision END,
@@ -229,7 +280,7 @@ class HubApplyResults(models.AbstractModel):
                        company_id, amount, amount_company)
              WHERE m.id = u.id
             """,
-            [list(column) for column in columns],
+            [array(column) for column in columns],
         )
         effects.count += len(states)
 
@@ -297,6 +348,16 @@ class _Rows:
         self.superseding = []
         self.superseded = []
         self.renewed = []
+        self.held = []
+        self.judged = []
+
+
+def _told(batch, item):
+    """What a message that came to its end keeps for its reader: fields that stayed, rules that warn."""
+    kept = item.skip_params or batch.kept(item)
+    if not item.warnings:
+        return kept
+    return (kept or {}) | {"warned": warned_params(item.warnings)}
 
 
 def _waiting_since(row):

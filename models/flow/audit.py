@@ -3,6 +3,7 @@ import json
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ...core.arrays import array
 from ...core.keys import digest
 
 
@@ -55,16 +56,31 @@ class HubAudit(models.Model):
             "create": self.env._("System added"),
             "pause": self.env._("Paused"),
             "resume": self.env._("Resumed"),
+            "declare": self.env._("Connector declared"),
+            "look": self.env._("A page read to look at it"),
             "approve": self.env._("Approved"),
+            "export_bundle": self.env._("Configuration exported as a bundle"),
+            "import_bundle": self.env._("Bundle imported as a Change"),
+            "submit": self.env._("Change submitted"),
+            "approve_change": self.env._("Change approved"),
+            "apply_change": self.env._("Change put in force"),
+            "undo_change": self.env._("Change undone"),
+            "refused": self.env._("Change refused"),
+            "cancelled": self.env._("Change withdrawn"),
+            "refuse": self.env._("Refused"),
+            "delegate": self.env._("Deputy named"),
+            "end_delegation": self.env._("Delegation ended"),
             "upload": self.env._("File uploaded"),
             "own": self.env._("Rule of ownership set"),
             "disown": self.env._("Rule of ownership removed"),
             "grant": self.env._("Write-back granted"),
+            "ask_grant": self.env._("Write-back asked for"),
             "revoke": self.env._("Write-back revoked"),
             "release": self.env._("Field given back to its owner"),
             "claim": self.env._("Linked by hand"),
             "confirm_database": self.env._("Confirmed as the live database"),
             "reopen": self.env._("Reopened after a restore"),
+            "erase": self.env._("A person was erased"),
             "retention": self.env._("Removed after its time"),
             "export": self.env._("Values exported to send them by hand"),
             "sent_by_hand": self.env._("Entered in the product by hand"),
@@ -103,15 +119,15 @@ class HubAudit(models.Model):
             INSERT INTO hub_audit_value (audit_id, body, trace) SELECT id, body, trace FROM u
             """,
             [
-                [row["action"] for row in rows],
-                [row.get("system_id") for row in rows],
-                [row.get("message_id") for row in rows],
-                [row.get("company_id") for row in rows],
-                [row.get("res_model") for row in rows],
-                [row.get("res_id") for row in rows],
-                [digest(text) for text in texts],
-                texts,
-                [json.dumps(row["trace"]) if row.get("trace") else None for row in rows],
+                array(row["action"] for row in rows),
+                array(row.get("system_id") for row in rows),
+                array(row.get("message_id") for row in rows),
+                array(row.get("company_id") for row in rows),
+                array(row.get("res_model") for row in rows),
+                array(row.get("res_id") for row in rows),
+                array(digest(text) for text in texts),
+                array(texts),
+                array(json.dumps(row["trace"]) if row.get("trace") else None for row in rows),
                 self.env.uid,
             ],
         )
@@ -128,6 +144,10 @@ class HubAuditValue(models.Model):
         "hub.audit", required=True, readonly=True, ondelete="cascade", index=True
     )
     body = fields.Json(readonly=True)
+    erased = fields.Boolean(
+        readonly=True,
+        help="The values went with an erasure; their digest stays with the audit row.",
+    )
     trace = fields.Json(
         readonly=True, help="What taking it back needs: fields with old and new value."
     )

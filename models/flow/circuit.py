@@ -7,12 +7,17 @@ from .cursors import short_cursor
 
 PROBE_LEASE = 60  # seconds that one worker has for its trial call
 
-# In the heads of fetch, poll and deliver: a system that may be called, or tried (``k`` is its circuit).
-CALLABLE = SQL(
-    """NOT coalesce(
-    k.state = 'open' AND k.retry_at > clock_timestamp() AT TIME ZONE 'UTC'
-    OR k.state = 'probing' AND k.probe_until > clock_timestamp() AT TIME ZONE 'UTC', FALSE)"""
-)
+
+def callable_at(at):
+    """Condition: a system may be called then, or tried (``k`` is its circuit, if it has one).
+
+    :param at: a time (SQL)
+    """
+    return SQL(
+        """NOT coalesce(k.state = 'open' AND k.retry_at > %(at)s
+                        OR k.state = 'probing' AND k.probe_until > %(at)s, FALSE)""",
+        at=at,
+    )
 
 
 class Pass(NamedTuple):
@@ -53,7 +58,9 @@ class HubCircuit(models.Model):
 
     OPEN_AFTER = 5
     OPEN_SECONDS = 20
-    OPEN_MOST = 600
+    # A trial is one call, so it may come often: what was down for an hour is noticed as soon as what was for a
+    # minute, and no more than this waits behind it.
+    OPEN_MOST = 40
 
     def _admit(self, cr, system_id):
         """Ask for leave to call a system, in the short transaction that leases the work.

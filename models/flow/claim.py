@@ -1,7 +1,11 @@
+from collections import Counter
+
 from odoo import models
+from odoo.tools import SQL
 
 from ...core import order
 from .lane import PARTS
+from .low_water import claimed, low_water
 
 # While a message with crashes is in a claim, the batch shrinks until the guilty one stands alone.
 CRASHED_BATCH = {1: 32, 2: 8}
@@ -20,16 +24,17 @@ class HubClaim(models.AbstractModel):
     _description = "Claim of Messages"
 
     def _paused_streams(self, cr):
-        """Streams whose messages are kept and wait until a person resumes them."""
+        """Streams whose messages are not applied: until a person resumes them, or sets them live."""
         cr.execute(
             """
             SELECT s.id FROM hub_stream s
               JOIN hub_process p ON p.id = s.process_id
               LEFT JOIN hub_system y ON y.id = s.system_id
              WHERE s.paused OR p.paused OR y.paused
+                OR p.mode = 'shadow' AND s.direction = 'in'  -- see hub.shadow
             """
         )
-        return [row[0] for row in cr.fetchall()]
+        return sorted(row[0] for row in cr.fetchall())
 
     def _lock_parts(self, cr, lane):
         """Lock partitions of a lane that have work, until their messages are applied, and one of the
@@ -37,19 +42,27 @@ class HubClaim(models.AbstractModel):
 
         :param cr: a READ COMMITTED cursor of its own.
         """
+        paused = self._paused_streams(cr)
         cr.execute(
-            """
-            SELECT part FROM hub_lane_part l
-             WHERE lane = %(lane)s AND part >= 0 AND EXISTS (
-                   SELECT 1 FROM hub_message m
+            SQL(
+                """
+            SELECT l.part FROM hub_lane_part l CROSS JOIN LATERAL (
+                   SELECT m.id FROM hub_message m
                     WHERE m.state = 'pending' AND m.direction = 'in' AND m.lane = l.lane AND m.part = l.part
-                      AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                      AND NOT coalesce(m.stream_id = ANY(%(paused)s), FALSE))
+                      AND m.next_attempt_at >= %(low_water)s
+                      AND m.next_attempt_at <= statement_timestamp() AT TIME ZONE 'UTC'
+                      AND NOT coalesce(m.stream_id = ANY(%(paused)s), FALSE)
+                    ORDER BY m.next_attempt_at LIMIT 1) due
+             WHERE l.lane = %(lane)s AND l.part >= 0
              ORDER BY random()
              LIMIT (SELECT ceil(%(parts)s::float / workers) FROM hub_lane WHERE number = %(lane)s)
-               FOR NO KEY UPDATE SKIP LOCKED
+               FOR NO KEY UPDATE OF l SKIP LOCKED
             """,
-            {"lane": lane, "paused": self._paused_streams(cr), "parts": PARTS},
+                lane=lane,
+                paused=paused,
+                low_water=low_water("l", paused),
+                parts=PARTS,
+            )
         )
         parts = [row[0] for row in cr.fetchall()]
         if parts:
@@ -118,17 +131,24 @@ class HubClaim(models.AbstractModel):
 
         :return: list of dicts in the order of arrival.
         """
+        # By the index of what is ready, part by part: while statistics are older than a flood of messages
+        # the planner would rather read the index of all that is open, once for each part.
+        cr.execute("SET LOCAL enable_bitmapscan = off")
+        paused = self._paused_streams(cr)
         cr.execute(
-            f"""
+            SQL(
+                """
             WITH c AS MATERIALIZED (
-                SELECT x.* FROM unnest(%s::smallint[]) p(part)
+                SELECT x.* FROM hub_lane_part l
                  CROSS JOIN LATERAL (
-                       SELECT {_COLUMNS} FROM hub_message
-                        WHERE state = 'pending' AND direction = 'in' AND lane = %s AND part = p.part
-                          AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                          AND NOT coalesce(stream_id = ANY(%s), FALSE)
-                        ORDER BY next_attempt_at, id LIMIT %s
-                          FOR NO KEY UPDATE SKIP LOCKED) x)
+                       SELECT %(columns)s, part FROM hub_message
+                        WHERE state = 'pending' AND direction = 'in' AND lane = l.lane AND part = l.part
+                          AND next_attempt_at >= %(low_water)s
+                          AND next_attempt_at <= statement_timestamp() AT TIME ZONE 'UTC'
+                          AND NOT coalesce(stream_id = ANY(%(paused)s), FALSE)
+                        ORDER BY next_attempt_at, id LIMIT %(limit)s
+                          FOR NO KEY UPDATE SKIP LOCKED) x
+                 WHERE l.lane = %(lane)s AND l.part = ANY(%(parts)s::int[]))
             SELECT c.*, q.digest AS payload_digest,
                    EXISTS (SELECT 1 FROM hub_message e
                             WHERE e.order_key = c.order_key AND e.id < c.id AND e.direction = 'in'
@@ -138,10 +158,18 @@ class HubClaim(models.AbstractModel):
               FROM c LEFT JOIN hub_payload q ON q.id = c.payload_id
              ORDER BY c.id
             """,
-            [parts, lane, self._paused_streams(cr), max(1, -(-limit // len(parts)))],
+                columns=SQL(_COLUMNS),
+                low_water=low_water("l", paused),
+                paused=paused,
+                limit=max(1, -(-limit // len(parts))),
+                lane=lane,
+                parts=parts,
+            ),
             log_exceptions=False,
         )
         rows = cr.dictfetchall()
+        cr.execute("SET LOCAL enable_bitmapscan = on")
+        claimed(cr.dbname, lane, Counter(row.pop("part") for row in rows))
         most = max((row["crashes"] for row in rows), default=0)
         if most > max(CRASHED_BATCH):
             return order.alone(rows, next(row for row in rows if row["crashes"] == most))

@@ -14,6 +14,7 @@ from .apply import CONCURRENCY
 from .bound import Bound
 from .context import HUB_CONTEXT
 from .cursors import business_cursor, short_cursor
+from .marker import adopt
 from .rests import Busy
 
 _logger = logging.getLogger(__name__)
@@ -52,17 +53,19 @@ class HubCompose(models.AbstractModel):
         with business_cursor(self.env) as cr:
             try:
                 cr.execute(
-                    "SELECT id, model, res_id FROM hub_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+                    """SELECT id, model, res_id, coalesce(user_id, 0) FROM hub_outbox
+                        ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED""",
                     [BATCH],
                     log_exceptions=False,
                 )
                 marks = cr.fetchall()
                 if not marks:
                     return 0
-                changed = defaultdict(set)
-                for _id, model, res_id in marks:
+                changed, authors = defaultdict(set), defaultdict(set)
+                for _id, model, res_id, user_id in marks:
                     changed[model].add(res_id)
-                self._compose(cr, changed)
+                    authors[user_id, model].add(res_id)
+                self._compose(cr, changed, authors)
                 cr.execute(
                     "DELETE FROM hub_outbox WHERE id = ANY(%s)", [[mark[0] for mark in marks]]
                 )
@@ -75,7 +78,8 @@ class HubCompose(models.AbstractModel):
             self.env["hub.issue"]._refresh((touched, []))
         return len(marks)
 
-    def _compose(self, cr, changed):
+    def _compose(self, cr, changed, authors):
+        """:param authors: ``{(user id, model): ids}``, who changed what."""
         cr.execute(
             """
             SELECT s.id, y.user_id
@@ -89,9 +93,9 @@ class HubCompose(models.AbstractModel):
         for stream_id, user_id in cr.fetchall():
             env = api.Environment(cr, user_id, dict(HUB_CONTEXT))
             marks = [(model, res_id) for model, ids in changed.items() for res_id in sorted(ids)]
-            self._try_stream(env, env["hub.stream"].browse(stream_id), marks)
+            self._try_stream(env, env["hub.stream"].browse(stream_id), marks, authors)
 
-    def _try_stream(self, env, stream, marks):
+    def _try_stream(self, env, stream, marks, authors):
         """Compose for one stream; a batch that one record spoils is halved until it stands alone.
 
         :param marks: list of ``(model, id)``.
@@ -101,7 +105,7 @@ class HubCompose(models.AbstractModel):
             changed[model].add(res_id)
         try:
             with env.cr.savepoint():
-                self._compose_stream(env, stream, changed)
+                self._compose_stream(env, stream, changed, authors)
                 env.flush_all()
             return
         except CONCURRENCY:
@@ -117,8 +121,8 @@ class HubCompose(models.AbstractModel):
             self._give_up(env, stream, *marks[0], problem)
             return
         middle = len(marks) // 2
-        self._try_stream(env, stream, marks[:middle])
-        self._try_stream(env, stream, marks[middle:])
+        self._try_stream(env, stream, marks[:middle], authors)
+        self._try_stream(env, stream, marks[middle:], authors)
 
     def _give_up(self, env, stream, model, res_id, problem):
         """One record cannot be composed: a message without content stands for it before a person."""
@@ -128,9 +132,10 @@ class HubCompose(models.AbstractModel):
         env.cr.execute(
             """
             INSERT INTO hub_message (system_id, stream_id, entity_id, order_key, part, lane, direction, kind, action,
-                                     res_model, res_id, state, reason, params, done_at)
+                                     res_model, res_id, state, reason, params, configuration, done_at)
             VALUES (%(system)s, %(stream)s, %(entity)s, %(key)s, (%(key)s & 63)::smallint, %(lane)s, 'out',
                     'snapshot', 'update', %(model)s, %(res)s, 'failed', %(reason)s, %(params)s,
+                    (SELECT max(id) FROM hub_version),
                     clock_timestamp() AT TIME ZONE 'UTC')
             RETURNING id
             """,
@@ -160,7 +165,7 @@ class HubCompose(models.AbstractModel):
             ],
         )
 
-    def _compose_stream(self, env, stream, changed):
+    def _compose_stream(self, env, stream, changed, authors):
         """Messages of one outbound stream for everything that changed."""
         system = stream.system_id
         env = env(context=dict(env.context, allowed_company_ids=system.company_ids.ids))
@@ -174,13 +179,16 @@ class HubCompose(models.AbstractModel):
         if not roots:
             return 0
         env.cr.execute(
-            """SELECT DISTINCT ON (res_id) res_id, external_id, base, held, unsettled, sent
+            """SELECT DISTINCT ON (res_id) res_id, external_id, base, held, unsettled, sent, erased
                  FROM hub_link
                 WHERE system_id = %s AND entity_id = %s AND res_model = %s AND res_id = ANY(%s)
                 ORDER BY res_id, id DESC""",
             [system.id, entity.id, entity.model_name, list(roots)],
         )
         links = {row["res_id"]: row for row in env.cr.dictfetchall()}
+        if stream.create_missing:
+            links |= adopt(env, system, entity, roots - links.keys())
+        roots -= {res_id for res_id, link in links.items() if link["erased"]}
         if not stream.create_missing:
             roots &= set(links)
         keys = {
@@ -195,6 +203,8 @@ class HubCompose(models.AbstractModel):
             )
         )
         records = records.browse(served.ids)
+        strangers = records.filtered(lambda record: record.id not in links)
+        records -= strangers - handler._hub_new(strangers)
         mapping, _revision = (
             env["hub.mapping"]._compiled_of(system, "out").get(entity.code, (None, 0))
         )
@@ -202,6 +212,7 @@ class HubCompose(models.AbstractModel):
             self._supersede(env, list(keys.values()))
         if not records or not mapping:
             return 0
+        self._refuse_region(stream)
         sendable = self._sendable(env, stream, mapping)
         if not sendable:
             return 0
@@ -231,6 +242,7 @@ class HubCompose(models.AbstractModel):
                     "company_id": companies.get(res_id) or None,
                 }
             )
+        self._govern(env, stream, rows, values_of, authors)
         self._store(env, stream, rows)
         # What was to be sent of the others was taken back before it left.
         self._supersede(env, list(keys.values()))
@@ -261,6 +273,7 @@ class HubCompose(models.AbstractModel):
         )
         on_its_way = dict(env.cr.fetchall())
         rows = [row for row in rows if on_its_way.get(row["key"]) != digest(row["body"].decode())]
+        rows = self._without_refused(env, rows)
         if not rows:
             return
         keys = [row["key"] for row in rows]
@@ -276,23 +289,26 @@ class HubCompose(models.AbstractModel):
                 SELECT * FROM unnest(
                     %(external)s::varchar[], %(res)s::int[], %(order)s::bigint[], %(body)s::bytea[],
                     %(digest)s::varchar[], %(company)s::int[], %(idem)s::varchar[],
-                    %(offers)s::jsonb[]
-                ) u(external_id, res_id, order_key, body, digest, company_id, idem, offers)
+                    %(offers)s::jsonb[], %(state)s::varchar[], %(reason)s::varchar[], %(params)s::jsonb[]
+                ) u(external_id, res_id, order_key, body, digest, company_id, idem, offers, state, reason, params)
             ), body AS (
+                -- What a rule blocks has no content: tried again, it is composed and judged anew.
                 INSERT INTO hub_payload (system_id, digest, body)
-                SELECT %(system)s, digest, body FROM u RETURNING id, digest
+                SELECT %(system)s, digest, body FROM u WHERE state <> 'failed' RETURNING id, digest
             )
             INSERT INTO hub_message (
                 system_id, stream_id, entity_id, external_id, order_key, part, lane, direction,
                 kind, action, res_model, res_id, company_id, payload_id, state, idempotency_key,
-                offers)
+                offers, configuration, reason, params, done_at)
             SELECT %(system)s, %(stream)s, %(entity)s, u.external_id, u.order_key,
                    (u.order_key & 63)::smallint, %(lane)s, 'out', 'snapshot',
                    CASE WHEN u.external_id IS NULL THEN 'create' ELSE 'update' END,
                    %(model)s, u.res_id, u.company_id,
-                   (SELECT min(body.id) FROM body WHERE body.digest = u.digest), 'pending', u.idem,
-                   u.offers
-              FROM u
+                   CASE WHEN u.state <> 'failed' THEN
+                       (SELECT min(body.id) FROM body WHERE body.digest = u.digest) END, u.state, u.idem,
+                   u.offers, (SELECT max(id) FROM hub_version), u.reason, u.params,
+                   CASE WHEN u.state IN ('failed', 'skipped') THEN clock_timestamp() AT TIME ZONE 'UTC' END
+              FROM u RETURNING id, order_key
             """,
             {
                 "system": stream.system_id.id,
@@ -307,6 +323,9 @@ class HubCompose(models.AbstractModel):
                 "digest": [digest(row["body"].decode()) for row in rows],
                 "company": [row["company_id"] for row in rows],
                 "offers": [row["offers"] for row in rows],
+                "state": [row.get("state", "pending") for row in rows],
+                "reason": [row.get("reason") for row in rows],
+                "params": [row.get("params") for row in rows],
                 "idem": [
                     idempotency_key(
                         database,
@@ -318,6 +337,7 @@ class HubCompose(models.AbstractModel):
                 ],
             },
         )
+        self._stand(env, stream, rows, {key: found for found, key in env.cr.fetchall()})
 
     def _supersede(self, env, keys):
         """What was not sent gives way to today's values, unless it may have taken effect."""
@@ -353,6 +373,7 @@ class HubCompose(models.AbstractModel):
 
     def _close(self, env, message_ids):
         self._touch(env, env["hub.exception"]._close(env.cr, message_ids, "superseded"))
+        env["hub.approval"]._void(env.cr, message_ids)
 
     def _touch(self, env, message_ids):
         """Remember whose exceptions changed: the totals of their issues follow after the commit."""

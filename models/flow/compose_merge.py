@@ -6,6 +6,7 @@ from collections import defaultdict
 from odoo import models
 
 from ...core.merge import UNKNOWN, blank, plain, same
+from ...core.problem import Problem
 from .apply_merge import _comparable
 
 
@@ -18,6 +19,20 @@ class HubCompose(models.AbstractModel):
         if not granted:
             return None
         return Sendable(env, stream.system_id, stream.entity_id, mapping, granted)
+
+    def _refuse_region(self, stream):
+        """Nothing of a stream leaves while a granted field may not go where the system keeps its data.
+
+        :raise Problem: the record stands before a person; what waits is composed anew once it is mended.
+        """
+        refused = stream.system_id._refused_fields(stream._sent_fields())
+        if refused:
+            raise Problem(
+                "region_forbidden",
+                kind="permission",
+                cause=stream.system_id.region_id.code or "none",
+                text=stream.system_id._refused_text(refused),
+            )
 
     def _values_today(self, handler, entity, records, system, sendable):
         """Canonical values of today.
@@ -63,6 +78,7 @@ class Sendable:
         both = {f.name for f in entity.field_ids if f.direction == "both"} & granted
         compared = env[entity.handler]._hub_compared(entity)
         self.two_way = {name: compared[name] for name in both if name in compared}
+        self._whole = system._connector_class().whole
 
     def content(self, company, values, today, link, in_doubt=()):
         """What is to be sent of one record.
@@ -91,7 +107,9 @@ class Sendable:
             for name in allowed & self.two_way.keys()
             if _is_news(name, value := _comparable(today.get(name)), link, in_doubt)
         }
-        if changed:
+        if self._whole and (content or changed):
+            content = self._external(values, allowed - _disputed(link).keys())
+        elif changed:
             content = _joined(content, self._external(values, changed.keys()))
         return content, changed
 
@@ -104,7 +122,7 @@ def _is_news(name, value, link, in_doubt):
     if link is None:
         return not blank(value)
     unsettled = link["unsettled"] or {}
-    if name in (unsettled.get("disputed") or {}):
+    if name in _disputed(link):
         return False  # a person is being asked
     if name in (unsettled.get("owed") or ()):
         return True
@@ -112,6 +130,11 @@ def _is_news(name, value, link, in_doubt):
         return True
     known = (link["held"] or {}).get(name, (link["base"] or {}).get(name))
     return not same(value, known)
+
+
+def _disputed(link):
+    """Fields of which a person is being asked."""
+    return ((link or {}).get("unsettled") or {}).get("disputed") or {}
 
 
 def _joined(one, other):

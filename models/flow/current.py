@@ -9,6 +9,8 @@ from .apply_merge import _comparable
 
 # A merge compares values. Words of a vocabulary and lines are decided by their handler.
 NOT_COMPARED = ("term", "lines", "refs")
+# Odoo types whose values are canonical as they are; blank is None.
+AS_THEY_ARE = ("char", "text", "html", "selection", "date", "datetime")
 
 
 class HubHandler(models.AbstractModel):
@@ -16,6 +18,8 @@ class HubHandler(models.AbstractModel):
 
     # Canonical fields that are written together or not at all.
     _hub_together = ()
+    # References that a record does without: who is unknown is left out, and nothing waits for it.
+    _hub_optional = frozenset()
     # Amounts that Odoo keeps in the company's currency: {field: field that names the source's}.
     _hub_in_company_currency = {}
 
@@ -68,13 +72,15 @@ class HubHandler(models.AbstractModel):
     def _hub_today(self, records, bound):
         """As ``_hub_current``, of records that are there and may be read."""
         records.fetch(list({column for column, _kind in bound.values()}))
-        return {
-            record.id: {
-                name: self._hub_value(record, column, kind)
-                for name, (column, kind) in bound.items()
-            }
-            for record in records
-        }
+        result = {record_id: {} for record_id in records.ids}
+        for name, (column, kind) in bound.items():
+            if records._fields[column].type in AS_THEY_ARE:
+                values = [value or None for value in records.mapped(column)]
+            else:
+                values = [self._hub_value(record, column, kind) for record in records]
+            for mine, value in zip(result.values(), values, strict=True):
+                mine[name] = value
+        return result
 
     @api.model
     def _hub_value(self, record, column, kind):

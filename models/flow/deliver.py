@@ -91,6 +91,7 @@ class HubDeliver(models.AbstractModel):
                 row["values"],
                 # A replay counts from one again; a product has to be asked all the same.
                 max(row["attempts"], 2 if row["tried"] else 1),
+                row["res_id"],
             )
             for row in rows
         ]
@@ -169,7 +170,9 @@ class HubDeliver(models.AbstractModel):
         cr.execute(
             """UPDATE hub_message
                   SET state = 'done', reason = 'sent', params = NULL, maybe_sent = FALSE,
-                      done_at = clock_timestamp() AT TIME ZONE 'UTC'
+                      done_at = clock_timestamp() AT TIME ZONE 'UTC',
+                      -- the version that made its values, if it was kept then
+                      configuration = coalesce(configuration, (SELECT max(id) FROM hub_version))
                 WHERE id = ANY(%s) AND state = 'sending' AND attempt_token = %s RETURNING id""",
             [[row["id"] for row, _outcome in done], done[0][0]["token"]],
         )

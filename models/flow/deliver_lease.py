@@ -6,9 +6,9 @@ from odoo import models
 from odoo.tools import SQL
 
 from ...core import strict_json
-from .circuit import CALLABLE
 from .claim import CRASHED_BATCH, CRASHES_UNTIL_DEAD
 from .cursors import short_cursor
+from .due import TO_SEND, due, next_head
 
 LEASE = 120  # seconds
 
@@ -17,38 +17,14 @@ class HubDeliver(models.AbstractModel):
     _inherit = "hub.deliver"
 
     def _lease(self, most_of):
-        """Mark the next messages of one system and entity as sending.
+        """Mark the next messages of one stream as sending, of the most urgent lane.
 
         :param most_of: function from a system id to how many can be sent in one slice.
         :return: ``(rows as dicts, with the stored bytes; leave to call)``.
         """
         token = uuid.uuid4().hex
         with short_cursor(self.env) as cr:
-            cr.execute(
-                SQL(
-                    """
-                SELECT head.system_id, head.entity_id FROM hub_lane n CROSS JOIN LATERAL (
-                SELECT m.system_id, m.entity_id FROM hub_message m
-                  JOIN hub_system y ON y.id = m.system_id
-                  LEFT JOIN hub_stream s ON s.id = m.stream_id
-                  LEFT JOIN hub_process p ON p.id = s.process_id
-                  LEFT JOIN hub_circuit k ON k.system_id = y.id
-                 WHERE m.lane = n.number AND m.direction = 'out' AND m.state IN ('pending', 'sending')
-                   AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                   AND y.state = 'connected' AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
-                   AND %s
-                   -- one that waits for an earlier one of its record must not hold up all others
-                   AND NOT EXISTS (
-                       SELECT 1 FROM hub_message e
-                        WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
-                          AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
-                 ORDER BY m.next_attempt_at LIMIT 1) head
-                 WHERE NOT coalesce(n.closed, FALSE) ORDER BY n.priority, n.number LIMIT 1
-                """,
-                    CALLABLE,
-                )
-            )
-            head = cr.fetchone()
+            head = next_head(cr, TO_SEND)
             leave = head and self.env["hub.circuit"]._admit(cr, head[0])
             if not leave:
                 return [], None
@@ -100,25 +76,22 @@ class HubDeliver(models.AbstractModel):
         return rows, leave
 
     def _due(self, cr, head, limit):
-        """Lock the messages of one system and entity that are due.
+        """Lock the messages of one stream and lane that are due, of the entity that is its turn.
 
         :return: ``({id: crashes, with the one that a lapsed lease tells of}, ids of lapsed ones)``.
         """
+        system, stream, lane, entity = head
         cr.execute(
-            """
+            SQL(
+                """
             SELECT m.id, coalesce(m.crashes, 0) + (m.state = 'sending')::int, m.state = 'sending'
-              FROM hub_message m
-             WHERE m.direction = 'out' AND m.state IN ('pending', 'sending')
-               AND m.system_id = %s AND m.entity_id = %s
-               AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
-               AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-               AND NOT EXISTS (
-                   SELECT 1 FROM hub_message e
-                    WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
-                      AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))
-             ORDER BY m.lane, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
+              FROM hub_message m WHERE %s AND m.entity_id = %s
+             ORDER BY m.next_attempt_at, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
             """,
-            [*head, limit],
+                due(TO_SEND, system, stream, lane),
+                entity,
+                limit,
+            )
         )
         found = cr.fetchall()
         return {row[0]: row[1] for row in found}, {row[0] for row in found if row[2]}

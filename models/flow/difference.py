@@ -48,6 +48,30 @@ class Change(NamedTuple):
     currency_id: int | None
     readable: bool  # whether the reader's rights allowed to read it while it was there
 
+    def against(self, other):
+        """This change beside another one of the same record, which is the one of today: ``[then, now]``
+        of what differs between the two. None if nothing does."""
+        values = {}
+        for name in {**self.values, **other.values}:
+            before = (self.values.get(name) or other.values[name])[0]
+            today = other.values.get(name, [before, before])[1]
+            then = self.values.get(name, [before, before])[1]
+            if today != then:
+                values[name] = [today, then]
+        if not values:
+            return None
+        if self.kind == "create":
+            values = {name: [None, pair[1]] for name, pair in values.items()}
+        return self._replace(values=values, amount_before=other.amount_after)
+
+    def instead(self):
+        """A change that today's configuration makes and the draft does not."""
+        return self._replace(
+            values={name: [pair[1], pair[0]] for name, pair in self.values.items()},
+            amount_before=self.amount_after,
+            amount_after=self.amount_before,
+        )
+
 
 class Difference:
     """Rows that the current transaction of a cursor has written, and how they differ from before.
@@ -139,6 +163,7 @@ class Difference:
             if field.store
             and field.column_type
             and name not in _LOG_FIELDS
+            and not field.company_dependent  # one column for all companies, which no message writes
             and not (field.compute and field.readonly and name != AMOUNTS.get(model))
         }
 

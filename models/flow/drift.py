@@ -113,16 +113,64 @@ class HubDrift(models.Model):
         self.check_access("write")
         self.write({"state": "done"})
 
+    def action_propose(self):
+        """Make a proposal of it: a line for a field that is new, none for one that is gone, another
+        transform for another type. It counts when another person has approved it."""
+        self.check_access("write")
+        self.ensure_one()
+        mapping = self._mapping()
+        reading = mapping.line_ids.filtered(lambda line: line.path and _reads(line.path, self.path))
+        if self.change == "vanished" and reading:
+            change = self.env["hub.change"]._propose(
+                lambda env: reading.with_env(env).unlink(), self._title()
+            )
+        else:
+            change = self._propose_line(mapping, reading)
+        self.write({"state": "done"})
+        return change._open()
+
+    def _propose_line(self, mapping, reading):
+        """A line for the path as the newest payload has it, where a field resembles it."""
+        found = mapping._suggest(self.path, reading)
+        if not found:
+            raise UserError(
+                self.env._(
+                    "No field of %(entity)s resembles “%(path)s” by its name and its values: map it beside a "
+                    "payload.",
+                    entity=self.entity_id.name,
+                    path=self.path,
+                )
+            )
+        field, values = found
+        line = reading.filtered(lambda one: one.field_id == field)
+
+        def act(env):
+            if line:
+                line.with_env(env).write(values)
+            else:
+                env["hub.mapping.line"].create(
+                    {"mapping_id": mapping.id, "field_id": field.id, **values}
+                )
+
+        return self.env["hub.change"]._propose(act, self._title())
+
+    def _title(self):
+        label = dict(self._fields["change"]._description_selection(self.env))[self.change]
+        return f"{self.stream_id.name}: {self.path} ({label})"
+
     def action_mapping(self):
         """The mapping of this stream, beside a payload."""
         self.check_access("read")
         self.ensure_one()
+        return self._mapping().action_editor()
+
+    def _mapping(self):
         mapping = self.env["hub.mapping"].search(
             [("system_id", "=", self.system_id.id), ("entity_id", "=", self.entity_id.id), ("direction", "=", "in")]
         )  # fmt: skip
         if not mapping:
             raise UserError(self.env._("%s has no mapping yet.", self.stream_id.name))
-        return mapping.action_editor()
+        return mapping
 
 
 def _reads(paths, path):

@@ -4,8 +4,12 @@ import time
 import traceback
 
 from odoo import api, models
+from odoo.tools import SQL
 
+from .circuit import callable_at
 from .cursors import short_cursor
+from .due import TO_READ, TO_SEND, heads
+from .low_water import low_water
 from .rests import Busy, Rests
 
 _logger = logging.getLogger(__name__)
@@ -37,7 +41,7 @@ class HubEngine(models.AbstractModel):
         name = f"{self.env.context.get('cron_id', 0)}"
         started = time.monotonic()
         last_work = last_rest = started
-        last_sign = last_chores = last_turn = 0.0
+        last_sign = last_chores = last_turn = last_raise = 0.0
         online = not self.env["hub.epoch"]._held()
         rests = _rests.setdefault(self.env.cr.dbname, Rests())
         while True:
@@ -58,6 +62,9 @@ class HubEngine(models.AbstractModel):
             if now - last_chores > 15:
                 last_chores = now
                 self._guarded(self._chores)
+            if now - last_raise > 2:
+                last_raise = now
+                self._guarded(self.env["hub.low.water"]._raise)
             worked = self._once(online, rests)
             if worked:
                 last_work = time.monotonic()
@@ -127,9 +134,11 @@ class HubEngine(models.AbstractModel):
         done = self._first(steps[:1], rests)
         if done:
             return done
-        turns = [[("hub.compose",)], steps[1:]]  # of the other lanes the most urgent that has work
+        # of the other lanes the most urgent that has work
+        turns = [[("hub.compose",)], steps[1:]]
         if online:
             turns = [[("hub.fetch",)], turns[0], [("hub.deliver",)], turns[1], [("hub.poll",)]]
+        turns.append([("hub.shadow",)])
         begin = rests.turn
         for turn in range(begin, begin + len(turns)):
             done = self._first(turns[turn % len(turns)], rests)
@@ -157,51 +166,53 @@ class HubEngine(models.AbstractModel):
             for number, _size in self.env["hub.lane"]._running()
             if f"hub.apply:{number}" not in rests
         ]
-        awake = [
-            part not in rests for part in ("hub.compose", "hub.fetch", "hub.deliver", "hub.poll")
-        ]
+        paused = self.env["hub.claim"]._paused_streams(self.env.cr)
+        at = SQL("(SELECT at FROM soon)")
         self.env.cr.execute(
-            """
-            WITH soon AS (SELECT clock_timestamp() AT TIME ZONE 'UTC' + interval '5 seconds' AS at),
-            reachable AS (
-                SELECT y.id FROM hub_system y LEFT JOIN hub_circuit k ON k.system_id = y.id
-                 WHERE %s AND y.active AND y.state = 'connected' AND NOT coalesce(y.paused, FALSE)
-                   AND NOT coalesce(k.state = 'open' AND k.retry_at > (SELECT at FROM soon)
-                                    OR k.state = 'probing' AND k.probe_until > (SELECT at FROM soon),
-                                    FALSE)
-            )
-            SELECT %s AND EXISTS (SELECT 1 FROM hub_outbox)
+            SQL(
+                """
+            WITH soon AS (SELECT clock_timestamp() AT TIME ZONE 'UTC' + interval '5 seconds' AS at)
+            SELECT %(compose)s AND EXISTS (SELECT 1 FROM hub_outbox)
                 OR EXISTS (
-                    SELECT 1 FROM hub_message WHERE state = 'pending' AND direction = 'in'
-                       AND lane = ANY(%s)
-                       AND NOT coalesce(stream_id = ANY(%s), FALSE)
-                       AND next_attempt_at <= (SELECT at FROM soon))
-                OR EXISTS (
-                    SELECT 1 FROM hub_message m JOIN reachable y ON y.id = m.system_id
-                      LEFT JOIN hub_stream s ON s.id = m.stream_id
-                      LEFT JOIN hub_process p ON p.id = s.process_id
-                     WHERE (%s AND m.state = 'received'
-                            OR %s AND m.direction = 'out' AND m.state IN ('pending', 'sending'))
-                       AND NOT coalesce(s.paused OR p.paused, FALSE)
-                       AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
-                       AND m.next_attempt_at <= (SELECT at FROM soon))
-                OR %s AND EXISTS (
+                    SELECT 1 FROM hub_lane_part l CROSS JOIN LATERAL (
+                        SELECT 1 FROM hub_message m
+                         WHERE m.state = 'pending' AND m.direction = 'in' AND m.lane = l.lane AND m.part = l.part
+                           AND m.next_attempt_at >= %(low_water)s AND m.next_attempt_at <= %(at)s
+                           AND NOT coalesce(m.stream_id = ANY(%(paused)s), FALSE)
+                         ORDER BY m.next_attempt_at LIMIT 1) due
+                     WHERE l.lane = ANY(%(lanes)s) AND l.part >= 0)
+                OR %(shadow)s AND EXISTS (
+                    SELECT 1 FROM hub_process p JOIN hub_stream s ON s.process_id = p.id AND s.direction = 'in'
+                      JOIN hub_message m ON m.stream_id = s.id
+                     WHERE p.mode = 'shadow' AND NOT coalesce(p.paused OR s.paused, FALSE)
+                       AND m.state = 'pending' AND m.direction = 'in' AND m.next_attempt_at <= %(at)s)
+                OR %(fetch)s AND EXISTS (%(to_read)s)
+                OR %(deliver)s AND EXISTS (%(to_send)s)
+                OR %(poll)s AND EXISTS (
                     SELECT 1 FROM hub_cursor c JOIN hub_stream s ON s.id = c.stream_id
-                      JOIN reachable y ON y.id = s.system_id
+                      JOIN hub_system y ON y.id = s.system_id AND y.active AND y.state = 'connected'
+                                       AND NOT coalesce(y.paused, FALSE)
+                      LEFT JOIN hub_circuit k ON k.system_id = y.id
                       LEFT JOIN hub_process p ON p.id = s.process_id
                       JOIN hub_lane n ON n.id = s.lane_id AND NOT coalesce(n.closed, FALSE)
                      WHERE s.active AND s.poll AND s.direction = 'in' AND p.active
-                       AND NOT coalesce(s.paused OR p.paused, FALSE)
-                       AND c.next_poll_at <= (SELECT at FROM soon)
-                       AND coalesce(c.lease_until, '-infinity') <= (SELECT at FROM soon))
+                       AND NOT coalesce(s.paused OR p.paused, FALSE) AND %(callable)s
+                       AND c.next_poll_at <= %(at)s
+                       AND coalesce(c.lease_until, '-infinity') <= %(at)s)
             """,
-            [
-                online,
-                awake[0],
-                lanes,
-                self.env["hub.claim"]._paused_streams(self.env.cr),
-                *awake[1:],
-            ],
+                compose="hub.compose" not in rests,
+                shadow="hub.shadow" not in rests,
+                fetch=online and "hub.fetch" not in rests,
+                deliver=online and "hub.deliver" not in rests,
+                poll=online and "hub.poll" not in rests,
+                lanes=lanes,
+                paused=paused,
+                low_water=low_water("l", paused),
+                to_read=heads(TO_READ, at),
+                to_send=heads(TO_SEND, at),
+                callable=callable_at(at),
+                at=at,
+            )
         )
         return self.env.cr.fetchone()[0]
 
@@ -210,12 +221,14 @@ class HubEngine(models.AbstractModel):
         with short_cursor(self.env) as cr:
             cr.execute(
                 """UPDATE hub_message SET state = 'pending', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
-                    WHERE state = 'waiting' AND next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'"""
+                    WHERE state = 'waiting' AND next_attempt_at <= statement_timestamp() AT TIME ZONE 'UTC'"""
             )
         self.env["hub.issue"]._refresh()
         self._guarded(self.env["hub.replay"]._settle)
+        self._guarded(self.env["hub.change"]._apply_due)
         self._guarded(self.env["hub.alert"]._send)
         self._guarded(self.env["hub.alert"]._put_away)
+        self._guarded(self.env["hub.approval"]._chore)
         self._guarded(self.env["hub.watch"]._watched)
 
     def _paused(self):

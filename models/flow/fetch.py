@@ -8,8 +8,8 @@ from odoo.tools import SQL
 from ...connectors.errors import ConnectorError
 from ...core.keys import digest
 from ...core.problem import Problem
-from .circuit import CALLABLE
 from .cursors import short_cursor
+from .due import TO_READ, due, next_head
 from .fault import Fault
 from .reading import Reading
 
@@ -25,45 +25,24 @@ class HubFetch(models.AbstractModel):
     _description = "Fetch Records"
 
     def _lease(self):
-        """Take the notices of one system and entity, the most urgent lane first.
+        """Take the notices of one stream, of the most urgent lane.
 
         A lease that lapses (its worker died) is simply taken again: reading twice does no harm.
 
         :return: ``(rows, leave to call)``; no rows if there is nothing to read.
         """
         with short_cursor(self.env) as cr:
-            cr.execute(
-                SQL(
-                    """
-                SELECT head.system_id, head.entity_id FROM hub_lane n CROSS JOIN LATERAL (
-                SELECT m.system_id, m.entity_id FROM hub_message m
-                  JOIN hub_system y ON y.id = m.system_id
-                  LEFT JOIN hub_stream s ON s.id = m.stream_id
-                  LEFT JOIN hub_process p ON p.id = s.process_id
-                  LEFT JOIN hub_circuit k ON k.system_id = y.id
-                 WHERE m.lane = n.number AND m.state = 'received'
-                   AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                   AND y.state = 'connected'
-                   AND NOT coalesce(y.paused OR s.paused OR p.paused, FALSE)
-                   AND %s
-                 ORDER BY m.next_attempt_at LIMIT 1) head
-                 WHERE NOT coalesce(n.closed, FALSE) ORDER BY n.priority, n.number LIMIT 1
-                """,
-                    CALLABLE,
-                )
-            )
-            head = cr.fetchone()
+            head = next_head(cr, TO_READ)
             leave = head and self.env["hub.circuit"]._admit(cr, head[0])
             if not leave:
                 return [], None
+            system, stream, lane, entity = head
             cr.execute(
-                """
+                SQL(
+                    """
                 WITH due AS (
-                    SELECT m.id FROM hub_message m
-                     WHERE m.state = 'received' AND m.system_id = %s AND m.entity_id = %s
-                       AND m.next_attempt_at <= clock_timestamp() AT TIME ZONE 'UTC'
-                       AND m.lane NOT IN (SELECT number FROM hub_lane WHERE closed)
-                     ORDER BY m.lane, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
+                    SELECT m.id FROM hub_message m WHERE %s AND m.entity_id = %s
+                     ORDER BY m.next_attempt_at, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
                 )
                 UPDATE hub_message m
                    SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
@@ -71,7 +50,11 @@ class HubFetch(models.AbstractModel):
                 RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.order_key,
                           m.attempts, m.version, m.company_id, m.lane
                 """,
-                [*head, 1 if leave.probing else MAX_IDS, LEASE],
+                    due(TO_READ, system, stream, lane),
+                    entity,
+                    1 if leave.probing else MAX_IDS,
+                    LEASE,
+                )
             )
             rows = cr.dictfetchall()
             if not rows:

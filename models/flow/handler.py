@@ -1,3 +1,4 @@
+import json
 from dataclasses import asdict
 
 from odoo import api, models
@@ -24,6 +25,10 @@ class HubHandler(models.AbstractModel):
     # Odoo fields that hold a canonical field's value beside the one that its entity names: with it they
     # are taken back, or not at all.
     _hub_beside = {}
+
+    # Fields whose other value at the survivor of a merge is a person's decision: as if both sides had
+    # changed it since they agreed.
+    _hub_asked_after_merge = ()
 
     @api.model
     def _hub_may_upload(self):
@@ -91,6 +96,7 @@ class HubHandler(models.AbstractModel):
                     cause=item.external_id,
                     system=system.name,
                     other=other,
+                    candidates=[known["res_id"], item.link.res_id],
                 )
                 continue
             item.skip, item.res_id = "merge_followed", known["res_id"]
@@ -105,10 +111,14 @@ class HubHandler(models.AbstractModel):
             if item.link:
                 # The record is the survivor's from now on, with all of its values, whichever came first:
                 # nothing that it said before counts as agreed.
-                follow.append(link | {"external_id": other, "base": "{}"})
+                asked = json.dumps(dict.fromkeys(self._hub_asked_after_merge))
+                follow.append(link | {"external_id": other, "base": "{}", "held": asked})
                 survivors[item.system_id, entity.id, other] = link
             # What was read of it before the merge is older than what is read of the survivor.
-            follow.append(link | {"external_id": item.external_id, "version": item.version})
+            follow.append(
+                link
+                | {"external_id": item.external_id, "version": item.version, "merged_into": other}
+            )
         self.env["hub.link"]._store(self.env.cr, follow)
 
     @api.model
@@ -118,6 +128,12 @@ class HubHandler(models.AbstractModel):
         :return: list of ids of the entity's Odoo model (one query).
         """
         return []
+
+    @api.model
+    def _hub_new(self, records):
+        """Those of ``records`` that are of this entity: a system that does not know them may be told of these.
+        Entities may share a model."""
+        return records
 
     @api.model
     def _hub_compose(self, records, system):

@@ -12,10 +12,11 @@ FIXES = {
     "unmapped_project": ("link",),
     "payment_unmatched": ("link",),
     "record_gone": ("link",),
+    "split_at_source": ("link", "create"),
     "merge_conflict": ("decide",),
 }
 # The question is which Odoo record the message is itself, not one that it points to.
-OF_ITSELF = ("possible_duplicate", "ambiguous_match")
+OF_ITSELF = ("possible_duplicate", "ambiguous_match", "split_at_source")
 
 
 class HubIssue(models.Model):
@@ -161,7 +162,8 @@ class HubIssue(models.Model):
         self.ensure_one()
         self.env["hub.message"]._require_resolver()
         messages = self._messages()
-        messages._decide({"create": True})
+        # Whom it resembles is another one: nobody is asked about the two again.
+        messages._decide({"create": True, "not": (self.params or {}).get("candidates") or []})
         messages._replay(self.env._("Created as a new record"), issue=self)
 
     def action_plan_replay(self):

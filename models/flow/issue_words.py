@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.misc import formatLang
 
@@ -9,6 +9,10 @@ class HubIssue(models.Model):
     """Unknown words of a vocabulary: one issue with all of them, fixed by choosing a term for each."""
 
     _inherit = "hub.issue"
+
+    change_ids = fields.Many2many(
+        "hub.change", "hub_change_issue_rel", readonly=True, string="Proposed In"
+    )
 
     def _unknown_words(self):
         """Words that these issues are about, the most money first.
@@ -76,13 +80,15 @@ class HubIssue(models.Model):
         :param term: ``hub.vocabulary.term`` record of the same vocabulary.
         """
         words = self._unknown_words()[self.id] or [(self.params["word"], 1, 0)]
-        self._fix_words({words[0][0]: term})
+        return self._fix_words({words[0][0]: term})
 
     def _fix_words(self, terms, company=None):
         """Give unknown words their terms; what stands for nothing else any more goes on.
 
         :param terms: ``{word: hub.vocabulary.term record}`` of the issue's vocabulary.
         :param company: ``res.company`` for whose records alone the words mean that.
+        :return: the draft that proposes it where the system is under change control; the records go on
+            when it is in force.
         """
         self.ensure_one()
         self.env["hub.message"]._require_resolver()
@@ -93,11 +99,12 @@ class HubIssue(models.Model):
             t.vocabulary_id != vocabulary for t in terms.values()
         ):
             raise UserError(self.env._("Choose a term of the vocabulary %s.", vocabulary.name))
-        # A resolver may teach a word (that is the fix), without the right to edit vocabularies.
-        created = (
-            self.env["hub.vocabulary.word"]
-            .sudo()
-            .create(
+        created = []
+
+        def teach(env):
+            # A resolver may teach a word (that is the fix), without the right to edit vocabularies.
+            words = env["hub.vocabulary.word"].sudo()
+            created[:] = words.create(
                 [
                     {
                         "term_id": term.id,
@@ -107,8 +114,21 @@ class HubIssue(models.Model):
                     }
                     for word, term in terms.items()
                 ]
-            )
-        )
+            ).ids
+
+        draft = self.env["hub.change"]._carry_out(teach, self.sentence)
+        if draft:
+            draft.sudo().issue_ids += self  # a link, which the hub keeps
+            self.invalidate_recordset(["change_ids"])
+        else:
+            self._words_taught(self.env["hub.vocabulary.word"].sudo().browse(created))
+        return draft
+
+    def _words_taught(self, created):
+        """These words have their terms now: what waits for nothing else goes on.
+
+        :param created: ``hub.vocabulary.word`` records.
+        """
         self.env["hub.audit"]._append(
             [
                 {
@@ -132,4 +152,5 @@ class HubIssue(models.Model):
             )
         )
         names = ", ".join(f"“{w.word}” → {w.term_id.display_name}" for w in created)
+        ready.message_id._note_author()
         ready.message_id._replay(self.env._("Mapped: %s", names), issue=self)

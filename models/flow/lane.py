@@ -32,7 +32,9 @@ class HubLane(models.Model):
 
     _name = "hub.lane"
     _description = "Lane"
+    _inherit = ["hub.governed"]
     _order = "priority, number"
+    _hub_money = False
 
     name = fields.Char(required=True, translate=True)
     number = fields.Integer(
@@ -73,6 +75,18 @@ class HubLane(models.Model):
     state_text = fields.Char(compute="_compute_state_text", string="Now")
 
     _number_unique = models.UniqueIndex("(number)")
+
+    def _hub_systems(self):
+        return self._hub_streams().system_id
+
+    def _hub_entities(self):
+        return self._hub_streams().entity_id
+
+    def _hub_streams(self):
+        ids = self._origin.ids
+        return self.env["hub.stream"].search(
+            ["|", ("lane_id", "in", ids), ("webhook_lane_id", "in", ids)]
+        )
 
     @api.constrains("slice_size", "workers")
     def _check_limits(self):
@@ -208,12 +222,20 @@ class HubLane(models.Model):
         )
         return self.env.cr.fetchall()
 
+    @api.model
+    def _of_first_loads(self):
+        """Number of the lane of bulk work; None while it is closed: a first load does not wait for the night."""
+        lane = self.env.ref("lead_to_cash_hub.lane_batch", raise_if_not_found=False)
+        return lane.number if lane and not lane.closed else None
+
 
 class HubLaneWindow(models.Model):
     """Hours in which a lane runs; over midnight if they end before they begin."""
 
     _name = "hub.lane.window"
     _description = "Hours of a Lane"
+    _inherit = ["hub.governed"]
+    _hub_money = False
     _order = "lane_id, days, hour_from"
 
     lane_id = fields.Many2one("hub.lane", required=True, ondelete="cascade", index=True)
@@ -222,6 +244,15 @@ class HubLaneWindow(models.Model):
     hour_to = fields.Float(
         string="Until", required=True, default=6.0, help="Before “From”: on the next day."
     )
+
+    def _hub_systems(self):
+        return self.lane_id._hub_systems()
+
+    def _hub_entities(self):
+        return self.lane_id._hub_entities()
+
+    def _hub_named(self):
+        return f"{self.lane_id.name} › {dict(DAYS)[self.days]}"
 
     @api.constrains("hour_from", "hour_to")
     def _check_hours(self):
@@ -263,5 +294,11 @@ class HubLanePart(models.Model):
 
     lane = fields.Integer(required=True, readonly=True)
     part = fields.Integer(required=True, readonly=True)
+    low_water = fields.Datetime(readonly=True)
+    scanned_at = fields.Datetime(readonly=True)
+
+    def init(self):
+        # the streams whose messages the low water passed over, because they were paused
+        self.env.cr.execute("ALTER TABLE hub_lane_part ADD COLUMN IF NOT EXISTS passed int[]")
 
     _part_unique = models.UniqueIndex("(lane, part)")

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ...core.arrays import array
 from ...core.keys import order_key
 
 AGREED = ("base", "sent", "held", "unsettled")  # values of the linked record
@@ -77,7 +78,13 @@ class HubLink(models.Model):
         help="What is open: disputed fields with the incoming value, fields whose value in Odoo is owed "
         "to the system, and what was sent and has not come back.",
     )
+    erased = fields.Boolean(
+        readonly=True, help="The person was erased: nothing of it is read or sent any more."
+    )
     version = fields.Char(readonly=True)
+    merged_into = fields.Char(
+        readonly=True, help="The id that this one was merged into at the source: it lives on there."
+    )
     linked_at = fields.Datetime(readonly=True)
     synced_at = fields.Datetime(readonly=True)
 
@@ -146,7 +153,7 @@ class HubLink(models.Model):
 
         :param keys: iterable of ``(system_id, entity_id, external_id)``.
         :return: ``{key: {id, res_model, res_id, base, version, payload_digest, company_id, held,
-            unsettled}}``.
+            unsettled, merged_into, erased}}``.
         """
         keys = sorted(set(keys))
         if not keys:
@@ -154,17 +161,17 @@ class HubLink(models.Model):
         cr.execute(
             """
             SELECT l.system_id, l.entity_id, l.external_id, l.id, l.res_model, l.res_id, l.base, l.version,
-                   l.payload_digest, l.company_id, l.held, l.unsettled
+                   l.payload_digest, l.company_id, l.held, l.unsettled, l.merged_into, l.erased
               FROM unnest(%s::int[], %s::int[], %s::varchar[]) k(system_id, entity_id, external_id)
              CROSS JOIN LATERAL (  -- each by the index, whatever the planner thinks of the table's size
                    SELECT * FROM hub_link h
                     WHERE h.system_id = k.system_id AND h.entity_id = k.entity_id
                       AND h.external_id = k.external_id OFFSET 0) l
             """,
-            [[k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys]],
+            [array(column) for column in zip(*keys, strict=True)],
         )
         names = ("id", "res_model", "res_id", "base", "version", "payload_digest", "company_id")
-        names += ("held", "unsettled")
+        names += ("held", "unsettled", "merged_into", "erased")
         return {row[:3]: dict(zip(names, row[3:], strict=True)) for row in cr.fetchall()}
 
     def _offered(self, cr, message_ids):
@@ -190,8 +197,8 @@ class HubLink(models.Model):
         """Insert or renew links in one statement, their records too.
 
         :param rows: dicts with system_id, entity_id, entity (code), external_id, company_id, res_model,
-            res_id, base (JSON text), version, payload_digest, provenance, held and unsettled (JSON
-            text). ``held`` adds to what is there; ``unsettled`` takes its place where a base is given.
+            res_id, base (JSON text), version, payload_digest, provenance, merged_into, held and unsettled
+            (JSON text). ``held`` adds to what is there; ``unsettled`` takes its place where a base is given.
         """
         if not rows:
             return
@@ -205,11 +212,11 @@ class HubLink(models.Model):
             RETURNING res_model, res_id, id
             """,
             [
-                [key[0] for key in records],
-                [key[1] for key in records],
-                [row["entity_id"] for row in records.values()],
-                [row["company_id"] for row in records.values()],
-                [row.get("provenance") or "{}" for row in records.values()],
+                array(key[0] for key in records),
+                array(key[1] for key in records),
+                array(row["entity_id"] for row in records.values()),
+                array(row["company_id"] for row in records.values()),
+                array(row.get("provenance") or "{}" for row in records.values()),
             ],
             log_exceptions=False,
         )
@@ -220,33 +227,39 @@ class HubLink(models.Model):
         cr.execute(
             """
             INSERT INTO hub_link AS l (system_id, entity_id, record_id, company_id, external_id, res_model, res_id,
-                                       base, version, payload_digest, order_key, held, unsettled, synced_at)
+                                       base, version, payload_digest, order_key, held, unsettled, merged_into,
+                                       synced_at)
             SELECT u.*, clock_timestamp() AT TIME ZONE 'UTC'
               FROM unnest(%s::int[], %s::int[], %s::int[], %s::int[], %s::varchar[], %s::varchar[], %s::int[],
-                          %s::jsonb[], %s::varchar[], %s::varchar[], %s::bigint[], %s::jsonb[], %s::jsonb[]) u
+                          %s::jsonb[], %s::varchar[], %s::varchar[], %s::bigint[], %s::jsonb[], %s::jsonb[],
+                          %s::varchar[]) u
             ON CONFLICT (system_id, entity_id, external_id) DO UPDATE
                SET res_model = EXCLUDED.res_model, res_id = EXCLUDED.res_id, record_id = EXCLUDED.record_id,
                    base = coalesce(EXCLUDED.base, l.base), version = coalesce(EXCLUDED.version, l.version),
                    company_id = coalesce(EXCLUDED.company_id, l.company_id),
                    payload_digest = EXCLUDED.payload_digest, synced_at = EXCLUDED.synced_at,
+                   merged_into = EXCLUDED.merged_into,
                    held = CASE WHEN l.held IS NULL THEN EXCLUDED.held
                                WHEN EXCLUDED.held IS NULL THEN l.held ELSE l.held || EXCLUDED.held END,
                    unsettled = CASE WHEN EXCLUDED.base IS NULL THEN l.unsettled ELSE EXCLUDED.unsettled END
             """,
             [
-                [row["system_id"] for row in rows],
-                [row["entity_id"] for row in rows],
-                [record_ids[row["res_model"], row["res_id"]] for row in rows],
-                [row["company_id"] for row in rows],
-                [row["external_id"] for row in rows],
-                [row["res_model"] for row in rows],
-                [row["res_id"] for row in rows],
-                [row.get("base") for row in rows],
-                [row.get("version") for row in rows],
-                [row.get("payload_digest") for row in rows],
-                [order_key(row["system_id"], row["entity"], row["external_id"]) for row in rows],
-                [row.get("held") for row in rows],
-                [row.get("unsettled") for row in rows],
+                array(row["system_id"] for row in rows),
+                array(row["entity_id"] for row in rows),
+                array(record_ids[row["res_model"], row["res_id"]] for row in rows),
+                array(row["company_id"] for row in rows),
+                array(row["external_id"] for row in rows),
+                array(row["res_model"] for row in rows),
+                array(row["res_id"] for row in rows),
+                array(row.get("base") for row in rows),
+                array(row.get("version") for row in rows),
+                array(row.get("payload_digest") for row in rows),
+                array(
+                    order_key(row["system_id"], row["entity"], row["external_id"]) for row in rows
+                ),
+                array(row.get("held") for row in rows),
+                array(row.get("unsettled") for row in rows),
+                array(row.get("merged_into") for row in rows),
             ],
             log_exceptions=False,
         )
@@ -265,6 +278,6 @@ class HubLink(models.Model):
                   FROM unnest(%s::int[], %s::varchar[], %s::varchar[]) u(id, version, payload_digest)
                  WHERE l.id = u.id
                 """,
-                [list(column) for column in zip(*rows, strict=True)],
+                [array(column) for column in zip(*rows, strict=True)],
                 log_exceptions=False,
             )

@@ -165,6 +165,7 @@ class HubLink(models.Model):
             ]
         )
         if failed:
+            failed._note_author()
             failed._replay(self.env._("%s was linked to it by hand", record.display_name))
         elif entity.code in system._connector_class().entities_in:
             request_records(self.env.cr, system.id, [(entity.id, entity.code, external_id, LANE)])

@@ -64,12 +64,20 @@ class HubMessage(models.Model):
     )
     amount_company = fields.Float(readonly=True, digits=(16, 4))
     decision = fields.Json(readonly=True, help="What a person decided about this message.")
+    author_id = fields.Many2one(
+        "res.users", readonly=True, string="Uploaded By", help="Who brought it by a file."
+    )
+    approval_ids = fields.One2many("hub.approval", "message_id", string="Approvals")
+    warning_text = fields.Text(compute="_compute_warning_text", string="Warnings")
     payload_id = fields.Many2one(
         "hub.payload",
         readonly=True,
         ondelete="set null",
         index="btree_not_null",
         groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
+    )
+    configuration = fields.Integer(
+        readonly=True, help="Version of the configuration that treated it last."
     )
     exception_ids = fields.One2many("hub.exception", "message_id", string="Exceptions")
     attempt_ids = fields.One2many("hub.attempt", "message_id", string="Attempts")
@@ -86,6 +94,8 @@ class HubMessage(models.Model):
                 ADD COLUMN IF NOT EXISTS idempotency_key varchar,
                 -- outbound: the canonical values of two-way fields that it carries
                 ADD COLUMN IF NOT EXISTS offers jsonb,
+                -- who decided about it
+                ADD COLUMN IF NOT EXISTS people int[] DEFAULT '{}',
                 ADD COLUMN IF NOT EXISTS attempt_token varchar,
                 ALTER COLUMN received_at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),
                 ALTER COLUMN next_attempt_at SET DEFAULT (clock_timestamp() AT TIME ZONE 'UTC'),
@@ -93,13 +103,13 @@ class HubMessage(models.Model):
                 ALTER COLUMN crashes SET DEFAULT 0;
             CREATE INDEX IF NOT EXISTS hub_message_ready ON hub_message(lane, part, next_attempt_at, id)
                 WHERE state = 'pending' AND direction = 'in';
-            CREATE INDEX IF NOT EXISTS hub_message_fetch ON hub_message(next_attempt_at, id)
+            DROP INDEX IF EXISTS hub_message_fetch, hub_message_fetch_lane,
+                                 hub_message_deliver, hub_message_deliver_lane;
+            CREATE INDEX IF NOT EXISTS hub_message_to_read
+                ON hub_message(system_id, coalesce(stream_id, 0), lane, next_attempt_at, id)
                 WHERE state = 'received';
-            CREATE INDEX IF NOT EXISTS hub_message_deliver ON hub_message(next_attempt_at, id)
-                WHERE state IN ('pending', 'sending') AND direction = 'out';
-            CREATE INDEX IF NOT EXISTS hub_message_fetch_lane ON hub_message(lane, next_attempt_at)
-                WHERE state = 'received';
-            CREATE INDEX IF NOT EXISTS hub_message_deliver_lane ON hub_message(lane, next_attempt_at)
+            CREATE INDEX IF NOT EXISTS hub_message_to_send
+                ON hub_message(system_id, coalesce(stream_id, 0), lane, next_attempt_at, id)
                 WHERE state IN ('pending', 'sending') AND direction = 'out';
             CREATE INDEX IF NOT EXISTS hub_message_open ON hub_message(order_key, id)
                 WHERE state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead');
@@ -126,6 +136,27 @@ class HubMessage(models.Model):
             message.explanation = (
                 sentences._sentence(message.reason, params) if message.reason else False
             )
+
+    @api.depends("params")
+    @api.depends_context("lang")
+    def _compute_warning_text(self):
+        for message in self:
+            warned = (message.params or {}).get("warned") or self._warned_out(message)
+            # With sudo: the sentence of a rule is for whoever may see the message.
+            rules = self.env["hub.rule"].sudo().browse(entry["rule"] for entry in warned).exists()
+            message.warning_text = "\n".join(
+                rules.browse(entry["rule"])._read_sentence(entry["facts"], entry["failed"])
+                for entry in warned
+                if entry["rule"] in rules.ids
+            )
+
+    @api.model
+    def _warned_out(self, message):
+        """What rules warned of when it was composed; its parameters are the product's answer."""
+        if message.direction != "out":
+            return ()
+        rows = self.env["hub.warning"].sudo().search([("message_id", "=", message.id)])
+        return [{"rule": row.rule_id.id, **row.facts} for row in rows]
 
     @api.depends("entity_id", "external_id")
     def _compute_display_name(self):
@@ -157,6 +188,13 @@ class HubMessage(models.Model):
         """Show what a replay of these would do; it starts there."""
         return self.env["hub.replay"]._of(self)._open()
 
+    def action_open_configuration(self):
+        """The version of the configuration that treated it, with the Change that began it."""
+        self.ensure_one()
+        if not self.configuration:
+            raise UserError(self.env._("Nothing has treated this message yet."))
+        return self.env["hub.version"].browse(self.configuration)._open()
+
     def action_replay(self):
         """Try these again now. Done ones are applied again too; what would change nothing is skipped."""
         self._replay(self.env._("Replayed by hand"))
@@ -173,7 +211,16 @@ class HubMessage(models.Model):
             "UPDATE hub_message SET decision = coalesce(decision, '{}'::jsonb) || %s::jsonb WHERE id = ANY(%s)",
             [json.dumps(decision), self.ids],
         )
+        self._note_author()
         self.invalidate_recordset()
+
+    def _note_author(self):
+        """Whoever ever decided something about these is one of their authors, and approves none of them."""
+        self.env.cr.execute(
+            """UPDATE hub_message SET people = array_append(array_remove(people, %(me)s), %(me)s)
+                WHERE id = ANY(%(ids)s)""",
+            {"me": self.env.uid, "ids": self.ids},
+        )
 
     def _skip(self, why):
         """Leave these for good; their exceptions are closed with the reason."""

@@ -80,10 +80,10 @@ class HubOutage(models.AbstractModel):
                        < clock_timestamp() AT TIME ZONE 'UTC' - interval '60 seconds'
                    AND EXISTS (
                        SELECT 1 FROM hub_credential r
-                        WHERE r.system_id = a.system_id AND r.name = 'refresh_token'
+                        WHERE r.system_id = a.system_id AND r.name = ANY(%s)
                           AND r.envelope IS NOT NULL)
                 """,
-                [system.id],
+                [system.id, list(system._connector_class().renews_with)],
             )
             return bool(cr.rowcount)
 

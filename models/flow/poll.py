@@ -10,8 +10,10 @@ from odoo.tools import SQL
 from ...connectors.base import Page
 from ...connectors.errors import ConnectorError
 from ...core import retry
-from .circuit import CALLABLE
+from ...core.keys import digest
+from .circuit import callable_at
 from .cursors import short_cursor
+from .due import NOW
 from .fault import unforeseen
 from .receive import Incoming
 
@@ -56,7 +58,7 @@ class HubPoll(models.AbstractModel):
                           (SELECT system_id FROM hub_stream WHERE id = stream_id)
                 """,
                     LEASE,
-                    CALLABLE,
+                    callable_at(NOW),
                 )
             )
             row = cr.fetchone()
@@ -87,24 +89,13 @@ class HubPoll(models.AbstractModel):
         except Exception as error:
             self._failed(stream, failures or 0, unforeseen(error), leave)
             return True
-        incoming = [
-            Incoming(
-                record.entity,
-                record.external_id,
-                # Versions have whole seconds in some products, and associations change without one.
-                f"{record.entity}:{record.external_id}:{record.version}:{hashlib.sha256(record.payload).hexdigest()}".encode(),
-                "event" if record.deleted or record.merged_into else "snapshot",
-                "merge" if record.merged_into else "delete" if record.deleted else "change",
-                record.changed_at,
-                record.version,
-                record.payload,
-                None,
-                record.merged_into,
-            )
-            for record in page.records
-        ]
+        incoming = self._incoming(system, stream.entity_id, page.records)
+        # The first time all is read: the live traffic of others goes before it.
+        lane = None if (position or {}).get("phase") else self.env["hub.lane"]._of_first_loads()
         with short_cursor(self.env) as cr:
-            new = self.env["hub.receive"]._store(cr, system.id, system.account_ref or "", incoming)
+            new = self.env["hub.receive"]._store(
+                cr, system.id, system.account_ref or "", incoming, lane=lane
+            )
             cr.execute(
                 """
                 UPDATE hub_cursor
@@ -126,6 +117,60 @@ class HubPoll(models.AbstractModel):
         self.env["hub.outage"]._works(system, leave, stream.entity_id)
         return True
 
+    def _incoming(self, system, entity, records):
+        """What is stored of records that were read, those left out that brought nothing new.
+
+        :return: list of :class:`~.receive.Incoming`
+        """
+        return [
+            Incoming(
+                record.entity,
+                record.external_id,
+                # Versions have whole seconds in some products, and associations change without one.
+                f"{record.entity}:{record.external_id}:{record.version}:{hashlib.sha256(record.payload).hexdigest()}{after}".encode(),
+                "event" if record.deleted or record.merged_into else "snapshot",
+                "merge" if record.merged_into else "delete" if record.deleted else "change",
+                record.changed_at,
+                record.version,
+                record.payload,
+                None,
+                record.merged_into,
+            )
+            for record, after in self._new(system, entity, records)
+        ]
+
+    def _new(self, system, entity, records):
+        """The records to take, each with what its key needs to be its own.
+
+        Of a source that tells no version a record is new if it is not what was received last: one that
+        changes and changes back would else be taken for its own first state, for good.
+
+        :return: ``(record, suffix of the key)`` pairs.
+        """
+        bare = [record for record in records if record.version is None and not record.deleted]
+        if not bare:
+            return [(record, "") for record in records]
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """
+                SELECT DISTINCT ON (m.external_id) m.external_id, m.id, p.digest
+                  FROM hub_message m LEFT JOIN hub_payload p ON p.id = m.payload_id
+                 WHERE m.external_id = ANY(%s) AND m.system_id = %s AND m.entity_id = %s
+                   AND m.direction = 'in'
+                 ORDER BY m.external_id, m.id DESC
+                """,
+                [[record.external_id for record in bare], system.id, entity.id],
+            )
+            last = {key: (number, body) for key, number, body in cr.fetchall()}
+        taken = []
+        for record in records:
+            number, body = last.get(record.external_id, (None, None))
+            if record.version is not None or record.deleted or number is None:
+                taken.append((record, ""))
+            elif body != digest(record.payload.decode("utf-8", "replace")):
+                taken.append((record, f":{number}"))
+        return taken
+
     def _page(self, connector, entity, position):
         """The next page: changes first, then what the source lists as deleted.
 
@@ -140,7 +185,10 @@ class HubPoll(models.AbstractModel):
                 position["phase"] = "deleted"
             return Page(page.records, position, True)
         page = connector.poll_deleted(entity, position.get("deleted") or {}, now)
-        position["deleted"] = page.cursor
+        if page.cursor.get("resync"):
+            # What is unchanged was seen before, and is not stored again.
+            position.pop("changes", None)
+        position["deleted"] = {key: page.cursor[key] for key in page.cursor if key != "resync"}
         if not page.more:
             position["phase"] = "changes"
         return Page(page.records, position, page.more)

@@ -40,9 +40,18 @@ class HubRejection(models.Model):
             "no_secret": _("No signing secret is stored, so nothing can be proved."),
             "other_account": _("The event is of another account."),
             "too_large": _("The body is too large."),
+            "bad_key": _("The API key is not known, or has expired."),
+            "key_not_named": _("The system does not name the user of the API key."),
         }
         for row in self:
-            row.sentence = known.get(row.code) or _("The body cannot be read (%s).", row.code)
+            row.sentence = (
+                known.get(row.code)
+                or (
+                    row.code.startswith("item_")
+                    and _("Pushed items were refused (%s); the answer said which.", row.code[5:])
+                )
+                or _("The body cannot be read (%s).", row.code)
+            )
 
     def _count(self, system_id, code):
         """Count one refusal of a system; written at once for the first, then every few seconds."""

@@ -7,7 +7,7 @@ from odoo.tools.misc import formatLang
 from .replay_line import LEFT_OUT, TODO
 
 DOING = tuple(code for code, _label in TODO)
-PLAIN = ("unchanged", "superseded", "stale", "no_stream", "not_linked", "no_match")
+PLAIN = ("unchanged", "superseded", "stale", "no_stream", "not_linked", "no_match", "made_in_odoo")
 SHOWN = 12  # causes in the table of a plan; the rest are counted
 
 
@@ -72,7 +72,7 @@ class HubReplayPlan(models.Model):
                                      WHEN m.kind <> 'event' AND (l.version > m.version OR later.id > 0)
                                          THEN 'newer'
                                      ELSE 'apply' END
-                            WHEN m.state IN ('failed', 'dead', 'waiting', 'held') AND m.payload_id IS NOT NULL
+                            WHEN m.state IN ('failed', 'dead', 'waiting') AND m.payload_id IS NOT NULL
                                 THEN 'send'
                             WHEN m.res_id IS NULL THEN 'no_record'
                             ELSE 'compose' END AS verdict

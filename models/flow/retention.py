@@ -136,7 +136,14 @@ class HubRetention(models.Model):
             """,
             [[row[1] for row in rows], list(DECIDED)],
         )
-        return cr.rowcount, rows[-1][0] if len(rows) == STEP else None
+        count = cr.rowcount
+        # What was shown to who approved them goes with their bytes.
+        cr.execute(
+            """UPDATE hub_approval SET shown = NULL, facts = NULL
+                WHERE message_id = ANY(%s) AND shown IS NOT NULL""",
+            [[row[0] for row in rows]],
+        )
+        return count, rows[-1][0] if len(rows) == STEP else None
 
     def _messages(self, cr, stream_id, days, last):
         rows = self._old(

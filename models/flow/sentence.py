@@ -28,6 +28,20 @@ class HubSentence(models.AbstractModel):
                 "",
             ),
             "no_match": (_("Nobody in Odoo has this e-mail address; time entries will ask."), ""),
+            "erased": (
+                _("The person was erased from the hub: nothing of it is read or kept."),
+                "",
+            ),
+            "region_forbidden": (
+                _("Not sent: %(text)s", text=p["text"]),
+                _("What is right is for an integration manager to decide; then replay."),
+            ),
+            "made_in_odoo": (
+                _(
+                    "Odoo has no such record; records of this kind are made in Odoo, not from outside."
+                ),
+                "",
+            ),
             "merge_followed": (
                 _("It was merged at the source; the Odoo record now follows the survivor."),
                 "",
@@ -96,14 +110,6 @@ class HubSentence(models.AbstractModel):
             "bad_json": (
                 _("What the source sent is not valid JSON."),
                 _("Nothing is lost: the bytes are kept. Ask the product's support if it goes on."),
-            ),
-            "possible_duplicate": (
-                _(
-                    "“%(name)s” resembles %(candidates)s.",
-                    name=p["name"],
-                    candidates=p["candidate_names"],
-                ),
-                _("Say whether it is the same one (link) or a different one (create)."),
             ),
             "ambiguous_match": (
                 _(
@@ -285,25 +291,6 @@ class HubSentence(models.AbstractModel):
         """What to do next."""
         found = self._find(code, params)
         return found[1] if found else ""
-
-    def _check_sentence(self, code, params):
-        """One line of a connection test."""
-        _ = self.env._
-        p = _Params(params)
-        known = {
-            "signed_in": _("Signed in"),
-            "sign_in": _("Sign-in"),
-            "account": _("Account %s", p["account_id"] or p["id"]),
-            "read": _("May read: %s", p["scope"] or p["entity"]),
-            "write": _("May write: %s", p["scope"] or p["entity"]),
-            "clock": _("The clocks agree"),
-            "role": _("Role of the account: %s", p["role"]),
-            "feature": _("Feature: %s", p["feature"]),
-            "webhook_secret": _("Signing secret of webhooks"),
-            "mode": _("Environment (live or test) as set here"),
-            "restricted_key": _("A restricted key is used"),
-        }
-        return known.get(code) or self._sentence(code, params)
 
 
 class _Params(dict):

@@ -29,6 +29,8 @@ class HubSentence(models.AbstractModel):
             "state": _("a state"),
             "language": _("a language"),
             "email": _("an e-mail address"),
+            "url": _("a web address"),
+            "web address": _("a web address"),
             "e-mail address": _("an e-mail address"),
             "phone": _("a phone number"),
             "vat": _("a tax number"),

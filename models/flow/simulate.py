@@ -28,6 +28,24 @@ class Outcome:
     messages: dict = field(default_factory=dict)
     changes: list = field(default_factory=list)
 
+    def beside(self, today):
+        """Leave only what differs from what ``today``'s configuration would do to the same messages.
+
+        Fields that it would write as well are no difference; what it would write and the draft would not
+        is one, the other way round. Each message keeps its outcome of today.
+        """
+        for message_id, row in self.messages.items():
+            row["today"] = today.messages.get(message_id)
+        others = {_identity(change): change for change in today.changes}
+        changes = []
+        for change in self.changes:
+            other = others.pop(_identity(change), None)
+            change = change if other is None else change.against(other)
+            if change:
+                changes.append(change)
+        changes += [other.instead() for other in others.values() if other.kind == "write"]
+        self.changes = changes
+
     def add(self, other):
         self.messages |= other.messages
         self.changes += other.changes
@@ -88,6 +106,13 @@ def _once(env, message_ids, given, override, anew):
 
         messages, changes = changes_of(technical, caller, work, given and (lambda: apply(given)))
         return Outcome(messages, changes)
+
+
+def _identity(change):
+    """A record that both would create has another number each time."""
+    if change.kind != "create":
+        return change.kind, change.model, change.res_id
+    return change.kind, change.model, change.name
 
 
 def _states(cr, message_ids):

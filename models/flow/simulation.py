@@ -179,6 +179,9 @@ class HubSimulation(models.Model):
                 break
             began = time.monotonic()
             outcome = simulate(self.env, ids, given=given, override=override, anew=self.anew)
+            if override:
+                # What today's configuration would do as well is no effect of the draft.
+                outcome.beside(simulate(self.env, ids, given=given, anew=self.anew))
             self._store(ids, outcome, needs)
             spent = max(time.monotonic() - began, 0.001)
             size = max(1, min(MOST_SLICE, 8 * size, int(size * seconds / spent)))
@@ -227,10 +230,11 @@ class HubSimulation(models.Model):
             """
             UPDATE hub_simulation_message s
                SET outcome = u.outcome, reason = u.reason, params = u.params, wait_key = u.wait_key,
-                   amount_company = u.amount, currency_id = u.currency, company_id = u.company, needs = %s::bigint[]
+                   amount_company = u.amount, currency_id = u.currency, company_id = u.company, needs = %s::bigint[],
+                   today = u.today
               FROM unnest(%s::int[], %s::varchar[], %s::varchar[], %s::jsonb[], %s::bigint[], %s::numeric[],
-                          %s::int[], %s::int[])
-                   u(id, outcome, reason, params, wait_key, amount, currency, company)
+                          %s::int[], %s::int[], %s::varchar[])
+                   u(id, outcome, reason, params, wait_key, amount, currency, company, today)
              WHERE s.simulation_id = %s AND s.message_id = u.id
             """,
             [
@@ -243,6 +247,7 @@ class HubSimulation(models.Model):
                 [row["amount"] for _id, row in rows],
                 [row["currency_id"] for _id, row in rows],
                 [row["company_id"] for _id, row in rows],
+                [_outcome(row["today"]) if row.get("today") else None for _id, row in rows],
                 self.id,
             ],
         )

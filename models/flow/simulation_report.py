@@ -9,6 +9,7 @@ RESULTS = [
     ("unchanged", "Nothing would change"),
     ("skipped", "Would be left out"),
     ("waiting", "Would wait for another record"),
+    ("held", "Would be held for approval"),
     ("retry", "Would be tried again later"),
     ("failed", "Would fail"),
     ("locked", "Not seen: somebody else works on the record"),
@@ -41,6 +42,9 @@ class HubSimulationMessage(models.Model):
         lambda self: self.env["hub.message"]._fields["state"].selection, readonly=True, string="Now"
     )
     outcome = fields.Selection(RESULTS, readonly=True, string="What Would Happen")
+    today = fields.Char(
+        readonly=True, help="Of a draft configuration: what today's would make of the message."
+    )
     reason = fields.Char(readonly=True)
     params = fields.Json(readonly=True)
     explanation = fields.Char(compute="_compute_explanation", string="Why")
@@ -150,6 +154,7 @@ class HubSimulationLine(models.Model):
     def _visible(self):
         """Ids of lines whose content the reader may see, with one read a model."""
         found = set()
+        governs = self.env.user.has_group("lead_to_cash_hub.group_hub_manager")
         for model, lines in self.grouped("res_model").items():
             if model not in self.env or not self.env[model].has_access("read"):
                 continue
@@ -159,6 +164,8 @@ class HubSimulationLine(models.Model):
             )
             for line in lines:
                 mine = line.simulation_id.user_id == self.env.user and line.readable
+                # A process in shadow is nobody's own: who governs it sees what it would create.
+                mine = mine or (line.simulation_id.process_id and governs and line.readable)
                 if line.res_id in allowed if line.kind != "create" else mine:
                     found.add(line.id)
         return found
@@ -261,13 +268,16 @@ class HubSimulationReport(models.Model):
         self.env.cr.execute(
             """
             WITH judged AS (
-                SELECT CASE WHEN outcome = 'done' AND former_state IN ('failed', 'dead') THEN 'cured'
-                            WHEN outcome = 'failed' AND former_state IN ('failed', 'dead') THEN 'again'
-                            WHEN outcome = 'failed' AND former_state IN ('done', 'skipped') THEN 'new'
+                SELECT CASE WHEN outcome IN ('done', 'unchanged') AND fails THEN 'cured'
+                            WHEN outcome = 'failed' AND fails THEN 'again'
+                            WHEN outcome = 'failed' AND (today IS NOT NULL OR former_state IN ('done', 'skipped'))
+                                THEN 'new'
                             ELSE outcome END AS code,
                        reason, currency_id, amount_company,
                        CASE WHEN outcome = 'failed' THEN params::text END AS params
-                  FROM hub_simulation_message WHERE simulation_id = %(id)s AND outcome IS NOT NULL)
+                  FROM (SELECT *, coalesce(today = 'failed', former_state IN ('failed', 'dead')) AS fails
+                          FROM hub_simulation_message) m
+                 WHERE simulation_id = %(id)s AND outcome IS NOT NULL)
             SELECT code, NULL, reason, NULL, currency_id, count(*), sum(amount_company),
                    min(params), count(DISTINCT params), count(*) OVER () - %(shown)s, sum(count(*)) OVER ()
               FROM judged GROUP BY code, reason, params, currency_id ORDER BY count(*) DESC, code LIMIT %(shown)s

@@ -9,8 +9,17 @@ class HubStream(models.Model):
 
     _name = "hub.stream"
     _description = "Stream"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "hub.governed"]
     _order = "system_id, sequence, id"
+    # Stopping something has to work at once; what the register says of it is no rule of it.
+    _hub_free = frozenset(
+        ["paused", "business_owner_id", "technical_owner_id", "criticality", "review_at"]
+    )
+    _hub_key = ("system_id", "entity_id", "direction")
+    _hub_portable = (
+        "process_id", "lane_id", "webhook_lane_id", "active", "poll", "interval", "sweep_days", "create_missing",
+        "retry_budget", "retry_base", "retry_cap", "sequence",
+    )  # fmt: skip
 
     name = fields.Char(compute="_compute_name", store=True)
     sequence = fields.Integer(default=10)

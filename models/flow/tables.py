@@ -80,6 +80,29 @@ class HubIdentity(models.Model):
     _key_unique = models.UniqueIndex("(company_id, entity, kind, value)")
 
 
+class HubRuleTurn(models.Model):
+    """Values by which a rule compares records with each other: two workers that judge records of one value
+    at once touch one row, so that one of them begins again and sees what the other wrote."""
+
+    _name = "hub.rule.turn"
+    _description = "Turn of a Rule"
+    _log_access = False
+
+    rule_id = fields.Many2one("hub.rule", required=True, readonly=True, ondelete="cascade")
+    value = fields.Char(required=True, readonly=True)
+    turns = fields.Integer(readonly=True)
+
+    _value_unique = models.UniqueIndex("(rule_id, value)")
+
+    def _take(self, rule_id, values):
+        self.env.cr.execute(
+            """INSERT INTO hub_rule_turn (rule_id, value, turns)
+               SELECT %s, v, 1 FROM unnest(%s::varchar[]) v
+               ON CONFLICT (rule_id, value) DO UPDATE SET turns = (hub_rule_turn.turns + 1) %% 1000000""",
+            [rule_id, sorted(values)],
+        )
+
+
 class HubRun(models.Model):
     """A batch in work. One that is left behind names the messages that killed their worker."""
 
@@ -107,6 +130,8 @@ class HubOutbox(models.Model):
 
     model = fields.Char(required=True, readonly=True)
     res_id = fields.Integer(required=True, readonly=True)
+    # Who changed it: whoever typed a value does not approve that it is sent. No foreign key, as a mark is gone soon.
+    user_id = fields.Integer(readonly=True)
 
 
 class HubDrainer(models.Model):

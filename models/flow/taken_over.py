@@ -7,7 +7,8 @@ from ...core import strict_json
 from ...core.keys import order_key
 from ...core.table import flat, write_table
 
-SENDABLE = ("pending", "held", "failed", "dead")
+# What waits for an approval leaves by no other way.
+SENDABLE = ("pending", "failed", "dead")
 MOST = 2000  # messages in one file
 
 

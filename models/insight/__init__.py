@@ -1,1 +1,20 @@
-from . import alert, operations, origins, ownership_matrix, screens, snapshot
+from . import (
+    alert,
+    data_class,
+    exports,
+    leakage,
+    ledger,
+    ledger_billing,
+    ledger_contract,
+    ledger_payment,
+    ledger_time,
+    operations,
+    origins,
+    ownership_matrix,
+    reconciliation,
+    reconciliation_line,
+    reconciliation_sign,
+    register,
+    screens,
+    snapshot,
+)

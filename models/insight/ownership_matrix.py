@@ -79,7 +79,9 @@ class HubOwnership(models.Model):
         set_here = own.field_id.ids
         grants = {
             (grant.system_id.id, grant.field_id.id): grant
-            for grant in self.env["hub.grant"].search([("entity_id", "=", entity.id)])
+            for grant in self.env["hub.grant"]
+            .with_context(active_test=False)
+            .search([("entity_id", "=", entity.id), ("revoked_at", "=", False)])
         }
         classes = dict(entity.field_ids._fields["data_class"]._description_selection(self.env))
         rows = []
@@ -118,12 +120,20 @@ class HubOwnership(models.Model):
             and rule.name in ("system", "system_unless_blank")
             and rule.listens_to(system.id),
             "sends": goes and rule.sends_to(system.id),
-            "granted": bool(grant),
-            "grant_text": self.env._(
-                "Granted by %(name)s on %(day)s",
-                name=grant.approver_id.name,
-                day=grant.approved_at.date(),
-            )
-            if grant
-            else "",
+            "granted": bool(grant and grant.active),
+            "waiting": bool(grant and grant.waiting),
+            "grant_text": self._grant_text(grant) if grant else "",
         }
+
+    @api.model
+    def _grant_text(self, grant):
+        if grant.waiting:
+            return self.env._(
+                "Asked for by %s; another person confirms it on the system's page",
+                grant.asked_by_id.name,
+            )
+        return self.env._(
+            "Granted by %(name)s on %(day)s",
+            name=grant.approver_id.name,
+            day=grant.approved_at.date(),
+        )

@@ -232,9 +232,15 @@ export class MappingEditor extends Component {
     }
 
     async save() {
-        this.take(
-            await this.orm.call("hub.mapping", "action_save_editor", [[this.mappingId], this.mapped])
-        );
+        const saved = await this.orm.call("hub.mapping", "action_save_editor", [
+            [this.mappingId],
+            this.mapped,
+        ]);
+        if (saved.change) {
+            this.state.dirty = false;
+            return this.action.doAction(saved.change);
+        }
+        this.take(saved);
         await this.preview();
         this.notification.add(_t("Saved. The next message is mapped this way."), {
             type: "success",

@@ -56,10 +56,19 @@ export class HubOwnershipMatrix extends Component {
 
     async set(row, rule, owner) {
         const args = [row.id, rule, owner || false, this.data.company || false];
+        await this.decide(this.orm.call("hub.ownership", "set_rule", args));
+    }
+
+    /** Under change control a decision is a proposal, which is shown. */
+    async decide(call) {
+        let change;
         try {
-            await this.orm.call("hub.ownership", "set_rule", args);
+            change = await call;
         } finally {
             await this.load(); // a refusal leaves no wrong choice on the screen
+        }
+        if (change !== true) {
+            await this.action.doAction(change);
         }
     }
 
@@ -77,16 +86,15 @@ export class HubOwnershipMatrix extends Component {
     }
 
     async toggle(row, cell) {
-        try {
-            await this.orm.call("hub.grant", "toggle_grant", [cell.system, row.id]);
-        } finally {
-            await this.load();
-        }
+        await this.decide(this.orm.call("hub.grant", "toggle_grant", [cell.system, row.id]));
     }
 
     grantTitle(cell) {
         if (cell.granted) {
             return this.data.can_edit ? _t("%s. Press to revoke.", cell.grant_text) : cell.grant_text;
+        }
+        if (cell.waiting) {
+            return this.data.can_edit ? _t("%s. Press to withdraw.", cell.grant_text) : cell.grant_text;
         }
         if (!cell.sends) {
             return _t("Its rule does not let Odoo's value go there.");

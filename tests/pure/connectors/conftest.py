@@ -1,19 +1,27 @@
 """Sandboxes that are served once for all tests, and connectors that speak to them."""
 
 import importlib
+import sys
 import threading
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from lead_to_cash_hub.connectors import get_connector_class
 from lead_to_cash_hub.connectors.base import WebhookRequest
+from lead_to_cash_hub.connectors.declared import connector_class
 from lead_to_cash_hub.connectors.http import Session
+from sandbox.bureau import BureauSandbox, declaration
 from sandbox.harvest import HarvestSandbox
 from sandbox.hubspot import HubSpotSandbox
 from sandbox.stripe import StripeSandbox
+
+# the suite of all connectors stands beside the tests that use it
+sys.path.append(str(Path(__file__).parent))
+pytest.register_assert_rewrite("contract")
 
 SANDBOXES = {"hubspot": HubSpotSandbox, "harvest": HarvestSandbox, "stripe": StripeSandbox}
 SETTINGS = {
@@ -109,6 +117,33 @@ def harvest(served):
 @pytest.fixture
 def stripe_product(served):
     return _product(served, "stripe")
+
+
+class Undeclared(Product):
+    """A product that the hub knows only by its declaration (``bureau.declaration``, yours to change)."""
+
+    def connector(self, *, settings=None, secrets=None, **options):
+        session = Session(local_hosts=[self.running.host], on_call=self.reports.append, **options)
+        return connector_class(self.declaration)(
+            session,
+            self.declaration["base_url"],
+            {"account_id": "OFFICE-7", "client_id": "bureau-client", **(settings or {})},
+            {"api_key": "bureau-sandbox-key"} if secrets is None else secrets,
+            lambda: datetime.now(timezone.utc),
+        )
+
+
+@pytest.fixture
+def bureau(served):
+    running = served.setdefault("bureau", None) or BureauSandbox().start()
+    served["bureau"] = running
+    running.sandbox.reset()
+    return Undeclared(
+        running=running,
+        sandbox=running.sandbox,
+        reports=[],
+        declaration=declaration(running.url),
+    )
 
 
 @pytest.fixture

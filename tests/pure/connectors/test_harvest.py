@@ -280,6 +280,27 @@ def test_an_answer_lost_at_any_step_makes_nothing_twice(account, step, fault):
     }
 
 
+def test_two_workers_that_make_the_same_at_once_make_it_once(account):
+    """The second one has looked before the first one made anything."""
+    first, second = account.connector(), account.connector()
+    real, looked = second._list, set()
+
+    def stale(path, query):
+        rows = real(path, query)
+        place = path.rsplit("/", 1)[-1]
+        if place == "users" or place in looked:
+            return rows
+        looked.add(place)
+        return []
+
+    second._list = stale
+    (one,) = first.deliver("project", [create()])
+    (other,) = second.deliver("project", [create()])
+    assert looked == {"clients", "projects", "tasks", "task_assignments", "user_assignments"}
+    assert (other.ok, other.external_id, other.links) == (True, one.external_id, one.links)
+    assert other.response["created"] == []
+
+
 def test_default_tasks_that_harvest_adds_itself_are_found(account):
     """Harvest puts default tasks on each new project: to assign one again would be refused."""
     account.sandbox.store.rows["tasks"][9]["is_default"] = True

@@ -134,7 +134,7 @@ def test_missing_scope_is_named(hubspot):
 
 def test_what_cannot_be_sent_is_refused_here(hubspot):
     writes = [
-        Write("a", "opportunity", "create", None, {}),
+        Write("a", "opportunity", "explode", None, {}),
         Write("b", "opportunity", "update", None, {}),
         Write("c", "opportunity", "update", "1/../2", {}),
     ]
@@ -145,3 +145,55 @@ def test_what_cannot_be_sent_is_refused_here(hubspot):
         "not_linked",
     ]
     assert not hubspot.sandbox.journal
+
+
+def create(key, **values):
+    return Write(key, "customer", "create", None, values)
+
+
+def companies(hubspot):
+    return [row["properties"] for row in hubspot.sandbox.store.objects["companies"].values()]
+
+
+def test_companies_are_made_a_hundred_a_call_and_once(hubspot):
+    writes = [create(f"k{n}", name=f"C{n}", annualrevenue=Decimal("1.50")) for n in range(150)]
+    connector = hubspot.connector()
+    for _turn in range(2):
+        outcomes = connector.deliver("customer", writes)
+        assert all(outcome.ok and outcome.external_id for outcome in outcomes)
+        assert [outcome.key for outcome in outcomes] == [write.key for write in writes]
+    assert len(companies(hubspot)) == 150
+    assert companies(hubspot)[0]["annualrevenue"] == "1.50"
+    assert [outcome.response["created"] for outcome in outcomes] == [False] * 150
+    assert len(hubspot.calls("POST", "companies/batch/upsert")) == 4
+
+
+def test_a_company_whose_answer_was_lost_is_not_made_twice(hubspot):
+    connector = hubspot.connector()
+    for attempt, kind in enumerate(("reset_after", "truncated", "malformed", "empty"), 1):
+        hubspot.fault(kind)
+        (outcome,) = connector.deliver("customer", [create("k1", name="Acme")])
+        assert (outcome.ok, outcome.error.kind) == (False, "unknown"), (attempt, kind)
+    (outcome,) = connector.deliver("customer", [create("k1", name="Acme")])
+    assert outcome.ok and len(companies(hubspot)) == 1
+
+
+def test_updates_and_creations_in_one_delivery(hubspot):
+    hubspot.sandbox.seed(objects=[{"type": "companies", "id": "7", "properties": {"name": "Old"}}])
+    writes = [
+        create("a", name="New"),
+        Write("b", "customer", "update", "7", {"name": "Known"}),
+        create("c", name="Bad", amount="a lot"),
+        Write("d", "customer", "update", "999", {"name": "Nobody"}),
+    ]
+    outcomes = hubspot.connector().deliver("customer", writes)
+    assert [outcome.ok for outcome in outcomes] == [True, True, False, False]
+    assert (outcomes[2].error.kind, outcomes[3].error.kind) == ("data", "reference")
+    assert sorted(row["name"] for row in companies(hubspot)) == ["Known", "New"]
+
+
+def test_without_the_property_nothing_is_made(hubspot):
+    hubspot.sandbox.settings["unique_properties"] = ()
+    (outcome,) = hubspot.connector().deliver("customer", [create("k", name="Acme")])
+    assert (outcome.ok, outcome.error.kind) == (False, "data")
+    assert not companies(hubspot)

@@ -201,6 +201,18 @@ def test_hubspots_library_writes(hubspot_sdk):
     assert [row.id for row in deals.basic_api.get_page(archived=True).results] == [made.id]
 
 
+def test_hubspots_library_upserts_by_a_unique_property(hubspot_sdk):
+    batch = hubspot_sdk.crm.companies.batch_api
+    one = {"id": "key-1", "idProperty": "odoo_key", "objectWriteTraceId": "t1"}
+    first = batch.upsert({"inputs": [{**one, "properties": {"name": "Acme"}}]})
+    again = batch.upsert({"inputs": [{**one, "properties": {"name": "Acme Ltd"}}]})
+    assert [(row.new, row.properties["name"]) for row in (*first.results, *again.results)] == [
+        (True, "Acme"),
+        (False, "Acme Ltd"),
+    ]
+    assert first.results[0].id == again.results[0].id
+
+
 def test_hubspots_library_knows_the_errors(judge, hubspot_sdk, hubspot):
     errors = judge("hubspot.crm.deals.exceptions")
     api = hubspot_sdk.crm.deals.basic_api

@@ -241,7 +241,8 @@ def test_faults(stripe_product, now, fault, kind, code):
 
 def test_connection_check(stripe_product):
     stripe_product.sandbox.settings["permissions"] = ["balance", "payment_intents", "events"]
-    connector = stripe_product.connector(settings={"live_mode": True, "account_id": "acct_2"})
+    stripe_product.sandbox.settings["live_mode"] = True
+    connector = stripe_product.connector(settings={"account_id": "acct_2"})
     failed = [(item.code, item.params.get("entity")) for item in connector.check() if not item.ok]
     assert failed == [
         ("account", None),
@@ -250,10 +251,19 @@ def test_connection_check(stripe_product):
         ("read", "refund"),
         ("read", "balance_transaction"),
     ]
-    wrong = {"api_key": "sk_live_other", "webhook_secret": ""}
-    (item,) = stripe_product.connector(secrets=wrong).check()
-    assert (item.params["kind"], item.params["error"]) == ("sign_in", "key_invalid")
-    assert "sk_live" not in str(item)
+    for key, error in (("sk_test_other", "key_invalid"), ("sk_live_other", "wrong_environment")):
+        wrong = {"api_key": key, "webhook_secret": ""}
+        (item,) = stripe_product.connector(secrets=wrong).check()
+        assert (item.params["kind"], item.params["error"]) == ("sign_in", error)
+        assert key not in str(item)
+
+
+def test_a_key_of_the_other_mode_is_not_sent_at_all(stripe_product, now):
+    connector = stripe_product.connector(settings={"live_mode": True})
+    with pytest.raises(ConnectorError) as caught:
+        connector.poll("payment", {}, now)
+    assert (caught.value.kind, caught.value.code) == ("sign_in", "wrong_environment")
+    assert not stripe_product.sandbox.journal
 
 
 # -- writing ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from lead_to_cash_hub.core.published import Field, json_schema
 from lead_to_cash_hub.core.schema import TYPES, Ref, Word
 
 KINDS = [
-    "text", "integer", "decimal", "money", "date", "boolean", "currency", "email", "phone", "country",
+    "text", "integer", "decimal", "money", "date", "boolean", "currency", "email", "url", "phone", "country",
     "language", "vat", "ref:customer", "refs:contact", "term:stage", "lines:part",
 ]  # fmt: skip
 FIELDS = [Field(kind.partition(":")[0], kind, kind) for kind in KINDS]
@@ -52,7 +52,7 @@ def written(record):
 
 TEXTS = st.sampled_from(
     ["", "x", " x ", "12", "-1.50", "1,5", "1e5", "2026-02-30", "2026-02-28", "EUR", "eur", "a@b.de", "A@B.de", "a@b",
-     "+4930901820", "true", "x" * 61, "x" * 41, "y" * 201, "z" * 4001, "0" * 19]
+     "+4930901820", "true", "https://a.b", "data:x", "x" * 61, "x" * 41, "y" * 201, "z" * 4001, "0" * 19]
 )  # fmt: skip
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**33), 2**33), TEXTS,

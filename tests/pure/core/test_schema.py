@@ -125,6 +125,24 @@ def test_an_address_that_is_none_is_refused(value):
     refused("email", value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["javascript:alert(1)", " JavaScript:alert(1)", "java\tscript:alert(1)", "\x01javascript:x", "data:text/html,x",
+     "vbscript:x", "file:///etc/passwd", "javascript:1/alert(1)//.example"],
+)  # fmt: skip
+def test_a_link_that_runs_something_is_no_web_address(value):
+    refused("url", value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["https://firm.example/a?b=c:d", "HTTP://firm.example", "www.firm.example", "firm.example:8080/x", "n/a", "none",
+     "firm.example/javascript:x"],
+)  # fmt: skip
+def test_what_is_only_written_strangely_stays(value):
+    assert coerce("website", "url", value) == value
+
+
 def test_text_keeps_emoji_and_loses_outer_blanks():
     assert coerce("field", "text", "  Zoë 🚀  ") == "Zoë 🚀"
     assert coerce("field", "text", "   ") is None

@@ -1,0 +1,223 @@
+"""What a billing run looks at before it proposes an invoice; everything is read once for all contracts."""
+
+from odoo import fields
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+UNUSUAL = 50  # percent away from the last period from which on a person shall look
+
+
+class BillingLook:
+    """Findings of a run, as values of ``hub.billing.finding`` without the line.
+
+    :param batch: the run
+    :param orders: orders of its contracts, with sudo
+    :param lines: their lines that the ledger decides
+    """
+
+    def __init__(self, batch, orders, lines):
+        self.batch, self.env = batch, batch.env
+        self.company = batch.company_id
+        contracts = orders.hub_contract_id
+        self.previous = self._previous(contracts)
+        self._disputes = self._disputed(contracts)
+        self._unapproved = lines._hub_waiting_time(batch.date_from, batch.date_to)
+        self._early = self._earlier(lines)
+        self._locks = self._locked()
+        self._unaccepted = orders.order_line._hub_not_accepted(batch.date_to)
+        self._cap_used = contracts._hub_cap_used()
+        contracts.purchase_order_ids.mapped("used")  # one query for all
+
+    # --- read once ----------------------------------------------------------------------------------
+
+    def _previous(self, contracts):
+        """Untaxed, what each contract was billed for its last period before the cut-off."""
+        self.env["account.move"].flush_model(
+            ["hub_contract_id", "hub_period_to", "invoice_date", "amount_untaxed", "state"]
+        )
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT contract, SUM(amount)
+                  FROM (SELECT m.hub_contract_id AS contract, m.amount_untaxed AS amount,
+                               RANK() OVER (PARTITION BY m.hub_contract_id
+                                            ORDER BY COALESCE(m.hub_period_to, m.invoice_date) DESC) AS place
+                          FROM account_move m
+                         WHERE m.hub_contract_id = ANY(%(ids)s) AND m.state = 'posted'
+                           AND m.move_type = 'out_invoice'
+                           AND COALESCE(m.hub_period_to, m.invoice_date) < %(day)s) last
+                 WHERE place = 1
+              GROUP BY contract
+                """,
+                ids=contracts.ids,
+                day=self.batch.date_to,
+            )
+        )
+        return {contract: float(amount) for contract, amount in rows}
+
+    def _disputed(self, contracts):
+        """Posted invoices that somebody blocked: ``{contract id: (names, open amount)}``."""
+        groups = (
+            self.env["account.move"]
+            .sudo()  # names and sums; the contracts are the user's own
+            ._read_group(
+                [
+                    ("hub_contract_id", "in", contracts.ids),
+                    ("state", "=", "posted"),
+                    ("payment_state", "=", "blocked"),
+                    ("move_type", "=", "out_invoice"),
+                ],
+                ["hub_contract_id"],
+                ["name:array_agg", "amount_residual:sum"],
+            )
+        )
+        return {contract.id: (", ".join(sorted(names)), open_) for contract, names, open_ in groups}
+
+    def _earlier(self, lines):
+        """Approved and not billed, from before the first day: ``{order: (count, hours, amount)}``."""
+        if not self.batch.date_from:
+            return {}
+        entries = self.env["account.analytic.line"].sudo()  # sums, not entries
+        groups = entries._read_group(
+            self.env["account.move.line"]._hub_billable_domain(lines)
+            & Domain("date", "<", self.batch.date_from),
+            ["so_line"],
+            ["__count", "hub_billable_quantity:sum"],
+        )
+        found = {}
+        for line, count, hours in groups:
+            before = found.get(line.order_id, (0, 0.0, 0.0))
+            found[line.order_id] = (
+                before[0] + count,
+                before[1] + hours,
+                before[2] + hours * line.price_unit,
+            )
+        return found
+
+    def _locked(self):
+        """The locks on the invoice's date; Odoo would move it in silence."""
+        day = self.batch.invoice_date or fields.Date.context_today(self.batch)
+        company = self.company
+        locks = company._get_lock_date_violations(day, purchase=False)
+        if not locks:
+            return None
+        return {"date": fields.Date.to_string(day), "locks": company._format_lock_dates(locks)}
+
+    # --- findings of a contract ---------------------------------------------------------------------
+
+    def findings(self, contract, own, amount):
+        """What stops the invoice, holds it, or is to be looked at.
+
+        :param own: ``{order line: [(field, record, quantity)]}``
+        :param amount: untaxed
+        """
+        found = [
+            {"code": code, "severity": severity, "params": params, "amount": value}
+            for code, severity, params, value in (
+                *self._missing(contract, amount),
+                *self._prices(contract, own, amount),
+                *self._held(contract, amount),
+            )
+        ]
+        before = self.previous.get(contract.id, 0.0)
+        percent = round(100 * amount / before) if before > 0 else 100
+        if abs(percent - 100) >= UNUSUAL:
+            found.append(
+                {
+                    "code": "unusual",
+                    "severity": "warning",
+                    "params": {"percent": percent, "previous": before},
+                    "amount": amount - before,
+                }
+            )
+        return found
+
+    def _missing(self, contract, amount):
+        partner = contract.bill_partner_id or contract.partner_id
+        day = self.batch.invoice_date or fields.Date.context_today(self.batch)
+        if contract.purchase_order_ids:
+            if not contract._hub_purchase_order(amount, day):
+                left = sum(contract.purchase_order_ids.mapped("left"))
+                yield "po_used_up", "blocking", {"left": left}, amount
+        elif contract.po_required and not contract.po_number:
+            yield "purchase_order", "blocking", {}, amount
+        if contract.billing_contact_required and partner == contract.partner_id:
+            yield "billing_contact", "blocking", {}, amount
+        missing = partner._hub_missing_for_billing()
+        if missing:
+            params = {"customer": partner.display_name, "missing": ", ".join(missing)}
+            yield "customer_data", "blocking", params, amount
+        if self._locks:
+            yield "period_lock", "blocking", self._locks, amount
+
+    def _prices(self, contract, own, amount):
+        for line in own:
+            if not line.product_id.default_code:
+                yield "service_code", "blocking", {"line": line.name}, amount
+            agreed = line._hub_agreed_price()
+            price = line.price_unit * (1 - (line.discount or 0.0) / 100)
+            if contract.currency_id.compare_amounts(price, agreed):
+                params = {"line": line.name, "price": price, "contract": agreed}
+                yield "rate", "blocking", params, amount
+
+    def _held(self, contract, amount):
+        if contract.billing_held:
+            yield "held", "hold", {"reason": contract.billing_held_reason or ""}, amount
+        if contract.id in self._disputes:
+            names, open_ = self._disputes[contract.id]
+            yield "disputed", "hold", {"invoices": names}, open_
+        if amount < contract.invoice_minimum:
+            yield "minimum", "hold", {"least": contract.invoice_minimum}, amount
+
+    def over_cap(self, order, over):
+        """What is over the cap of the contract: shown, kept and not billed."""
+        parts = [(line, source) for line in order.order_line for source in over.get(line.id, ())]
+        if not parts:
+            return []
+        contract = order.hub_contract_id
+        return [
+            {
+                "code": "over_cap" if contract.cap_amount else "retainer_over",
+                "severity": "waiting",
+                "count": len(parts),
+                "hours": sum(source[1].hub_billable_quantity for _line, source in parts),
+                "amount": sum(source[2] * float(line._hub_net_price()) for line, source in parts),
+                "params": {
+                    "cap": contract.cap_amount,
+                    "used": self._cap_used.get(contract.id, 0.0),
+                },
+            }
+        ]
+
+    def waiting(self, order):
+        """What of the contract is not included because it waits or is from before the period."""
+        found = []
+        sums = self._unapproved.get(order)
+        if sums:
+            found.append(
+                {
+                    "code": "unapproved",
+                    "severity": "waiting",
+                    "count": sums["count"],
+                    "hours": sums["hours"],
+                    "amount": sums["amount"],
+                    "params": {"people": len(sums["people"])},
+                }
+            )
+        if order in self._unaccepted:
+            count, amount = self._unaccepted[order]
+            found.append(
+                {"code": "not_accepted", "severity": "waiting", "count": count, "amount": amount}
+            )
+        if order in self._early:
+            count, hours, amount = self._early[order]
+            found.append(
+                {
+                    "code": "earlier",
+                    "severity": "waiting",
+                    "count": count,
+                    "hours": hours,
+                    "amount": amount,
+                }
+            )
+        return found

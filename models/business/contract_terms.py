@@ -1,0 +1,150 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import SQL
+
+from ...core.terms import Rounding, percent, reached
+from .contract import SEE_MONEY
+
+
+class HubContract(models.Model):
+    """How the time of a contract is counted, and up to which amount it is billed."""
+
+    _inherit = "hub.contract"
+
+    cap_amount = fields.Monetary(
+        string="Not to Exceed",
+        tracking=True,
+        groups=SEE_MONEY,
+        help="Untaxed, for time. What is over is shown and not billed until the cap is raised. 0: no cap.",
+    )
+    cap_used = fields.Monetary(
+        string="Billed of the Cap",
+        compute="_compute_cap_used",
+        compute_sudo=True,
+        groups=SEE_MONEY,
+    )
+    cap_percent = fields.Integer(
+        string="Cap Used (%)", compute="_compute_cap_used", compute_sudo=True, groups=SEE_MONEY
+    )
+    cap_told = fields.Integer(readonly=True, copy=False, help="The last notice that was given.")
+    round_level = fields.Selection(
+        [
+            ("none", "As worked"),
+            ("entry", "Each entry"),
+            ("day", "A person's day"),
+            ("invoice", "An invoice line"),
+        ],
+        string="Time Is Rounded By",
+        default="none",
+        required=True,
+        tracking=True,
+        help="Worked time is kept; only what is billed is rounded.",
+    )
+    round_minutes = fields.Integer(string="Rounded To (minutes)", default=15, tracking=True)
+    round_direction = fields.Selection(
+        [("up", "Up"), ("nearest", "To the nearest")],
+        string="Rounded",
+        default="up",
+        required=True,
+        tracking=True,
+    )
+
+    @api.constrains("cap_amount", "round_minutes")
+    def _check_terms(self):
+        for contract in self.sudo():  # the amount is not shown to everybody who edits a contract
+            if contract.cap_amount < 0:
+                raise ValidationError(self.env._("A cap is not less than nothing."))
+            if not 1 <= contract.round_minutes <= 480:
+                raise ValidationError(self.env._("Time is rounded to 1 to 480 minutes."))
+
+    @api.depends("billing_ids.state", "cap_amount")
+    def _compute_cap_used(self):
+        used = self._hub_cap_used()
+        for contract in self:
+            contract.cap_used = used.get(contract.id, 0.0)
+            contract.cap_percent = percent(contract.cap_used, contract.cap_amount)
+
+    def _hub_cap_used(self):
+        """What of the caps is billed or on a draft, untaxed: ``{contract id: amount}``; one query."""
+        groups = (
+            self.env["hub.billing"]
+            .sudo()  # sums, not rows
+            ._read_group(
+                [
+                    ("contract_id", "in", self.ids),
+                    ("state", "in", ("draft", "posted")),
+                    ("sale_line_id.qty_delivered_method", "=", "timesheet"),
+                ],
+                ["contract_id"],
+                ["amount:sum"],
+            )
+        )
+        return {contract.id: amount for contract, amount in groups}
+
+    def _hub_rounding(self):
+        self.ensure_one()
+        return Rounding(self.round_level, self.round_minutes, self.round_direction)
+
+    def _hub_has_terms(self):
+        """Contracts of ``self`` whose time is not simply billed as it was worked."""
+        return self.filtered(lambda contract: contract.cap_amount or contract.round_level != "none")
+
+    # --- notices ----------------------------------------------------------------------------------
+
+    @api.model
+    def _hub_tell_limits(self):
+        """Tell who answers for a contract when 80 and 100 % of its cap are worked; each once. One query.
+
+        :return: number of notices.
+        """
+        told = 0
+        work = self._hub_worked_of_caps()
+        for contract in self.browse(work):
+            notice = reached(work[contract.id], contract.cap_amount, contract.cap_told)
+            if not notice:
+                continue
+            contract.cap_told = notice
+            contract._hub_tell(
+                self.env._("%(percent)s %% of the cap is worked", percent=notice),
+                self.env._(
+                    "%(used)s of %(cap)s %(currency)s, billed and approved. Raise the cap by a change order, or "
+                    "what is over stays unbilled.",
+                    used=f"{work[contract.id]:,.2f}",
+                    cap=f"{contract.cap_amount:,.2f}",
+                    currency=contract.currency_id.name,
+                ),
+            )
+            told += 1
+        return told
+
+    def _hub_tell(self, summary, note):
+        """An activity for who answers for the contract: the salesperson of its deal or order."""
+        user = self.lead_id.user_id or self.sale_order_id.user_id or self.create_uid
+        self.activity_schedule(
+            "mail.mail_activity_data_todo", summary=summary, note=note, user_id=user.id
+        )
+
+    @api.model
+    def _hub_worked_of_caps(self):
+        """Billed and approved time of active contracts with a cap, untaxed: ``{contract id: amount}``."""
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT c.id,
+                       COALESCE((SELECT SUM(b.amount)
+                                   FROM hub_billing b JOIN sale_order_line l ON l.id = b.sale_line_id
+                                  WHERE b.contract_id = c.id AND b.state IN ('draft', 'posted')
+                                    AND l.qty_delivered_method = 'timesheet'), 0)
+                     + COALESCE((SELECT SUM(a.hub_billable_quantity::numeric * l.price_unit)
+                                   FROM sale_order_line l JOIN account_analytic_line a ON a.so_line = l.id
+                                  WHERE l.order_id = c.sale_order_id AND l.qty_delivered_method = 'timesheet'
+                                    AND a.project_id IS NOT NULL AND a.hub_approval = 'approved'
+                                    AND NOT EXISTS (SELECT 1 FROM hub_billing b
+                                                     WHERE b.entry_id = a.id AND b.state != 'released')), 0)
+                  FROM hub_contract c
+                 WHERE c.state = 'active' AND c.cap_amount > 0
+                """
+            )
+        )
+        return {contract: float(amount) for contract, amount in rows}

@@ -1,0 +1,184 @@
+"""A document whole, for an accounting ledger: whom it is for, and its lines in that ledger's words."""
+
+from odoo import api, models
+
+from ...core.billing import exact
+from ...core.problem import Problem
+
+# part of a line → vocabulary whose words say it
+WORDS = {"item": "service_item", "account": "ledger_account", "tax": "tax_code"}
+NO_TAX = "none"
+
+
+class HubHandlerInvoice(models.AbstractModel):
+    _inherit = "hub.handler.invoice"
+
+    @api.model
+    def _hub_wants_documents(self, system):
+        """Whether a system gets the documents themselves, not only figures of them."""
+        if not system:
+            return False
+        mapping = self.env["hub.mapping"]._compiled_of(system, "out").get("invoice")
+        return bool(mapping) and "lines" in mapping[0].fields
+
+    @api.model
+    def _hub_compose_documents(self, moves, system, values):
+        """What is sent of each document to a ledger.
+
+        Left out are documents of before the cut-over (the system's start date, else the day it was made), and
+        those that the ledger had of its own: a look by number links them, and they are its bookkeeper's.
+
+        :param values: ``{id: canonical values}`` without customer and lines.
+        :raise Problem: ``ledger_word_missing``, ``ledger_taxes_several``, ``ledger_lines_differ``.
+        """
+        known = self._hub_known_documents(moves, system)
+        begin = system.start_date or system.create_date.date()
+        moves = moves.filtered(
+            lambda move: known.get(move.id, move.invoice_date >= begin and "new")
+        )
+        words = self._hub_words(moves, system)
+        fresh = moves.filtered(lambda move: move.id not in known)
+        customers = self._hub_customers(fresh, system)
+        for move in moves:
+            values[move.id]["lines"] = self._hub_lines(move, words, system)
+            if move in fresh:
+                # Said once: a posted document keeps whom it is for, whatever is written there later.
+                values[move.id]["customer"] = customers[move.commercial_partner_id.id] | {
+                    "email": move.partner_id.email or move.commercial_partner_id.email or None
+                }
+        return {move.id: values[move.id] for move in moves}
+
+    @api.model
+    def _hub_refuse_cancelled(self, moves, system):
+        """One that was sent and is cancelled here still stands there: only a person may end it in a ledger.
+
+        :raise Problem: ``ledger_cancelled_here``.
+        """
+        known = self._hub_known_documents(moves, system) if moves else {}
+        for move in moves:
+            if known.get(move.id):
+                raise Problem(
+                    "ledger_cancelled_here",
+                    kind="conflict",
+                    cause=move.name,
+                    number=move.name,
+                    system=system.name,
+                )
+
+    @api.model
+    def _hub_known_documents(self, moves, system):
+        """Which documents the system has: ``{id: whether we sent them}``, in one query."""
+        self.env.cr.execute(
+            """SELECT l.res_id, bool_or(l.sent IS NOT NULL) FROM hub_link l
+                 JOIN hub_entity e ON e.id = l.entity_id AND e.code = 'invoice'
+                WHERE l.system_id = %s AND l.res_model = 'account.move' AND l.res_id = ANY(%s)
+                GROUP BY l.res_id""",
+            [system.id, moves.ids],
+        )
+        return dict(self.env.cr.fetchall())
+
+    @api.model
+    def _hub_customers(self, moves, system):
+        """Whom documents are for, with the ledger's own id where it is linked: ``{partner id: dict}``."""
+        partners = moves.commercial_partner_id
+        self.env.cr.execute(
+            """SELECT DISTINCT ON (l.res_id) l.res_id, l.external_id FROM hub_link l
+                 JOIN hub_entity e ON e.id = l.entity_id AND e.code = 'customer'
+                WHERE l.system_id = %s AND l.res_model = 'res.partner' AND l.res_id = ANY(%s)
+                  AND l.merged_into IS NULL AND NOT coalesce(l.erased, FALSE)
+                ORDER BY l.res_id, l.id DESC""",
+            [system.id, partners.ids],
+        )
+        links = dict(self.env.cr.fetchall())
+        return {
+            partner.id: {
+                "key": partner.id,
+                "id": links.get(partner.id),
+                "name": partner.name,
+                "vat": partner.vat or None,
+                "phone": partner.phone or None,
+                "street": partner.street or None,
+                "street2": partner.street2 or None,
+                "zip": partner.zip or None,
+                "city": partner.city or None,
+                "state": partner.state_id.code or None,
+                "country": partner.country_id.code or None,
+            }
+            for partner in partners
+        }
+
+    @api.model
+    def _hub_words(self, moves, system):
+        """The ledger's words for all that these lines name: ``{part: {record id: word}}``."""
+        lines = moves.invoice_line_ids
+        Words = self.env["hub.vocabulary.word"]
+        found = {
+            "item": Words._outward(system, WORDS["item"], lines.product_id.ids),
+            "account": Words._outward(system, WORDS["account"], lines.account_id.ids),
+            "tax": Words._outward(system, WORDS["tax"], lines.tax_ids.ids),
+        }
+        known, _overlays = Words._words_of(system)
+        if (WORDS["tax"], NO_TAX) in known:
+            term = self.env["hub.vocabulary.term"].browse(known[WORDS["tax"], NO_TAX][0])
+            own = term.word_ids.filtered(lambda w: w.system_id == system)
+            own = own or term.word_ids.filtered(lambda w: w.product == system.product)
+            found["tax"][False] = own[:1].word or term.code
+        return found
+
+    @api.model
+    def _hub_lines(self, move, words, system):
+        """Lines with amounts exact to the currency, which add up to the document."""
+        needed = system._connector_class().document_words
+        digits = move.currency_id.decimal_places
+        result = []
+        for line in move.invoice_line_ids.filtered(lambda one: one.display_type == "product"):
+            named = {"item": line.product_id, "account": line.account_id, "tax": line.tax_ids}
+            if len(line.tax_ids) > 1:
+                raise Problem(
+                    "ledger_taxes_several",
+                    cause=",".join(sorted(line.tax_ids.mapped("name"))),
+                    number=move.name,
+                    line=line.name or "",
+                    taxes=", ".join(line.tax_ids.mapped("name")),
+                )
+            said = {part: words[part].get(record.id) for part, record in named.items()}
+            for part in needed:
+                if not said[part]:
+                    self._hub_no_word(move, part, named[part], line, system)
+            price = exact(line.price_unit) * (100 - exact(line.discount)) / 100
+            result.append(
+                {
+                    "name": line.name or line.product_id.display_name or "",
+                    "quantity": exact(line.quantity),
+                    "unit_price": price,
+                    "untaxed": exact(f"{line.price_subtotal:.{digits}f}"),
+                    "tax_amount": exact(f"{line.price_total - line.price_subtotal:.{digits}f}"),
+                    **said,
+                }
+            )
+        self._hub_round_taxes(result, exact(f"{move.amount_tax:.{digits}f}"))
+        total = sum(line["untaxed"] for line in result)
+        if total != exact(f"{move.amount_untaxed:.{digits}f}"):
+            raise Problem("ledger_lines_differ", cause=move.name, number=move.name)
+        return result
+
+    @api.model
+    def _hub_round_taxes(self, lines, tax):
+        """Taxes of the lines that add up to that of the document, which the firm may round as a whole."""
+        taxed = [line for line in lines if line["tax_amount"]] or lines[-1:]
+        if taxed:
+            taxed[-1]["tax_amount"] += tax - sum(line["tax_amount"] for line in lines)
+
+    @api.model
+    def _hub_no_word(self, move, part, record, line, system):
+        vocabulary = self.env["hub.vocabulary"].search([("code", "=", WORDS[part])])
+        raise Problem(
+            "ledger_word_missing",
+            kind="reference",
+            cause=f"{WORDS[part]}:{record.id or ''}",
+            number=move.name,
+            system=system.name,
+            vocabulary=vocabulary.name,
+            record=record.display_name or line.name or "",
+            named=bool(record),
+        )

@@ -1,0 +1,280 @@
+from dateutil.relativedelta import relativedelta
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import SQL
+
+from ...core.billing import exact, rounded, to_seconds
+from ...core.retainer import Terms, statement
+
+MONTHS = {"month": 1, "quarter": 3}
+# What the statement rests on; kept once a period is closed or its fee is billed.
+AGREED = {
+    *("contract_id", "basis", "period", "allowance", "date_from", "carry", "carry_limit"),
+    *("carry_periods", "overage_allowed"),
+}
+
+
+class HubRetainer(models.Model):
+    """An allowance of hours or money that a customer pays for in advance, period by period (``core.retainer``).
+
+    The fee is billed as a reached milestone of each period; approved time uses the allowance up, oldest first. What is
+    beyond it is billed at the price of its order line where that is allowed, else it waits.
+    """
+
+    _name = "hub.retainer"
+    _description = "Retainer"
+    _inherit = ["mail.thread"]
+    _rec_name = "contract_id"
+    _order = "date_from desc, id desc"
+    _check_company_auto = True
+
+    contract_id = fields.Many2one(
+        "hub.contract", required=True, ondelete="restrict", index=True, check_company=True
+    )
+    company_id = fields.Many2one(related="contract_id.company_id", store=True, index=True)
+    currency_id = fields.Many2one(related="contract_id.currency_id")
+    partner_id = fields.Many2one(related="contract_id.partner_id")
+    basis = fields.Selection(
+        [("hours", "Hours"), ("amount", "Money")], default="hours", required=True, tracking=True
+    )
+    period = fields.Selection(
+        [("month", "Month"), ("quarter", "Quarter")], default="month", required=True
+    )
+    allowance = fields.Float(
+        string="Allowance a Period",
+        digits=(16, 3),
+        required=True,
+        tracking=True,
+        help="Hours, or an untaxed amount that approved time uses up at the price of its order line.",
+    )
+    fee = fields.Monetary(
+        string="Fee a Period", required=True, tracking=True, help="Untaxed; billed in advance."
+    )
+    product_id = fields.Many2one(
+        "product.product",
+        string="Billed As",
+        required=True,
+        check_company=True,
+        domain=[("service_type", "=", "milestones")],
+        help="A service that is billed by milestones.",
+    )
+    date_from = fields.Date(string="From", required=True)
+    date_to = fields.Date(string="Until", help="Empty: until the end of the contract.")
+    carry = fields.Selection(
+        [("none", "Expires"), ("limited", "Carried over up to a limit"), ("all", "Carried over")],
+        string="What Is Not Used",
+        default="none",
+        required=True,
+        tracking=True,
+    )
+    carry_limit = fields.Float(string="At Most", digits=(16, 3), tracking=True)
+    carry_periods = fields.Integer(
+        string="Usable For (periods)",
+        tracking=True,
+        help="How many periods after its own it may be used. 0: until the end.",
+    )
+    overage_allowed = fields.Boolean(
+        string="Bill Overage",
+        tracking=True,
+        help="Time beyond the balance is billed at the price of its order line. Without this it waits.",
+    )
+    period_ids = fields.One2many("hub.retainer.period", "retainer_id", string="Statement")
+    balance = fields.Float(compute="_compute_balance", digits=(16, 3))
+
+    _contract_unique = models.UniqueIndex("(contract_id)", "A contract has one retainer.")
+
+    @api.depends("period_ids.opening", "period_ids.added", "period_ids.used")
+    def _compute_balance(self):
+        today = fields.Date.context_today(self)
+        for retainer in self:
+            now = retainer.period_ids.filtered(lambda p: p.date_from <= today <= p.date_to)
+            retainer.balance = now.opening + now.added - now.used
+
+    @api.constrains("allowance", "fee", "carry_limit", "carry_periods", "date_from", "date_to")
+    def _check_terms(self):
+        for one in self:
+            if one.allowance <= 0 or one.fee < 0 or one.carry_limit < 0 or one.carry_periods < 0:
+                raise ValidationError(
+                    self.env._("A retainer has an allowance; no figure of it is less than nothing.")
+                )
+            if one.date_to and one.date_to < one.date_from:
+                raise ValidationError(self.env._("A retainer ends after it begins."))
+
+    @api.constrains("contract_id")
+    def _check_contract(self):
+        for contract in self.contract_id.sudo():  # amounts are not shown to everybody
+            if contract.cap_amount or contract.round_level != "none":
+                raise ValidationError(
+                    self.env._(
+                        "%s has a cap or rounds its time: a retainer counts time as it was worked.",
+                        contract.display_name,
+                    )
+                )
+
+    def write(self, vals):
+        if AGREED & vals.keys() and any(
+            period.state == "closed" or period.milestone_id.sudo().hub_billing_id
+            for period in self.period_ids
+        ):
+            raise UserError(
+                self.env._("A period is billed or closed: what was agreed for it is kept.")
+            )
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_used(self):
+        if self.period_ids:
+            raise UserError(self.env._("A retainer with a statement is kept. Give it an end."))
+
+    # --- periods ------------------------------------------------------------------------------------
+
+    def _open_until(self, day):
+        """Periods, and the milestones that bill their fees, up to the one that ``day`` falls into.
+
+        With sudo: order lines and milestones of a started contract are made by code.
+        """
+        made = []
+        for one in self:
+            contract = one.contract_id
+            end = min(filter(None, (day, one.date_to, contract.date_end)))
+            start = max(one.period_ids.mapped("date_to"), default=None)
+            start = start + relativedelta(days=1) if start else one.date_from
+            while start <= end:
+                last = start + relativedelta(day=1, months=MONTHS[one.period], days=-1)
+                made.append({"retainer_id": one.id, "date_from": start, "date_to": last})
+                start = last + relativedelta(days=1)
+        if made:
+            self.env["hub.retainer.period"].sudo().create(made)._bill_fees()
+
+    def _refresh(self, day):
+        """Open what has begun by ``day`` and write the statement of what is not closed."""
+        self._open_until(day)
+        for one, (rows, _covered, _waiting) in self._state().items():
+            periods = one.period_ids.sorted("date_from")
+            for period, row in zip(periods, rows, strict=True):
+                figures = {n: round(one._as_float(value), 3) for n, value in vars(row).items()}
+                new = {n: value for n, value in figures.items() if period[n] != value}
+                if period.state == "open" and new:
+                    period.sudo().write(new)  # a statement is written by code
+        self.period_ids._tell()
+
+    def _as_float(self, value):
+        return value / 3600 if self.basis == "hours" else float(value)
+
+    def _state(self):
+        """Statements worked out anew: ``{retainer: (rows, {entry id: (covered, worked)}, waiting ids)}``.
+
+        One query for the work of all. An entry belongs to the period that it was closed with, else to that of its
+        day, or to the first open one where that is closed already.
+        """
+        work = self._work()
+        result = {}
+        for one in self:
+            periods = one.period_ids.sorted("date_from")
+            if not periods:
+                continue
+            first_open = next((n for n, p in enumerate(periods) if p.state == "open"), None)
+            place = {period.id: number for number, period in enumerate(periods)}
+            works, worked = [], {}
+            for entry, day, hours, price, pinned in work.get(one.contract_id.id, ()):
+                number = place.get(pinned)
+                if number is None:
+                    number = next(
+                        (n for n, p in enumerate(periods) if p.date_from <= day <= p.date_to), None
+                    )
+                    if number is None:
+                        continue
+                    if periods[number].state == "closed":
+                        if first_open is None:
+                            continue
+                        number = first_open
+                amount = one._measure(hours, price)
+                worked[entry] = amount
+                works.append((number, day, entry, amount))
+            added = [one._measure(one.allowance, 1)] * len(periods)
+            rows, covered, waiting = statement(added, works, one._terms())
+            shares = {entry: (part, worked[entry]) for entry, part in covered.items()}
+            result[one] = (rows, shares, set(waiting))
+        return result
+
+    def _measure(self, hours, price):
+        if self.basis == "hours":
+            return to_seconds(hours)
+        return rounded(exact(hours) * exact(price), exact(self.currency_id.rounding))
+
+    def _terms(self):
+        limit = None if self.carry == "all" else self.carry_limit if self.carry == "limited" else 0
+        if limit is not None:
+            limit = self._measure(limit, 1)
+        return Terms(limit, self.carry_periods or None, self.overage_allowed)
+
+    def _work(self):
+        """Approved time that is not billed otherwise: ``{contract id: [(entry, day, hours, price, period)]}``."""
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT c.id, a.id, a.date, a.hub_billable_quantity, l.price_unit * (1 - COALESCE(l.discount, 0) / 100),
+                       a.hub_retainer_period_id
+                  FROM hub_retainer r
+                  JOIN hub_contract c ON c.id = r.contract_id
+                  JOIN sale_order_line l ON l.order_id = c.sale_order_id AND l.qty_delivered_method = 'timesheet'
+                  JOIN account_analytic_line a ON a.so_line = l.id AND a.project_id IS NOT NULL
+             LEFT JOIN hub_billing b ON b.entry_id = a.id AND b.state != 'released'
+                 WHERE r.id = ANY(%(ids)s) AND a.hub_approval = 'approved' AND a.hub_billable_quantity > 0
+                   AND a.date >= r.date_from
+                   AND (b.id IS NULL OR b.of_retainer)
+                """,
+                ids=self.ids,
+            )
+        )
+        result = {}
+        for contract, *work in rows:
+            result.setdefault(contract, []).append(work)
+        return result
+
+    # --- what the clock and people do ---------------------------------------------------------------
+
+    @api.model
+    def _run(self):
+        """Each night: open periods that have begun, write statements, tell at 80 and 100 %."""
+        today = fields.Date.context_today(self)
+        active = self.search([("contract_id.state", "=", "active"), ("date_from", "<=", today)])
+        active._refresh(today)
+
+    def action_refresh(self):
+        """Work the statement out again."""
+        self.check_access("write")
+        self._refresh(fields.Date.context_today(self))
+        return True
+
+
+class HubContract(models.Model):
+    _inherit = "hub.contract"
+
+    retainer_ids = fields.One2many("hub.retainer", "contract_id", string="Retainers")
+    retainer_count = fields.Integer(compute="_compute_retainer_count")
+
+    @api.depends("retainer_ids")
+    def _compute_retainer_count(self):
+        for contract in self:
+            contract.retainer_count = len(contract.retainer_ids)
+
+    @api.constrains("cap_amount", "round_level")
+    def _check_retainer(self):
+        self.retainer_ids._check_contract()
+
+    def _hub_has_terms(self):
+        return super()._hub_has_terms() | self.filtered("retainer_ids")
+
+    def action_view_retainer(self):
+        """The retainer of this contract, or a new one."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Retainer"),
+            "res_model": "hub.retainer",
+            "res_id": self.retainer_ids.id,
+            "view_mode": "form",
+            "context": {"default_contract_id": self.id},
+        }

@@ -1,0 +1,181 @@
+"""What a Xero organisation does with what it is given: judging, reckoning, keeping, and people at work in it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import datetime
+from decimal import Decimal
+
+from werkzeug.wrappers import Request
+
+from .base import Refusal
+
+IDS = {
+    "Contacts": "ContactID",
+    "Invoices": "InvoiceID",
+    "CreditNotes": "CreditNoteID",
+    "Payments": "PaymentID",
+    "Accounts": "AccountID",
+    "TaxRates": "TaxType",
+    "Items": "ItemID",
+}
+NUMBERS = {"Invoices": "InvoiceNumber", "CreditNotes": "CreditNoteNumber"}
+
+
+def stamp(moment: datetime) -> str:
+    """A time as Xero writes it."""
+    return f"/Date({int(moment.timestamp() * 1000)}+0000)/"
+
+
+class XeroBooks:
+    """The half of the sandbox that writes; mixed into :class:`~sandbox.xero.XeroSandbox`."""
+
+    # -- what is given by the API -----------------------------------------------------------------
+
+    def _write(self, request: Request, name: str):
+        body = request.get_json(silent=True)
+        rows = body.get(name) if isinstance(body, dict) else None
+        if not isinstance(rows, list):
+            raise Refusal(400, {"ErrorNumber": 17, "Type": "NoDataProcessedException"})
+        made, wrong = [], False
+        for row in rows:
+            known = self.rows[name].get(str(row.get(IDS[name]) or ""))
+            if request.method == "POST" and known is None and name in NUMBERS:
+                known = self._numbered(name, row.get(NUMBERS[name]))
+            new = {**(known or {}), **row}
+            if name in NUMBERS:
+                self._reckon(new, known)
+            messages = self._judge(name, new, known)
+            if messages:
+                wrong = True
+                shown = {**row, IDS[name]: "00000000-0000-0000-0000-000000000000"}
+                errors = [{"Message": message} for message in messages]
+                made.append({**shown, "StatusAttributeString": "ERROR", "ValidationErrors": errors})
+                continue
+            if known is None:
+                new.pop(IDS[name], None)
+            shown = self._view(name, self._store(name, new))
+            made.append({**shown, "StatusAttributeString": "OK"})
+        if wrong and request.args.get("summarizeErrors") != "false":
+            body = {"ErrorNumber": 10, "Type": "ValidationException", "Elements": made}
+            raise Refusal(400, body)
+        return self._body({name: made})
+
+    def _numbered(self, name: str, number) -> dict | None:
+        rows = self.rows[name].values()
+        return next((r for r in rows if number and r.get(NUMBERS[name]) == number), None)
+
+    def _judge(self, name: str, row: dict, known: dict | None) -> list[str]:
+        if name == "Contacts":
+            taken = any(
+                other["Name"].casefold() == str(row.get("Name")).casefold()
+                and other["ContactID"] != row.get("ContactID")
+                for other in self.rows["Contacts"].values()
+            )
+            if taken:
+                return [f"The contact name {row['Name']} is already assigned to another contact."]
+            return [] if row.get("Name") else ["The contact name must be specified."]
+        if known and known["Status"] in ("PAID", "VOIDED"):
+            return ["Invoice not of valid status for modification"]
+        messages = []
+        other = self._numbered(name, row.get(NUMBERS[name]))
+        if other is not None and other is not known:
+            messages.append("Invoice # must be unique.")
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(row.get("Date") or "")):
+            messages.append("A Date must be specified")
+        elif self.settings["lock_date"] and row["Date"] <= self.settings["lock_date"]:
+            messages.append("The document date cannot be before the period lock date")
+        contact = (row.get("Contact") or {}).get("ContactID")
+        if contact not in self.rows["Contacts"]:
+            messages.append("The contact could not be found")
+        if not row.get("LineItems"):
+            messages.append("One or more line items must be specified")
+        for line in row.get("LineItems") or ():
+            if line.get("AccountCode") not in self.codes:
+                messages.append(f"Account code '{line.get('AccountCode')}' is not a valid code")
+            if line.get("TaxType") not in self.rates:
+                messages.append(f"The TaxType code '{line.get('TaxType')}' does not exist or")
+            amount = Decimal(str(line["Quantity"])) * Decimal(str(line["UnitAmount"]))
+            if abs(amount - Decimal(str(line["LineAmount"]))) > Decimal("0.01"):
+                messages.append("The line total 0 does not match the expected line total 0")
+        return messages
+
+    def _reckon(self, row: dict, known: dict | None) -> None:
+        lines = row.get("LineItems") or ()
+        net = sum((Decimal(str(line.get("LineAmount") or 0)) for line in lines), Decimal())
+        tax = Decimal()
+        for line in lines:
+            rate = self.rates.get(line.get("TaxType"), Decimal())
+            reckoned = Decimal(str(line.get("LineAmount") or 0)) * rate
+            tax += Decimal(str(line.get("TaxAmount", round(reckoned, 2))))
+        paid = Decimal(str((known or {}).get("AmountPaid") or 0))
+        row |= {"SubTotal": _money(net), "TotalTax": _money(tax), "Total": _money(net + tax)}
+        row |= {"AmountDue": _money(net + tax - paid), "AmountPaid": _money(paid)}
+        row["RemainingCredit"] = row["AmountDue"]
+        row["DateString"] = f"{row.get('Date')}T00:00:00"
+
+    def _store(self, name: str, row: dict, at: datetime | None = None, quiet: bool = False) -> dict:
+        key = str(row.get(IDS[name]) or uuid.uuid4())
+        new = key not in self.rows[name]
+        row = {**row, IDS[name]: key, "UpdatedDateUTC": stamp(at or self.now())}
+        if name == "Contacts":
+            row.setdefault("ContactStatus", "ACTIVE")
+        self.rows[name][key] = row
+        categories = {"Contacts": "CONTACT", "Invoices": "INVOICE", "CreditNotes": "CREDITNOTE"}
+        if not quiet and name in categories:
+            self._event(name, categories[name], row, "CREATE" if new else "UPDATE")
+        return row
+
+    # -- what happens in Xero ---------------------------------------------------------------------
+
+    def seed(self, objects: dict[str, list[dict]], quiet: bool = False) -> dict:
+        """Rows by list; answers their ids in the order given."""
+        ids: dict[str, list[str]] = {}
+        with self.lock:
+            for name, rows in objects.items():
+                ids[name] = []
+                for row in rows:
+                    row = dict(row)
+                    at = row.pop("at", None)
+                    at = datetime.fromisoformat(at.replace("Z", "+00:00")) if at else None
+                    ids[name].append(self._store(name, row, at, quiet)[IDS[name]])
+        return ids
+
+    def pay(self, invoice: str, amount=None, reference: str = "") -> dict:
+        """Somebody records a payment of an invoice."""
+        with self.lock:
+            row = dict(self.rows["Invoices"][invoice])
+            amount = Decimal(str(amount if amount is not None else row["AmountDue"]))
+            paid = Decimal(str(row["AmountPaid"])) + amount
+            due = Decimal(str(row["Total"])) - paid
+            row |= {"AmountPaid": _money(paid), "AmountDue": _money(due)}
+            row["Status"] = "PAID" if due == 0 else row["Status"]
+            self._store("Invoices", row)
+            payment = {
+                "Date": stamp(self.now().replace(hour=0, minute=0, second=0, microsecond=0)),
+                "Amount": _money(amount),
+                "BankAmount": _money(amount),
+                "Reference": reference,
+                "PaymentType": "ACCRECPAYMENT",
+                "Status": "AUTHORISED",
+                "_invoice": invoice,
+            }
+            return {"id": self._store("Payments", payment)["PaymentID"]}
+
+    def set_status(self, list: str, id: str, status: str) -> dict:
+        """Somebody voids, deletes or archives."""
+        with self.lock:
+            field = "ContactStatus" if list == "Contacts" else "Status"
+            self._store(list, {**self.rows[list][id], field: status})
+        return {"id": id}
+
+    def merge(self, winner: str, loser: str) -> dict:
+        with self.lock:
+            row = {**self.rows["Contacts"][loser], "ContactStatus": "ARCHIVED"}
+            self._store("Contacts", {**row, "MergedToContactID": winner})
+        return {"id": winner}
+
+
+def _money(value: Decimal):
+    return int(value) if value == int(value) else float(value)

@@ -1,0 +1,49 @@
+import { registry } from "@web/core/registry";
+
+const tours = registry.category("web_tour.tours");
+const LINE = ".o_field_widget[name='line_ids'] .o_data_row";
+
+/** A resolver proposes a billing run: what is blocked comes first, with what to do about it. */
+tours.add("hub_billing_propose", {
+    steps: () => [
+        { trigger: ".o_list_button_add", content: "a new run", run: "click" },
+        { trigger: ".o_form_view .o_field_widget[name='date_to']" },
+        { trigger: "button[name='action_propose']", content: "see what can be billed", run: "click" },
+        { trigger: ".o_arrow_button_current:contains('To Approve')" },
+        {
+            trigger: `${LINE}:first:contains('Purchase order number missing'):contains('Left out')`,
+            content: "what is blocked comes first",
+        },
+        { trigger: `${LINE}:contains('Not approved'):contains('To approve')` },
+        {
+            trigger: "button[name='action_view_findings']",
+            content: "what is left out, by reason",
+            run: "click",
+        },
+        { trigger: ".o_group_header:contains('Purchase order number missing')" },
+        { trigger: ".o_group_header:contains('Not approved')" },
+    ],
+});
+
+/** An approver leaves one bad line out and has the rest billed. */
+tours.add("hub_billing_approve", {
+    steps: () => [
+        { trigger: ".o_data_row .o_data_cell[name='name']", content: "open the run", run: "click" },
+        {
+            trigger: `${LINE}:contains('Disagreed') button[name='action_leave_out']`,
+            content: "one bad line is left out",
+            run: "click",
+        },
+        { trigger: `${LINE}:contains('Disagreed'):contains('Left out')` },
+        {
+            trigger: "button[name='action_approve']:contains('Approve and Bill')",
+            content: "the rest is billed",
+            run: "click",
+        },
+        { trigger: ".modal .modal-footer .btn-primary", run: "click" },
+        { trigger: ".o_arrow_button_current:contains('Done')" },
+        { trigger: `${LINE}:contains('Agreed'):contains('Billed')` },
+        { trigger: "button[name='action_view_invoices']:contains('1')", run: "click" },
+        { trigger: ".o_list_view .o_data_row:contains('INV/')" },
+    ],
+});
