@@ -194,9 +194,7 @@ def search_words(name: str | None) -> list[list[str]]:
 
     :return: at most two lists of words, in the name's own script; all words of a list belong together.
     """
-    words = list(dict.fromkeys(plain_words(name)))
-    kept, _form = without_form(words)
-    kept = [word for word in kept if word not in _SMALL] or words
+    kept = _kept(name)
     own = [word for word in kept if _SPELLINGS.get(word, word) not in _GENERIC and len(word) > 2]
     if own:
         return [[word] for word in sorted(own, key=len, reverse=True)[:2]]
@@ -204,15 +202,31 @@ def search_words(name: str | None) -> list[list[str]]:
 
 
 def search_queries(name: str | None) -> list[str]:
-    """:func:`search_words` as ``tsquery`` of PostgreSQL, over words without accents: how each begins,
-    without its end, where most differences stand."""
-    return [" & ".join(map(_beginning, words)) for words in search_words(name)]
+    """What finds names that look alike, as ``tsquery`` of PostgreSQL over words without accents.
+
+    First all words as they are: who has the same name is found however many others begin alike. Then
+    :func:`search_words`, each by its beginning, without its end, where most differences stand.
+    """
+    kept = _kept(name)
+    whole = [" & ".join(_either(word, "'{}'".format) for word in kept)] if kept else []
+    return whole + [" & ".join(map(_beginning, words)) for words in search_words(name)]
+
+
+def _kept(name):
+    """Its words without legal form and small ones, each once."""
+    words = list(dict.fromkeys(plain_words(name)))
+    kept, _form = without_form(words)
+    return [word for word in kept if word not in _SMALL] or words
 
 
 def _beginning(word):
-    """How a word and its other spelling (ü, ue) begin. Words are letters and digits: nothing to quote."""
+    return _either(word, lambda w: f"'{stem(w)}':*" if len(w) > 2 else f"'{w}'")
+
+
+def _either(word, write):
+    """A word or its other spelling (ü, ue). Words are letters and digits: nothing to quote."""
     spellings = dict.fromkeys([word, re.sub(r"(a|o|u)e", r"\1", word)])
-    found = [f"'{stem(w)}':*" if len(w) > 2 else f"'{w}'" for w in spellings]
+    found = list(dict.fromkeys(map(write, spellings)))
     return found[0] if len(found) == 1 else f"({' | '.join(found)})"
 
 

@@ -21,7 +21,7 @@ class TestBundles(ChangeCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.sandbox = cls._make_system("Trial", account_ref="7")
+        cls.sandbox = cls._make_system("Trial", account_ref="trial-account")
         trial = cls.sandbox.mapping_ids.filtered(lambda m: m.entity_id == cls.mapping.entity_id)
         cls.trial = trial.filtered(lambda m: m.direction == "in")
 
@@ -86,7 +86,7 @@ class TestBundles(ChangeCase):
             self.sandbox.webhook_token,
             self.author.login,
             "envelope",
-            "7:",
+            self.sandbox.account_ref,
         ):
             self.assertNotIn(secret, text)
         change = self.take(raw)

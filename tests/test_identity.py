@@ -213,7 +213,10 @@ class TestIdentity(HubCase):
         )
 
     def _read_by_names(self, names):
-        """Indexes of partners, and the table itself if it is walked, that a search by names reads."""
+        """Indexes of partners, and the table itself if it is walked, that a search by names reads.
+
+        Each name is found among the thousand that begin alike, wherever in the table it stands.
+        """
 
         def scans():
             self.env.cr.execute(
@@ -224,7 +227,7 @@ class TestIdentity(HubCase):
             return dict(self.env.cr.fetchall())
 
         before = scans()
-        self.assertTrue(all(self.env["hub.matcher"]._by_name(names[:50])))
+        self.assertTrue(all(self.env["hub.matcher"]._by_name(names[:25] + names[-25:])))
         return {name for name, count in scans().items() if count != before[name]}
 
     def test_an_address_at_a_mail_provider_says_nothing(self):
