@@ -7,8 +7,9 @@ billed and what is over add up to it.
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
-from .billing import allocate, rounded
+from .billing import allocate, exact, rounded
 
 LEVELS = ("none", "entry", "day", "invoice")
 DIRECTIONS = ("up", "nearest")
@@ -47,12 +48,14 @@ class Work:
     :param seconds: worked
     :param day: the date of work
     :param group: what is summed up for a day (the person and the order line)
+    :param line: the order line, and so the line of the invoice, that it is billed on
     """
 
     key: object
     seconds: int
     day: object
     group: object = None
+    line: object = None
 
 
 def billed_seconds(works, rounding, before=None):
@@ -70,7 +73,7 @@ def billed_seconds(works, rounding, before=None):
         return {work.key: rounding.total(work.seconds) for work in works}
     sums = defaultdict(list)
     for work in works:
-        sums[(work.group, work.day) if rounding.level == "day" else None].append(work)
+        sums[(work.group, work.day) if rounding.level == "day" else work.line].append(work)
     billed = {}
     for place, group in sums.items():
         worked, paid = (before or {}).get(place, (0, 0))
@@ -107,7 +110,7 @@ def percent(used, limit) -> int:
     """How much of a limit is used, as whole percent; 0 where there is no limit."""
     if not limit:
         return 0
-    return int(Decimal(used) * 100 / Decimal(limit))
+    return int(exact(used) * 100 / exact(limit))
 
 
 def reached(used, limit, told=0) -> int:
@@ -136,25 +139,31 @@ def plan(works, rounding, lines, room=None, before=None, step=Decimal("0.01")):
     """Round the work of a contract and keep it below the cap.
 
     :param works: list of :class:`Work`, of all lines that the cap is for
-    :param lines: ``{key: (line, price, seconds of the line's unit)}``: what each entry is billed on, at how much
+    :param lines: ``{line: (price, seconds of its unit)}``, the price untaxed as the cap is
     :param room: what is left of the cap, untaxed; None where there is no cap
     :param before: see :func:`billed_seconds`
     :param step: the smallest amount of the currency
     :return: :class:`Plan`; the lines, each rounded once, come to ``room`` at most
     """
     seconds = billed_seconds(works, rounding, before)
-    quantities = {
-        work.key: Decimal(seconds[work.key]) / Decimal(lines[work.key][2]) for work in works
-    }
+    by_key = {work.key: work for work in works}
+
+    def worth(key):
+        """As a fraction: what comes to the cap exactly is not kept out by a third of an hour."""
+        price, unit = lines[by_key[key].line]
+        return Fraction(price) * seconds[key] / unit
 
     def amount(keys):
-        sums = defaultdict(Decimal)
+        sums = defaultdict(Fraction)
         for key in keys:
-            sums[lines[key][0]] += quantities[key] * lines[key][1]
-        return sum((rounded(value, step) for value in sums.values()), Decimal(0))
+            sums[by_key[key].line] += worth(key)
+        return sum(
+            (rounded(Decimal(one.numerator) / one.denominator, step) for one in sums.values()),
+            Decimal(0),
+        )
 
-    items = [(work.day, work.key, quantities[work.key] * lines[work.key][1]) for work in works]
-    fit, over = within(items, room)
+    items = [(work.day, work.key, worth(work.key)) for work in works]
+    fit, over = within(items, None if room is None else Fraction(room))
     while room is not None and fit and amount(fit) > room:  # several lines, each rounded up
         over.insert(0, fit.pop())
-    return Plan({key: quantities[key] for key in fit}, over)
+    return Plan({key: Decimal(seconds[key]) / lines[by_key[key].line][1] for key in fit}, over)

@@ -93,5 +93,6 @@ from . import (
     test_views,
     test_vocabulary,
     test_watch,
+    test_work_in_days,
     test_xero,
 )

@@ -48,6 +48,7 @@ from . import (  # isort: skip
     handler_refund,
     handler_time_entry_check,
     handler_time_entry,  # extends the one above
+    hour_price,
     invoice_check,
     invoice_checks,
     invoicing,

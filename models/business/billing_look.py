@@ -85,12 +85,13 @@ class BillingLook:
             ["__count", "hub_billable_quantity:sum"],
         )
         found = {}
-        for line, count, hours in groups:
+        for line, count, quantity in groups:
             before = found.get(line.order_id, (0, 0.0, 0.0))
+            time = line.qty_delivered_method == "timesheet"  # else an expense, by the piece
             found[line.order_id] = (
                 before[0] + count,
-                before[1] + hours,
-                before[2] + hours * line.price_unit,
+                before[1] + (quantity if time else 0.0),
+                before[2] + (quantity * line.hub_hour_price if time else line._hub_worth(quantity)),
             )
         return found
 
@@ -181,7 +182,7 @@ class BillingLook:
                 "severity": "waiting",
                 "count": len(parts),
                 "hours": sum(source[1].hub_billable_quantity for _line, source in parts),
-                "amount": sum(source[2] * float(line._hub_net_price()) for line, source in parts),
+                "amount": sum(line._hub_worth(source[2]) for line, source in parts),
                 "params": {
                     "cap": contract.cap_amount,
                     "used": self._cap_used.get(contract.id, 0.0),

@@ -105,24 +105,31 @@ class HubBillingBatch(models.Model):
                         "code": "negative",
                         "severity": "waiting",
                         "count": len(free),
-                        "hours": quantity,
-                        "amount": quantity * line.price_unit,
+                        "hours": self._hours(free),
+                        "amount": line._hub_worth(quantity),
                         "params": {"line": line.name},
                     }
                 )
         if elsewhere:
-            hours = sum(source[2] for _name, _line, source in elsewhere)
             findings.append(
                 {
                     "code": "other_run",
                     "severity": "waiting",
                     "count": len(elsewhere),
-                    "hours": hours,
-                    "amount": sum(line.price_unit * source[2] for _name, line, source in elsewhere),
+                    "hours": self._hours(source for _name, _line, source in elsewhere),
+                    "amount": sum(line._hub_worth(source[2]) for _name, line, source in elsewhere),
                     "params": {"runs": ", ".join(sorted({name for name, _l, _s in elsewhere}))},
                 }
             )
         return own, findings
+
+    def _hours(self, sources):
+        """Billable hours of the time among ``sources``."""
+        return sum(
+            record.hub_billable_quantity
+            for field, record, _quantity in sources
+            if field == "entry_id" and record.project_id
+        )
 
     def _amounts(self, order, own):
         """What the invoice would come to, by Odoo's own taxes and rounding; parts of each line."""
@@ -144,12 +151,7 @@ class HubBillingBatch(models.Model):
             "by_line": by_line,
             "amount": totals.get("base_amount_currency", 0.0),
             "amount_total": totals.get("total_amount_currency", 0.0),
-            "hours": sum(
-                record.hub_billable_quantity
-                for parts in own.values()
-                for field, record, _quantity in parts
-                if field == "entry_id" and record.project_id
-            ),
+            "hours": sum(self._hours(parts) for parts in own.values()),
             "count": sum(len(parts) for parts in own.values()),
         }
 

@@ -136,7 +136,7 @@ class HubContract(models.Model):
                                    FROM hub_billing b JOIN sale_order_line l ON l.id = b.sale_line_id
                                   WHERE b.contract_id = c.id AND b.state IN ('draft', 'posted')
                                     AND l.qty_delivered_method = 'timesheet'), 0)
-                     + COALESCE((SELECT SUM(a.hub_billable_quantity::numeric * l.price_unit)
+                     + COALESCE((SELECT SUM(a.hub_billable_quantity::numeric * l.hub_hour_price)
                                    FROM sale_order_line l JOIN account_analytic_line a ON a.so_line = l.id
                                   WHERE l.order_id = c.sale_order_id AND l.qty_delivered_method = 'timesheet'
                                     AND a.project_id IS NOT NULL AND a.hub_approval = 'approved'

@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ...core.billing import exact
+from ...core.billing import SECONDS_PER_HOUR, exact
 
 
 class HubHandlerProject(models.AbstractModel):
@@ -44,14 +44,21 @@ class HubHandlerProject(models.AbstractModel):
             if not contract:
                 continue
             hourly = contract.line_ids.filtered(lambda line: line.kind == "time_material")
-            rates = set(hourly.mapped("unit_price"))
+            # What is sold in days is told in hours; without an order line the contract's own price counts.
+            rates = {
+                self._rate(line.sale_line_id)
+                if line.sale_line_id
+                else exact(line.currency_id.round(line._hub_net_price()))
+                for line in hourly
+            }
+            seconds = sum(line.quantity * line.sale_line_id._hub_unit_seconds() for line in hourly)
             result[project.id] = {
                 "code": contract.code,
                 "name": project.name,
                 "customer": {"key": contract.partner_id.id, "name": contract.partner_id.name},
                 "billable": project.allow_billable,
-                "hourly_rate": exact(rates.pop()) if len(rates) == 1 else None,
-                "budget_hours": exact(sum(hourly.mapped("quantity"))) or None,
+                "hourly_rate": rates.pop() if len(rates) == 1 else None,
+                "budget_hours": exact(seconds / SECONDS_PER_HOUR) or None,
                 "start_date": project.date_start or contract.date_start or None,
                 "note": contract.name,
                 "tasks": [self._task(task) for task in project.task_ids],
@@ -69,8 +76,13 @@ class HubHandlerProject(models.AbstractModel):
             "key": task.id,
             "name": task.name,
             "billable": bool(line),
-            "hourly_rate": exact(line.price_unit) if hourly else None,
+            "hourly_rate": self._rate(line) if hourly else None,
         }
+
+    @api.model
+    def _rate(self, line):
+        """What an hour on this order line costs, in the cents of its currency."""
+        return exact(line.currency_id.round(line.hub_hour_price))
 
     @api.model
     def _people(self, project):

@@ -51,7 +51,7 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
             line = self._sale_line(item, facts)
             hours = self._to_bill(item.values)
             currency = line.currency_id or self.env.company.currency_id
-            rate = line.price_unit if line.qty_delivered_method == "timesheet" else 0
+            rate = line.hub_hour_price if line.qty_delivered_method == "timesheet" else 0
             item.at_risk = Money(
                 rounded(hours * exact(rate), exact(currency.rounding)), currency.name
             )
@@ -96,7 +96,7 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
         entries = self.env["account.analytic.line"].search_fetch([("id", "in", ids)], READ)
         projects.sale_line_employee_ids.fetch(["employee_id", "sale_line_id"])
         (tasks.sale_line_id | projects.sale_line_id | entries.so_line).fetch(
-            ["price_unit", "currency_id", "order_id", "qty_delivered_method"]
+            ["price_unit", "hub_hour_price", "currency_id", "order_id", "qty_delivered_method"]
         )
         entries.sudo().hub_billing_id.fetch(["state", "move_id", "quantity", "amount"])
         return {

@@ -214,8 +214,7 @@ class HubRetainer(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT c.id, a.id, a.date, a.hub_billable_quantity, l.price_unit * (1 - COALESCE(l.discount, 0) / 100),
-                       a.hub_retainer_period_id
+                SELECT c.id, a.id, a.date, a.hub_billable_quantity, l.hub_hour_price, a.hub_retainer_period_id
                   FROM hub_retainer r
                   JOIN hub_contract c ON c.id = r.contract_id
                   JOIN sale_order_line l ON l.order_id = c.sale_order_id AND l.qty_delivered_method = 'timesheet'

@@ -126,7 +126,7 @@ class SaleOrderLine(models.Model):
             )
             sums["count"] += count
             sums["hours"] += hours
-            sums["amount"] += hours * line.price_unit
+            sums["amount"] += hours * line.hub_hour_price
             sums["people"].update(people)
         return found
 

@@ -4,8 +4,6 @@ from odoo.tools import SQL
 from ...core.billing import exact, rounded, to_seconds
 from ...core.terms import Work, plan
 
-SECONDS = 3600
-
 
 class SaleOrderLine(models.Model):
     """What is billed of approved time where the contract rounds it or has a cap (``core.terms``)."""
@@ -36,7 +34,7 @@ class SaleOrderLine(models.Model):
             )
             records, works, facts = {}, [], {}
             for line in lines:
-                on_line = (line.id, line._hub_net_price(), line._hub_unit_seconds())
+                facts[line.id] = (line._hub_untaxed_price(), line._hub_unit_seconds())
                 for _field, entry, _quantity in sources.get(line.id, ()):
                     records[entry.id] = entry
                     works.append(
@@ -45,9 +43,9 @@ class SaleOrderLine(models.Model):
                             to_seconds(entry.hub_billable_quantity),
                             entry.date,
                             (entry.employee_id.id, line.id),
+                            line.id,
                         )
                     )
-                    facts[entry.id] = on_line
             if not works:
                 continue
             room = (
@@ -77,18 +75,6 @@ class SaleOrderLine(models.Model):
                 if beyond:
                     over[line.id] = beyond
         return sources, over
-
-    def _hub_net_price(self):
-        """The price of one unit after discount, as a ``Decimal``."""
-        return exact(self.price_unit) * (100 - exact(self.discount or 0)) / 100
-
-    def _hub_unit_seconds(self):
-        """Seconds of one unit of this line: 3600 of an hour, as many as the firm's day has of a day."""
-        hour = self.env.ref("uom.product_uom_hour")
-        units = hour._compute_quantity(
-            1.0, self.product_uom_id, round=False, raise_if_failure=False
-        )
-        return round(SECONDS / units) if units else SECONDS
 
     def _hub_billed_days(self, contracts, sources, besides=None):
         """What was worked and billed of the days of ``sources`` before.
@@ -154,12 +140,16 @@ class SaleOrderLine(models.Model):
         contract = self.order_id.hub_contract_id.sudo()  # as above
         if contract.round_level != "none" and self.qty_delivered_method == "timesheet":
             works = [
-                Work(e.id, to_seconds(e.hub_billable_quantity), e.date, (e.employee_id.id, self.id))
+                Work(
+                    e.id,
+                    to_seconds(e.hub_billable_quantity),
+                    e.date,
+                    (e.employee_id.id, self.id),
+                    self.id,
+                )
                 for e in entries
             ]
-            facts = dict.fromkeys(
-                entries.ids, (self.id, self._hub_net_price(), self._hub_unit_seconds())
-            )
+            facts = {self.id: (self._hub_untaxed_price(), self._hub_unit_seconds())}
             days = self._hub_billed_days(
                 contract if contract.round_level == "day" else contract.browse(), sources, besides
             )

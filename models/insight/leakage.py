@@ -48,15 +48,14 @@ class HubLeakage(models.Model):
             """
             WITH work AS (
                 SELECT a.*, p.hub_contract_id AS contract, p.partner_id AS customer, p.allow_billable,
-                       l.price_unit * (1 - COALESCE(l.discount, 0) / 100) AS price, l.currency_id AS currency,
-                       l.qty_delivered_method AS method
+                       l.hub_hour_price AS price, l.currency_id AS currency, l.qty_delivered_method AS method
                   FROM account_analytic_line a
                   JOIN project_project p ON p.id = a.project_id
              LEFT JOIN sale_order_line l ON l.id = a.so_line
                  WHERE COALESCE(a.hub_billable, 'yes') = 'yes' AND a.hub_billable_quantity > 0
                    AND NOT EXISTS (SELECT 1 FROM hub_billing b WHERE b.entry_id = a.id AND b.state != 'released')
             ), price AS (
-                SELECT o.hub_contract_id AS contract, AVG(l.price_unit) AS price, MIN(l.currency_id) AS currency
+                SELECT o.hub_contract_id AS contract, AVG(l.hub_hour_price) AS price, MIN(l.currency_id) AS currency
                   FROM sale_order_line l JOIN sale_order o ON o.id = l.order_id
                  WHERE o.hub_contract_id IS NOT NULL AND l.qty_delivered_method = 'timesheet'
               GROUP BY o.hub_contract_id

@@ -23,8 +23,8 @@ MONDAY = date(2025, 6, 2)
 MINUTE = 60
 
 
-def work(key, minutes, day=MONDAY, group="Cora"):
-    return Work(key, minutes * MINUTE, day, group)
+def work(key, minutes, day=MONDAY, group="Cora", line="Consulting"):
+    return Work(key, minutes * MINUTE, day, group, line)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,20 @@ def test_people_and_days_are_rounded_apart():
     assert parts == {1: 1800, 2: 1800, 3: 1800}
 
 
+def test_invoice_lines_are_rounded_apart():
+    # 30 and 70 min, whoever worked when: one and two hours; to the nearest one each
+    works = [
+        work(1, 15),
+        work(2, 35, line="Travel time"),
+        work(3, 15, MONDAY + timedelta(1)),
+        work(4, 35, group="Arno", line="Travel time"),
+    ]
+    parts = billed_seconds(works, Rounding("invoice", 60))
+    assert parts == {1: 1800, 2: 3600, 3: 1800, 4: 3600}
+    parts = billed_seconds(works, Rounding("invoice", 60, "nearest"))
+    assert parts == dict.fromkeys((1, 2, 3, 4), 1800)
+
+
 def test_what_was_billed_of_a_day_before_counts():
     # 20 min were billed as 30; 10 more fill the half hour, 11 start another one
     before = {("Cora", MONDAY): (1200, 1800)}
@@ -73,16 +87,27 @@ def test_the_cap_is_kept_in_the_order_of_the_work():
 def test_a_plan_by_hand():
     # 150.00 an hour, quarters up: 0.75 + 1.00 h = 262.50 of 300.00; 0.50 h more would be 337.50
     works = [work(1, 40), work(2, 60), work(3, 16)]
-    lines = {key: ("Consulting", Decimal(150), 3600) for key in (1, 2, 3)}
+    lines = {"Consulting": (Decimal(150), 3600)}
     result = plan(works, Rounding("entry", 15), lines, Decimal(300))
     assert result.billed == {1: Decimal("0.75"), 2: Decimal(1)}
     assert result.over == [3]
 
 
+@pytest.mark.parametrize("price", [1, 100, "133.33", 150])
+@pytest.mark.parametrize("minutes", [20, 40, 70])
+@pytest.mark.parametrize("unit", [3600, 27000])
+def test_what_comes_to_the_cap_exactly_fits(price, minutes, unit):
+    # thirds of an hour, of a day of 7.5 h: no rest of a division keeps the last of them out
+    works = [work(key, minutes) for key in range(9)]
+    cap = Decimal(price) * 9 * minutes * MINUTE / unit
+    if cap == rounded(cap):
+        assert plan(works, Rounding(), {"Consulting": (Decimal(price), unit)}, cap).over == []
+
+
 def test_lines_that_are_rounded_up_stay_below_the_cap():
     # two lines of 0.335 = 0.34 each, together 0.68 of 0.67
-    works = [work(1, 1), work(2, 1)]
-    lines = {1: ("a", Decimal("20.1"), 3600), 2: ("b", Decimal("20.1"), 3600)}
+    works = [work(1, 1, line="a"), work(2, 1, line="b")]
+    lines = dict.fromkeys("ab", (Decimal("20.1"), 3600))
     assert plan(works, Rounding(), lines, Decimal("0.67")).over == [2]
     assert plan(works, Rounding(), lines, Decimal("0.68")).over == []
 
@@ -109,15 +134,17 @@ steps = st.sampled_from([Decimal("0.01"), Decimal("1"), Decimal("0.001")])  # US
 
 
 def _facts(drawn, two):
-    works = [work(key, m, MONDAY + timedelta(d), who) for key, (m, d, who) in enumerate(drawn)]
-    lines = {one.key: (one.group, two[one.group == "Arno"], 3600) for one in works}
-    return works, lines
+    works = [
+        work(key, m, MONDAY + timedelta(d), who, line=who) for key, (m, d, who) in enumerate(drawn)
+    ]
+    return works, {"Cora": (two[0], 3600), "Arno": (two[1], 3600)}
 
 
-def _amount(result, lines, step):
+def _amount(result, works, lines, step):
     sums = defaultdict(Decimal)
     for key, quantity in result.billed.items():
-        sums[lines[key][0]] += quantity * lines[key][1]
+        line = works[key].line
+        sums[line] += quantity * lines[line][0]
     return sum((rounded(value, step) for value in sums.values()), Decimal(0))
 
 
@@ -130,7 +157,7 @@ def test_nothing_is_lost_and_the_order_of_arrival_does_not_matter(
     keys = {one.key for one in works}
     assert set(result.billed) | set(result.over) == keys, "approved = billed + over"
     assert not set(result.billed) & set(result.over), "nothing twice"
-    assert _amount(result, lines, step) <= room, "never over the cap"
+    assert _amount(result, works, lines, step) <= room, "never over the cap"
     shuffled = list(works)
     chance.shuffle(shuffled)
     assert plan(shuffled, rounding, lines, Decimal(room), step=step) == result
@@ -158,7 +185,8 @@ def test_a_day_comes_to_the_same_whether_billed_at_once_or_in_two_runs(drawn, ro
 def test_what_rounding_adds_is_less_than_a_step_a_sum(drawn, rounding):
     works, _lines = _facts(drawn, [Decimal(1), Decimal(1)])
     billed, worked = billed_seconds(works, rounding), sum(one.seconds for one in works)
-    sums = {"entry": len(works), "day": len({(w.group, w.day) for w in works}), "invoice": 1}
+    sums = {"entry": len(works), "day": len({(w.group, w.day) for w in works})}
+    sums["invoice"] = len({w.line for w in works})
     assert (
         abs(sum(billed.values()) - worked) < rounding.minutes * 60 * sums.get(rounding.level, 0)
         or sum(billed.values()) == worked
