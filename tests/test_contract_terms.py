@@ -142,6 +142,21 @@ class TestContractTerms(BusinessCase):
             self.assertAlmostEqual(sum(invoice.hub_billing_ids.mapped("quantity")), hours, 6)
             self._approve(invoice)
 
+    def test_each_invoice_line_is_rounded_by_itself(self):
+        contract = self._start_deal(
+            [
+                self._line(self.consulting, 100, "150.00"),
+                self._line(self.architecture, 100, "200.00"),
+            ]
+        )
+        contract.write({"round_level": "invoice", "round_minutes": 60})
+        tasks = contract.project_id.task_ids.grouped(lambda task: task.sale_line_id.product_id)
+        self._book(contract, "0.25", "0.25", task=tasks[self.consulting][:1].id)
+        self._book(contract, "0.75", "0.5", task=tasks[self.architecture][:1].id)
+        draft = self._bill(contract)  # 30 and 75 min: 1 + 2 h, not the 2 h that the sum would be
+        self.assertEqual(draft.invoice_line_ids.mapped("quantity"), [1.0, 2.0])
+        self.assertEqual(draft.amount_untaxed, 550.0)
+
     def test_late_entry_of_a_rounded_day_fills_it(self):
         self.contract.write({"round_level": "day", "round_minutes": 30})
         self._book(self.contract, "0.333333")
@@ -235,6 +250,72 @@ class TestContractTerms(BusinessCase):
             order.write({"date_from": JUNE[1], "date_to": JUNE[0]})
         with self.assertRaises(AccessError):
             order.with_user(self.viewer).write({"amount": 1.0})
+
+    def test_credit_note_gives_its_amount_back_to_the_purchase_order(self):
+        for name, price, amounts in (
+            ("USD", "150.10", (900.6, 750.51)),
+            ("EUR", "99.99", (599.94, 449.85)),
+            ("KWD", "45.555", (273.33, 123.24)),
+        ):
+            with self.subTest(name):
+                drawn, left_drawn = amounts
+                currency = self.env.ref(f"base.{name}")
+                currency.active = True
+                if name != "USD":
+                    self.env["res.currency.rate"].create(
+                        {
+                            "currency_id": currency.id,
+                            "company_id": self.company.id,
+                            "name": "2025-05-30",
+                            "rate": 2.0,
+                        }
+                    )
+                contract = self._start_deal(
+                    [self._line(self.consulting, 1000, price)], currency=name
+                )
+                order = self.env["hub.purchase.order"].create(
+                    {"contract_id": contract.id, "number": "PO-1", "amount": 1000}
+                )
+                invoice = self._invoice(contract, "6")
+                self.assertEqual(order.used, drawn)
+                note = invoice._reverse_moves([{"hub_credit_kind": "price"}])
+                note.invoice_line_ids.write({"quantity": 1, "price_unit": 150.09})
+                note._hub_run_checks()
+                self._fresh(note)
+                self.assertEqual(order.used, drawn, "a draft gives nothing back")
+                self._approve(note)
+                self.assertEqual((note.hub_purchase_order_id, order.used), (order, left_drawn))
+                self.assertEqual(order.left, round(1000 - left_drawn, 2))
+                note.button_draft()
+                self._fresh(note)
+                self.assertEqual(order.used, drawn)
+                self._approve(note)
+                self.assertEqual(order.used, left_drawn)
+                note.button_draft()
+                note.button_cancel()
+                self._fresh(note)
+                self.assertEqual(order.used, drawn)
+                self._approve(invoice._reverse_moves([{"hub_credit_kind": "hours"}]))
+                self.assertEqual((order.used, order.left), (0.0, 1000.0))
+
+    def test_what_a_credit_note_gave_back_is_drawn_again(self):
+        order = self.env["hub.purchase.order"].create(
+            {"contract_id": self.contract.id, "number": "PO-1", "amount": 900}
+        )
+        invoice = self._invoice(self.contract, "6")  # 900.00: all of it
+        self._approve(invoice._reverse_moves([{"hub_credit_kind": "hours"}]))
+        again = self._decide(self._propose()).line_ids.move_id
+        self.assertEqual((again.hub_purchase_order_id, again.state), (order, "posted"))
+        self.assertEqual(order.left, 0.0)
+
+    def test_purchase_order_of_another_contract_is_refused(self):
+        other = self._start_deal()
+        order = self.env["hub.purchase.order"].create(
+            {"contract_id": other.id, "number": "PO-1", "amount": 900}
+        )
+        self._book(self.contract, "1")
+        with self.assertRaises(ValidationError):
+            self._bill(self.contract).hub_purchase_order_id = order
 
     # --- discounts --------------------------------------------------------------------------------
 

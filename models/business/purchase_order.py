@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 
+from ...core.billing import exact
 from ...core.terms import percent, reached
 
 
@@ -32,20 +34,23 @@ class HubPurchaseOrder(models.Model):
         "(contract_id, number)", "The contract has a purchase order of this number already."
     )
 
-    @api.depends("move_ids.state", "move_ids.amount_untaxed", "amount")
+    @api.depends("move_ids.state", "move_ids.move_type", "move_ids.amount_untaxed", "amount")
     def _compute_used(self):
-        """Invoices less credit notes, drafts included; one query for all."""
+        """Invoices, drafts included, less posted credit notes; one query for all."""
+        counted = Domain("state", "=", "posted") | (
+            Domain("state", "=", "draft") & Domain("move_type", "=", "out_invoice")
+        )
         groups = self.env["account.move"]._read_group(
-            [("hub_purchase_order_id", "in", self.ids), ("state", "in", ("draft", "posted"))],
+            counted & Domain("hub_purchase_order_id", "in", self.ids),
             ["hub_purchase_order_id", "move_type"],
             ["amount_untaxed:sum"],
         )
-        used = dict.fromkeys(self.ids, 0.0)
+        used = dict.fromkeys(self.ids, exact(0))
         for order, kind, amount in groups:
-            used[order.id] += -amount if kind == "out_refund" else amount
+            used[order.id] += exact(-amount if kind == "out_refund" else amount)
         for order in self:
-            order.used = used.get(order._origin.id, 0.0)
-            order.left = order.amount - order.used if order.amount else 0.0
+            order.used = float(used.get(order._origin.id, 0))
+            order.left = float(exact(order.amount) - exact(order.used)) if order.amount else 0.0
             order.used_percent = percent(order.used, order.amount)
 
     @api.constrains("amount", "date_from", "date_to")
@@ -126,11 +131,28 @@ class AccountMove(models.Model):
         help="The purchase order of the customer that this document is drawn from.",
     )
 
+    @api.constrains("hub_purchase_order_id", "hub_contract_id")
+    def _check_hub_purchase_order(self):
+        for move in self.filtered("hub_purchase_order_id"):
+            order = move.hub_purchase_order_id.sudo()  # to compare only
+            if order.contract_id != move.hub_contract_id:
+                raise ValidationError(
+                    self.env._(
+                        "Purchase order %s is of another contract. Choose one of the contract of this document.",
+                        order.number,
+                    )
+                )
+
     def _hub_draw(self):
-        """Choose the purchase order of drafts that have none, and write its number on them."""
-        for move in self.filtered(
-            lambda move: move.move_type == "out_invoice" and not move.hub_purchase_order_id
-        ):
+        """Choose the purchase order of drafts that have none, and write its number on invoices.
+
+        What a credit note gives back goes to the one that its invoice was drawn from.
+        """
+        drafts = self.filtered(lambda move: not move.hub_purchase_order_id)
+        for note in drafts.filtered(lambda move: move.move_type == "out_refund"):
+            if note.reversed_entry_id.hub_purchase_order_id:
+                note.hub_purchase_order_id = note.reversed_entry_id.hub_purchase_order_id
+        for move in drafts.filtered(lambda move: move.move_type == "out_invoice"):
             contract = move.hub_contract_id.sudo()  # approvers outside the hub read only this
             day = move.invoice_date or fields.Date.context_today(move)
             order = contract.purchase_order_ids and contract._hub_purchase_order(
