@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 
 from odoo import fields
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
 from .business_common import JUNE, BusinessCase
@@ -85,3 +85,26 @@ class TestAcceptance(BusinessCase):
             with self.assertRaises(ValidationError):
                 self._accept(**values)
         self._accept(hub_evidence=False, hub_evidence_file=b"c2lnbmVk")
+
+    def test_who_entered_it_cannot_be_forged(self):
+        self._reach()
+        self._accept()
+        member = self._make_user("member", "base.group_user", "project.group_project_manager")
+        milestones = self.env["project.milestone"].with_user(member)
+        mine = self.milestone.with_user(member)
+        values = {"name": "Build", "project_id": self.contract.project_id.id}
+        forged = {"hub_accepted_user_id": self.approver.id}
+        for attempt in (
+            lambda: mine.write(forged),
+            lambda: mine.write({"hub_accepted_on": JUNE[0], **forged}),
+            lambda: mine.write({"hub_evidence": "Another", **forged}),
+            lambda: milestones.create({**values, **forged}),
+            lambda: milestones.with_context(default_hub_accepted_user_id=self.approver.id).create(
+                values
+            ),
+        ):
+            with self.assertRaises(AccessError):
+                attempt()
+        self.assertEqual(self.milestone.hub_accepted_user_id, self.env.user)
+        mine.write({"hub_accepted_on": JUNE[1]})
+        self.assertEqual(self.milestone.hub_accepted_user_id, member)

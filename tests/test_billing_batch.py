@@ -8,6 +8,7 @@ from psycopg2.errors import UniqueViolation
 from .business_common import JUNE, BusinessCase
 
 JULY_END = date(2025, 7, 31)
+HUB = "lead_to_cash_hub.group_hub_"
 
 
 @tagged("post_install", "-at_install")
@@ -38,6 +39,35 @@ class TestBillingBatch(BusinessCase):
 
     def _codes(self, line):
         return set(line.finding_ids.mapped("code"))
+
+    def test_what_only_buttons_set_is_refused(self):
+        self._book(self.contract, "2")
+        batch = self._propose()
+        owner = self._make_user("owner", *(f"{HUB}{name}" for name in ("manager", "resolver")))
+        values = {"company_id": self.company.id, "date_to": JUNE[1]}
+        forged = {"state": "done", "author_ids": [(6, 0, [])], "proposed_at": "2025-01-01"}
+        line = batch.line_ids
+        finding = {"line_id": line.id, "code": "held", "severity": "hold"}
+        for user in (self.resolver, self.approver, owner):
+            env = self.env(user=user)
+            runs, run = env["hub.billing.batch"], batch.with_env(env)
+            attempts = [
+                (line.with_env(env).write, {"approved_by_id": user.id}),
+                (line.source_ids.with_env(env).write, {"amount": 0}),
+                (env["hub.billing.finding"].create, finding),
+                (run.write, {"line_ids": [(1, line.id, {"state": "approved"})]}),
+                (run.write, {"line_ids": [(0, 0, {"contract_id": self.contract.id})]}),
+            ]
+            for name, value in forged.items():
+                context = {f"default_{name}": value}
+                attempts += [
+                    (run.write, {name: value}),
+                    (runs.create, {**values, name: value}),
+                    (runs.with_context(**context).create, values),
+                ]
+            for attempt, written in attempts:
+                with self.subTest(user.login, written=written), self.assertRaises(AccessError):
+                    attempt(written)
 
     # --- what is proposed -------------------------------------------------------------------------
 

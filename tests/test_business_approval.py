@@ -112,6 +112,31 @@ class TestBusinessApproval(BusinessCase):
         )
         self.assertEqual(move.hub_approval, "to_approve")
 
+    def test_approval_comes_with_no_new_document(self):
+        moves = self.env["account.move"].with_user(self.accountant)
+        values = {"move_type": "out_invoice", "partner_id": self.customer.id}
+        for name, value in (
+            ("hub_approved_by_id", self.approver.id),
+            ("hub_approved_at", "2025-01-01"),
+            ("hub_author_ids", [(6, 0, self.resolver.ids)]),
+            ("hub_period_to", "2025-01-31"),
+        ):
+            with self.assertRaises(AccessError):
+                moves.create({**values, "hub_contract_id": self.contract.id, name: value})
+        for context in (
+            {"default_hub_contract_id": self.contract.id, "default_hub_approval": "approved"},
+            {"default_hub_contract_id": self.contract.id},
+            {"default_hub_approved_by_id": self.approver.id},
+        ):
+            with self.assertRaises(AccessError):
+                moves.with_context(**context).create(values)
+        self._book(self.contract, "1")
+        order = self.contract.sale_order_id.with_context(
+            default_hub_approved_by_id=self.approver.id
+        )
+        with self.assertRaises(AccessError):  # nor through code that creates with sudo
+            order._create_invoices()
+
     def test_approver_is_the_one_who_posts(self):
         self._approve(self.invoice)
         self.assertEqual(self.invoice.hub_approved_by_id, self.approver)

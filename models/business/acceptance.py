@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
+from .guard import refuse_guarded
+
 
 class HubContract(models.Model):
     _inherit = "hub.contract"
@@ -34,10 +36,12 @@ class ProjectMilestone(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
+            refuse_guarded(self, vals, {"hub_accepted_user_id"})
             vals["hub_accepted_user_id"] = self.env.uid if vals.get("hub_accepted_on") else False
         return super().create(vals_list)
 
     def write(self, vals):
+        refuse_guarded(self, vals, {"hub_accepted_user_id"})
         names = {"hub_accepted_on", "hub_accepted_by", "hub_evidence", "hub_evidence_file"}
         if names & vals.keys():
             billed = self.sudo().filtered("hub_billing_id")  # to look only
@@ -110,6 +114,6 @@ class SaleOrderLine(models.Model):
             count, amount = found.get(line.order_id, (0, 0.0))
             found[line.order_id] = (
                 count + 1,
-                amount + line.price_unit * milestone.quantity_percentage * line.product_uom_qty,
+                amount + line._hub_worth(milestone.quantity_percentage * line.product_uom_qty),
             )
         return found

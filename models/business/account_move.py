@@ -103,9 +103,10 @@ class AccountMove(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        refuse_guarded(self, {}, GUARDED)
         for vals in vals_list:
             # A copy or a credit note of a contract's invoice stays with the contract, and waits.
-            refuse_guarded(self, vals, {"hub_refund_payment_id", *TIMES})
+            refuse_guarded(self, vals, set(GUARDED) - {"hub_contract_id", "hub_approval"})
             if vals.get("hub_contract_id") or vals.get("hub_refund_payment_id"):
                 vals["hub_approval"] = "to_approve"
             elif not self.env.su:

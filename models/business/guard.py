@@ -30,13 +30,16 @@ def is_own_code(env):
 
 def refuse_guarded(records, vals, names):
     """Raise when somebody else than the hub's own code writes one of the fields ``names``."""
-    if records.env.su or is_own_code(records.env):
-        return
-    given = sorted(set(names) & vals.keys())
+    env = records.env
+    given = set() if env.su or is_own_code(env) else set(names) & vals.keys()
+    if not records:
+        # A new record takes values from the context as well. Our own code never puts them there, and a call from
+        # outside must not reach through code of ours that creates with sudo.
+        given |= {name for name in names if f"default_{name}" in env.context}
     if given:
-        labels = [records._fields[name].string for name in given]
+        labels = [records._fields[name].string for name in sorted(given)]
         raise AccessError(
-            records.env._(
+            env._(
                 "%(fields)s: nobody writes this by hand; the hub keeps it.",
                 fields=", ".join(labels),
             )
