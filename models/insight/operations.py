@@ -138,7 +138,7 @@ class HubOperations(models.AbstractModel):
                 {
                     "id": system.id,
                     "name": system.name,
-                    "product": system.product,
+                    "icon": system.product_icon,
                     "product_label": system.product_label,
                     "sandbox": system.environment == "sandbox",
                     "state": system.state,

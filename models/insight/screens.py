@@ -72,12 +72,15 @@ class HubSystem(models.Model):
     last_success_at = fields.Datetime(compute="_compute_figures", string="Last Success")
     stream_count = fields.Integer(compute="_compute_figures", string="Number of Streams")
     product_label = fields.Char(compute="_compute_product_label")
+    product_icon = fields.Char(compute="_compute_product_label", string="Icon")
 
     @api.depends("product")
     def _compute_product_label(self):
         labels = dict(self._fields["product"]._description_selection(self.env))
         for system in self:
             system.product_label = labels.get(system.product, system.product)
+            icon = "declared" if system.is_declared else system.product
+            system.product_icon = icon and f"/lead_to_cash_hub/static/img/{icon}.svg"
 
     @api.depends("state", "paused")
     @api.depends_context("uid", "allowed_company_ids")

@@ -209,11 +209,7 @@ export class HubOperations extends Component {
     }
 
     connect() {
-        return this.action.doAction({
-            type: "ir.actions.act_window",
-            res_model: "hub.system",
-            views: [[false, "form"]],
-        });
+        return this.action.doAction("lead_to_cash_hub.hub_connect_action");
     }
 
     openIssues() {
