@@ -1,1 +1,1 @@
-from . import canonical, health, oauth, openapi, schema, webhook
+from . import canonical, export, health, oauth, openapi, schema, webhook

@@ -3,9 +3,10 @@
 import io
 import json
 
+from odoo import http
 from odoo.addons.web.controllers.export import CSVExport
 from odoo.modules.neutralize import get_neutralization_queries
-from odoo.tests import tagged
+from odoo.tests import HttpCase, tagged
 from openpyxl import load_workbook
 
 from .hub_common import HubCase
@@ -99,23 +100,51 @@ class TestExports(HubCase):
             self.cells(self.partners[0], "phone"), ["+49301234567"], "a number stays one"
         )
 
-    def test_neither_in_a_csv_nor_in_an_excel_file(self):
+    def test_neither_in_a_csv_file(self):
         rows = self.partners.export_data(["name"])["datas"]
         text = CSVExport().from_data([], ["Name"], rows)
         for line in text.splitlines()[1:]:
             self.assertTrue(line.startswith("\"'"), line)
-        import xlsxwriter  # as Odoo's export opens it
 
-        data = io.BytesIO()
-        book = xlsxwriter.Workbook(data, {"in_memory": True})
-        sheet = book.add_worksheet()
-        for number, row in enumerate(rows):
-            sheet.write(number, 0, row[0])
-        book.close()
-        sheet = load_workbook(io.BytesIO(data.getvalue())).active
-        self.assertEqual(
-            {cell.data_type for row in sheet for cell in row}, {"s"}, "texts, no formula"
+
+@tagged("post_install", "-at_install")
+class TestExcel(HttpCase):
+    """Odoo's own route, whatever the list: names of customers are read through records of any model."""
+
+    def export(self, records, *names, groupby=()):
+        """The file of a list, as the web client asks for it."""
+        fields = [{"name": name, "label": name, "type": "char"} for name in names]
+        data = {"model": records._name, "fields": fields, "ids": records.ids, "domain": [],
+                "import_compat": False, "groupby": list(groupby)}  # fmt: skip
+        answer = self.url_open(
+            "/web/export/xlsx",
+            data={"data": json.dumps(data), "csrf_token": http.Request.csrf_token(self)},
         )
+        self.assertEqual(answer.status_code, 200, answer.text[:500])
+        cells = [cell for row in load_workbook(io.BytesIO(answer.content)).active for cell in row]
+        return [cell for cell in cells if cell.value is not None]
+
+    def test_no_cell_and_no_heading_is_a_formula(self):
+        evil = FORMULAS[0]
+        customer = self.env["res.partner"].create({"name": evil, "is_company": True})
+        employee = self.env["hr.employee"].create({"name": evil})
+        project = self.env["project.project"].create({"name": evil, "partner_id": customer.id})
+        note = self.env["account.analytic.line"].create(
+            {"name": evil, "project_id": project.id, "employee_id": employee.id, "unit_amount": 1}
+        )
+        self.authenticate("admin", "admin")
+        for records, names, groupby in (
+            (note, ("name", "employee_id/name", "project_id"), ()),
+            (note, ("name", "project_id"), ("partner_id", "employee_id")),
+            (customer, ("display_name",), ("name",)),
+            (employee, ("name",), ()),
+            (project, ("name", "partner_id/name"), ("partner_id",)),
+        ):
+            with self.subTest(f"{records._name} by {groupby}"):
+                cells = self.export(records, *names, groupby=groupby)
+                texts = [cell for cell in cells if "HYPERLINK" in str(cell.value)]
+                self.assertGreaterEqual(len(texts), len(names) + bool(groupby))
+                self.assertEqual({cell.data_type for cell in cells}, {"s"}, "texts, no formula")
 
 
 @tagged("post_install", "-at_install")
