@@ -4,6 +4,7 @@ Worked time is whole seconds, money is ``Decimal``; nothing here is a float. Eac
 billed and what is over add up to it.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
@@ -84,28 +85,6 @@ def billed_seconds(works, rounding, before=None):
     return billed
 
 
-def within(items, room):
-    """Which items fit below a limit, in the order of the work.
-
-    An item is billed whole or waits whole; behind the first that does not fit nothing is billed, so that later work is
-    not paid before earlier work.
-
-    :param items: ``[(day, key, amount)]`` in any order
-    :param room: what is left of the limit, None where there is none
-    :return: ``(keys that fit, keys that are over)``
-    """
-    if room is None:
-        return [key for _day, key, _amount in items], []
-    fit, over, left = [], [], room
-    for _day, key, amount in sorted(items, key=lambda item: item[:2]):
-        if over or amount > left:
-            over.append(key)
-        else:
-            fit.append(key)
-            left -= amount
-    return fit, over
-
-
 def percent(used, limit) -> int:
     """How much of a limit is used, as whole percent; 0 where there is no limit."""
     if not limit:
@@ -138,6 +117,9 @@ class Plan:
 def plan(works, rounding, lines, room=None, before=None, step=Decimal("0.01")):
     """Round the work of a contract and keep it below the cap.
 
+    In the order of the work an entry is billed whole or waits whole, and behind the first that does not fit nothing is
+    billed, so that later work is not paid before earlier work. What fits is rounded without what does not.
+
     :param works: list of :class:`Work`, of all lines that the cap is for
     :param lines: ``{line: (price, seconds of its unit)}``, the price untaxed as the cap is
     :param room: what is left of the cap, untaxed; None where there is no cap
@@ -145,25 +127,26 @@ def plan(works, rounding, lines, room=None, before=None, step=Decimal("0.01")):
     :param step: the smallest amount of the currency
     :return: :class:`Plan`; the lines, each rounded once, come to ``room`` at most
     """
-    seconds = billed_seconds(works, rounding, before)
-    by_key = {work.key: work for work in works}
+    ordered = sorted(works, key=lambda work: (work.day, work.key))
 
-    def worth(key):
-        """As a fraction: what comes to the cap exactly is not kept out by a third of an hour."""
-        price, unit = lines[by_key[key].line]
-        return Fraction(price) * seconds[key] / unit
-
-    def amount(keys):
+    def amount(count):
+        """What the first ``count`` come to; in fractions, so that thirds of an hour come to the cap exactly."""
+        seconds = billed_seconds(ordered[:count], rounding, before)
         sums = defaultdict(Fraction)
-        for key in keys:
-            sums[by_key[key].line] += worth(key)
+        for work in ordered[:count]:
+            price, unit = lines[work.line]
+            sums[work.line] += Fraction(price) * seconds[work.key] / unit
         return sum(
             (rounded(Decimal(one.numerator) / one.denominator, step) for one in sums.values()),
             Decimal(0),
         )
 
-    items = [(work.day, work.key, worth(work.key)) for work in works]
-    fit, over = within(items, None if room is None else Fraction(room))
-    while room is not None and fit and amount(fit) > room:  # several lines, each rounded up
-        over.insert(0, fit.pop())
-    return Plan({key: Decimal(seconds[key]) / lines[by_key[key].line][1] for key in fit}, over)
+    fitting = len(ordered)
+    if room is not None:
+        # More work comes to no less. Where hours are negative fewer may fit than could, never too many.
+        fitting = max(bisect_right(range(fitting + 1), room, key=amount) - 1, 0)
+    seconds = billed_seconds(ordered[:fitting], rounding, before)
+    return Plan(
+        {work.key: Decimal(seconds[work.key]) / lines[work.line][1] for work in ordered[:fitting]},
+        [work.key for work in ordered[fitting:]],
+    )

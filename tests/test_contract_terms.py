@@ -157,6 +157,18 @@ class TestContractTerms(BusinessCase):
         self.assertEqual(draft.invoice_line_ids.mapped("quantity"), [1.0, 2.0])
         self.assertEqual(draft.amount_untaxed, 550.0)
 
+    def test_rounding_below_a_cap_is_billed_as_proposed(self):
+        for level in ("day", "invoice"):
+            with self.subTest(level):
+                contract = self._start_deal()
+                contract.write({"round_level": level, "round_minutes": 60, "cap_amount": 150})
+                self._book(contract, "0.25", "0.25", "0.6")
+                batch = self._propose(contract_domain=f"[('id', '=', {contract.id})]")
+                line = batch.line_ids
+                self.assertEqual((line.amount, line.finding_ids.code), (150.0, "over_cap"))
+                self._decide(batch)
+                self.assertEqual((line.failure, line.move_id.amount_untaxed), (False, 150.0))
+
     def test_late_entry_of_a_rounded_day_fills_it(self):
         self.contract.write({"round_level": "day", "round_minutes": 30})
         self._book(self.contract, "0.333333")

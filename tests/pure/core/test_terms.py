@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from lead_to_cash_hub.core.billing import rounded
 from lead_to_cash_hub.core.terms import (
+    Plan,
     Rounding,
     Work,
     billed_seconds,
     percent,
     plan,
     reached,
-    within,
 )
 
 MONDAY = date(2025, 6, 2)
@@ -77,11 +77,26 @@ def test_what_was_billed_of_a_day_before_counts():
 
 
 def test_the_cap_is_kept_in_the_order_of_the_work():
-    # 1,000.00 left: 600 + 300 fit, 150 do not, and the 50 behind them wait too
-    items = [(4, "d", 50), (1, "a", 600), (3, "c", 150), (2, "b", 300)]
-    assert within(items, 1000) == (["a", "b"], ["c", "d"])
-    assert within(items, None) == (["d", "a", "c", "b"], [])
-    assert within(items, 0) == ([], ["a", "b", "c", "d"])
+    # 1,000.00 left at 60.00 an hour: 600 + 300 fit, 150 do not, and the 50 behind them wait too
+    works = [
+        work(key, minutes, MONDAY + timedelta(day))
+        for day, key, minutes in ((4, "d", 50), (1, "a", 600), (3, "c", 150), (2, "b", 300))
+    ]
+    lines = {"Consulting": (Decimal(60), 3600)}
+    for room, over in ((1000, ["c", "d"]), (None, []), (0, ["a", "b", "c", "d"])):
+        assert plan(works, Rounding(), lines, room).over == over
+    assert plan(works, Rounding(), lines, Decimal(-5)).over == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("level", ["day", "invoice"])
+def test_what_fits_below_the_cap_is_rounded_without_what_is_over(level):
+    # 60.00 an hour, whole hours: 15 + 15 min are billed as an hour; with the 35 min they would be two
+    works = [work(1, 15), work(2, 15), work(3, 35)]
+    lines = {"Consulting": (Decimal(60), 3600)}
+    result = plan(works, Rounding(level, 60), lines, Decimal(60))
+    assert result == Plan({1: Decimal("0.5"), 2: Decimal("0.5")}, [3])
+    again = plan(works[:2], Rounding(level, 60), lines, Decimal(60))
+    assert again == Plan(result.billed, []), "the same when it is billed"
 
 
 def test_a_plan_by_hand():
