@@ -71,8 +71,13 @@ class TestTimePeople(BusinessCase):
         for name in ("hub_entered_by_id", "hub_approved_by_id"):
             with self.assertRaises(AccessError):
                 entry.with_user(boss).with_context(**context).write({name: worker.partner_id.id})
-        with self.assertRaises(AccessError):
-            entry.with_user(boss).with_context(**context).write({"hub_billable_quantity": 9})
+        for forged in (
+            {"hub_billable_quantity": 9},
+            {"hub_approved_at": "2025-01-01"},
+            {"hub_submitted_at": "2025-01-01"},
+        ):
+            with self.assertRaises(AccessError):
+                entry.with_user(boss).with_context(**context).write(forged)
 
     def test_people_cost_one_query_a_batch(self):
         def items(number):

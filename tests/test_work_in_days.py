@@ -2,6 +2,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -200,3 +201,12 @@ class TestWorkInDays(BusinessCase):
         ):
             line.write(values)
             self.assertEqual(line.hub_hour_price, price)
+        seller = self._make_user("seller", "sales_team.group_sale_manager")
+        for attempt in (
+            lambda: line.with_user(seller).write({"hub_hour_price": 1}),
+            lambda: line.order_id.with_user(seller).write(
+                {"order_line": [(0, 0, {"product_id": self.by_day.id, "hub_hour_price": 1})]}
+            ),
+        ):
+            with self.assertRaises(AccessError):
+                attempt()

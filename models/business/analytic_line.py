@@ -15,7 +15,8 @@ APPROVAL = [
 # What an approval was given for; changing it takes the approval back.
 GUARDED = (
     "hub_billing_id", "hub_source_hours", "hub_source_billable_hours", "hub_billable", "hub_billable_quantity",
-    "hub_hourly_cost", "hub_entered_by_id", "hub_approved_by_id", "hub_retainer_period_id",
+    "hub_hourly_cost", "hub_entered_by_id", "hub_approved_by_id", "hub_retainer_period_id", "hub_approved_at",
+    "hub_submitted_at",
 )  # fmt: skip
 APPROVED_FIELDS = ("unit_amount", "date", "project_id", "task_id", "so_line", "employee_id")
 

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 
 from ...core.billing import SECONDS_PER_HOUR, exact
+from .guard import refuse_guarded
 
 
 class SaleOrderLine(models.Model):
@@ -20,6 +21,16 @@ class SaleOrderLine(models.Model):
         digits=0,  # a third of a price is not cut
         help="After discount, without taxes that the price includes.",
     )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_guarded(self, vals, {"hub_hour_price"})
+        return super().create(vals_list)
+
+    def write(self, vals):
+        refuse_guarded(self, vals, {"hub_hour_price"})
+        return super().write(vals)
 
     @api.depends("price_unit", "discount", "tax_ids", "product_uom_id")
     def _compute_hub_hour_price(self):
