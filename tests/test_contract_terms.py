@@ -118,6 +118,18 @@ class TestContractTerms(BusinessCase):
             self.contract.activity_ids.mapped("user_id"), self.contract.sale_order_id.user_id
         )
 
+    def test_raised_cap_is_told_anew(self):
+        contracts = self.env["hub.contract"]
+        self.contract.cap_amount = 1500
+        self._book(self.contract, "10")  # 100 %
+        self.assertEqual((contracts._hub_tell_limits(), self.contract.cap_told), (1, 100))
+        self.contract.write({"cap_amount": 1500, "name": "The same cap"})
+        self.assertEqual(contracts._hub_tell_limits(), 0)
+        self.contract.cap_amount = 3000
+        self.assertEqual(contracts._hub_tell_limits(), 0)  # 50 %
+        self._book(self.contract, "6")
+        self.assertEqual((contracts._hub_tell_limits(), self.contract.cap_told), (1, 80))
+
     # --- rounding ---------------------------------------------------------------------------------
 
     def test_rounding_levels_on_the_invoice(self):
@@ -328,6 +340,16 @@ class TestContractTerms(BusinessCase):
         self._book(self.contract, "1")
         with self.assertRaises(ValidationError):
             self._bill(self.contract).hub_purchase_order_id = order
+
+    def test_raised_purchase_order_is_told_anew(self):
+        orders = self.env["hub.purchase.order"]
+        order = orders.create({"contract_id": self.contract.id, "number": "PO-1", "amount": 300})
+        self._invoice(self.contract, "2")  # 100 %
+        self.assertEqual((orders._tell(), order.told), (1, 100))
+        order.amount = 600
+        self.assertEqual(orders._tell(), 0)  # 50 %
+        self._invoice(self.contract, "1.2")
+        self.assertEqual((orders._tell(), orders._tell(), order.told), (1, 0, 80))
 
     # --- discounts --------------------------------------------------------------------------------
 

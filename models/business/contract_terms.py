@@ -89,6 +89,16 @@ class HubContract(models.Model):
         """Contracts of ``self`` whose time is not simply billed as it was worked."""
         return self.filtered(lambda contract: contract.cap_amount or contract.round_level != "none")
 
+    def write(self, vals):
+        changed = self.browse()
+        if "cap_amount" in vals:
+            # With sudo: the amount is not shown to everybody; whoever may not write it is refused below.
+            changed = self.filtered(lambda c: c.sudo().cap_amount != vals["cap_amount"])
+        result = super().write(vals)
+        if changed:
+            changed.cap_told = 0  # of another cap people are told anew
+        return result
+
     # --- notices ----------------------------------------------------------------------------------
 
     @api.model

@@ -66,7 +66,11 @@ class HubPurchaseOrder(models.Model):
             raise UserError(
                 self.env._("A purchase order that is on an invoice keeps its number and contract.")
             )
-        return super().write(vals)
+        changed = self.filtered(lambda order: order.amount != vals.get("amount", order.amount))
+        result = super().write(vals)
+        if changed:
+            changed.told = 0  # of another amount people are told anew
+        return result
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_used(self):
