@@ -2,13 +2,17 @@ from datetime import date
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Command
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 from psycopg2.errors import UniqueViolation
 
 from .business_common import JUNE, BusinessCase
 
 JULY_END = date(2025, 7, 31)
 HUB = "lead_to_cash_hub.group_hub_"
+MODULE = "odoo.addons.lead_to_cash_hub.models.business."
+CARRY_OUT = MODULE + "billing_carry_out"
 
 
 @tagged("post_install", "-at_install")
@@ -36,6 +40,15 @@ class TestBillingBatch(BusinessCase):
     def _decide(self, records, user=None):
         records.with_user(user or self.approver).action_approve()
         return self._fresh(records)
+
+    def _approve_later(self, records):
+        """Approve as many at once that they are made in the background."""
+        with patch(f"{CARRY_OUT}.AT_ONCE", 0):
+            return records.with_user(self.approver).action_approve()
+
+    def _clock(self):
+        with patch.object(type(self.env["ir.cron"]), "_commit_progress", lambda *a, **k: 100.0):
+            self.env["hub.billing.batch"]._run()
 
     def _codes(self, line):
         return set(line.finding_ids.mapped("code"))
@@ -314,6 +327,8 @@ class TestBillingBatch(BusinessCase):
         self.assertEqual((batch.state, batch.line_ids.state), ("discarded", "discarded"))
         with self.assertRaises(UserError):
             self._decide(batch)
+        batch.line_ids.with_user(self.resolver).action_leave_out()
+        self.assertEqual(batch.state, "discarded")
         self.assertEqual(self._propose().line_ids.state, "proposed")
 
     # --- nothing twice ------------------------------------------------------------------------------
@@ -391,19 +406,211 @@ class TestBillingBatch(BusinessCase):
         self.assertEqual(set(billed.move_id.mapped("state")), {"posted"})
         self.assertEqual(len(billed.move_id), 3)
 
+    def test_nothing_left_to_bill_is_said_and_does_not_stop_the_others(self):
+        capped, cancelled = self._start_deal(), self._start_deal()
+        for contract in (self.contract, capped, cancelled):
+            self._book(contract, "2")
+        batch = self._propose()
+        capped.cap_amount = 100
+        cancelled.sale_order_id.action_cancel()
+        self._decide(batch)
+        failed = batch.line_ids.filtered(lambda line: line.state == "failed")
+        self.assertEqual(failed.contract_id, capped | cancelled)
+        for line in failed:
+            self.assertIn("Nothing of what was proposed", line.failure)
+        self.assertEqual((batch.line_ids - failed).state, "billed")
+
+    def test_unforeseen_error_fails_its_contract_alone(self):
+        other = self._start_deal()
+        for contract in (self.contract, other):
+            self._book(contract, "1")
+        batch = self._propose()
+        line = type(self.env["hub.billing.batch.line"])
+        agree = line._agree
+
+        def broken(self_, move):
+            if self_.contract_id == other:
+                raise KeyError("nobody thought of this")
+            return agree(self_, move)
+
+        with (
+            patch.object(line, "_agree", broken),
+            mute_logger(MODULE + "invoicing"),
+        ):
+            self._decide(batch)
+        failed = batch.line_ids.filtered(lambda line: line.state == "failed")
+        self.assertEqual(failed.contract_id, other)
+        self.assertIn("KeyError", failed.failure)
+        self.assertEqual((self.contract.move_ids.state, other.move_ids.ids), ("posted", []))
+
+    def test_contract_closed_since_is_not_billed(self):
+        self._book(self.contract, "1")
+        batch = self._propose()
+        self.contract.state = "closed"
+        self._decide(batch)
+        self.assertEqual((batch.line_ids.state, self.contract.move_ids.ids), ("failed", []))
+        self.assertIn("closed", batch.line_ids.failure)
+
+    # --- held since ---------------------------------------------------------------------------------
+
+    def test_held_since_the_proposal_is_left_out_and_said(self):
+        other = self._start_deal()
+        for contract in (self.contract, other):
+            self._book(contract, "2")
+        batch = self._propose()
+        self.contract.write({"billing_held": True, "billing_held_reason": "Customer in dispute"})
+        answer = batch.with_user(self.approver).action_approve()
+        self._fresh(batch)
+        self.assertEqual(answer["params"]["type"], "warning")
+        held = batch.line_ids.filtered(lambda line: line.contract_id == self.contract)
+        self.assertEqual((held.state, self.contract.move_ids.ids), ("left_out", []))
+        self.assertIn("Customer in dispute", held.note)
+        self.assertEqual((batch.line_ids - held).state, "billed")
+        held.with_user(self.approver).action_take_in()
+        self._decide(batch)
+        self.assertEqual(held.state, "billed", "somebody decided about exactly this hold")
+
+    def test_another_hold_than_the_one_that_was_taken_in(self):
+        self._book(self.contract, "2")
+        self.contract.invoice_minimum = 500
+        batch = self._propose()
+        batch.line_ids.with_user(self.approver).action_take_in()
+        self.contract.write({"billing_held": True, "billing_held_reason": "Legal says stop"})
+        self._decide(batch)
+        self.assertEqual(batch.line_ids.state, "left_out")
+        self.assertEqual(self._codes(batch.line_ids), {"minimum", "held"})
+
+    def test_disputed_while_it_waits_in_the_background(self):
+        invoice = self._invoice(self.contract, "8")
+        self._book(self.contract, "8", day=date(2025, 7, 3))
+        batch = self._propose(date_to=JULY_END)
+        self._approve_later(batch)
+        invoice.with_user(self.accountant).action_toggle_block_payment()
+        self._clock()
+        self._fresh(batch)
+        self.assertEqual((batch.line_ids.state, batch.state), ("left_out", "proposed"))
+        self.assertIn(invoice.name, batch.line_ids.note)
+        self.assertEqual(batch.activity_ids.user_id, self.approver)
+
+    def test_held_and_disputed_contracts_get_no_draft(self):
+        disputed = self._start_deal()
+        invoice = self._invoice(disputed, "8")
+        invoice.with_user(self.accountant).action_toggle_block_payment()
+        for contract in (self.contract, disputed):
+            self._book(contract, "2", day=date(2025, 7, 3))
+        self.contract.write({"billing_held": True, "billing_held_reason": "Deal reopened"})
+        run = self.env["hub.billing.run"].with_user(self.resolver)
+        for chosen in (None, self.contract | disputed):
+            moves, failures = run._run(self.company, None, JULY_END, chosen)
+            self.assertFalse(moves)
+            why = " ".join(failure["why"] for failure in failures)
+            self.assertIn("Deal reopened", why)
+            self.assertIn(invoice.name, why)
+
+    def test_draft_of_a_contract_that_is_held_since_is_not_posted(self):
+        self._book(self.contract, "2")
+        draft = self._bill(self.contract)
+        self.contract.write({"billing_held": True, "billing_held_reason": "Deal reopened"})
+        with self.assertRaisesRegex(UserError, "Deal reopened"):
+            self._approve(draft)
+        self.contract.billing_held = False
+        self._approve(draft)
+
+    # --- lines outside the ledger -------------------------------------------------------------------
+
+    def test_line_that_the_order_itself_bills_is_named_and_not_in_the_run(self):
+        self._book(self.contract, "2")
+        order = self.contract.sale_order_id
+        product = self.env["product.product"].create(
+            {
+                "name": "Licence",
+                "default_code": "LIC",
+                "type": "service",
+                "invoice_policy": "order",
+                "taxes_id": [Command.set(self.tax.ids)],
+            }
+        )
+        order.order_line = [
+            Command.create(
+                {
+                    "name": "Licence",
+                    "product_id": product.id,
+                    "product_uom_qty": 3,
+                    "price_unit": 40,
+                }
+            )
+        ]
+        line = self._propose().line_ids
+        finding = line.finding_ids
+        self.assertEqual(
+            (finding.code, finding.severity, finding.amount), ("outside", "waiting", 120.0)
+        )
+        self.assertIn("Licence", finding.sentence)
+        self._decide(line)
+        self.assertEqual((line.failure, line.state), (False, "billed"))
+        self.assertEqual(line.move_id.amount_untaxed, 300.0)
+        own = order.order_line.filtered(lambda sold: sold.product_id == product)
+        self.assertEqual(own.qty_to_invoice, 3)
+        order._create_invoices()  # as Odoo's own button does
+        self.assertEqual(own.qty_to_invoice, 0)
+
     # --- in the background ----------------------------------------------------------------------------
+
+    def test_run_that_is_being_billed_can_be_stopped(self):
+        self._book(self.contract, "1")
+        batch = self._propose()
+        self._approve_later(batch)
+        batch.with_user(self.resolver).action_discard()
+        self._clock()
+        self.assertEqual((batch.state, self.contract.move_ids.ids), ("discarded", []))
+
+    def test_run_that_breaks_does_not_stop_the_others_and_somebody_is_told(self):
+        other = self._start_deal()
+        batches = self.env["hub.billing.batch"]
+        for contract in (self.contract, other):
+            self._book(contract, "1")
+            batches |= self._propose(contract_domain=f"[('id', '=', {contract.id})]")
+        self._approve_later(batches.line_ids)
+        lines = type(self.env["hub.billing.batch.line"])
+        changed = lines._changed
+
+        def broken(self_):
+            if self_.contract_id == self.contract:
+                raise ValueError("nobody thought of this")
+            return changed(self_)
+
+        with (
+            patch.object(lines, "_changed", broken),
+            mute_logger(MODULE + "invoicing"),
+        ):
+            self._clock()
+        self._fresh(batches)
+        bad, good = batches
+        self.assertEqual((bad.line_ids.state, good.line_ids.state), ("failed", "billed"))
+        self.assertEqual((bad.state, good.state), ("proposed", "done"))
+        self.assertEqual(bad.activity_ids.user_id, self.approver)
+        self.assertIn("ValueError", bad.line_ids.failure)
+        self.assertFalse(good.activity_ids)
+        bad.with_user(self.resolver).action_propose()
+        self._decide(bad)
+        self.assertEqual(bad.state, "done")
+
+    def test_step_of_the_clock_that_breaks_does_not_stop_the_others(self):
+        contracts, retainers = type(self.env["hub.contract"]), type(self.env["hub.retainer"])
+        with (
+            patch.object(contracts, "_hub_tell_limits", side_effect=KeyError("x")),
+            patch.object(retainers, "_run") as last,
+            mute_logger(MODULE + "billing_clock"),
+        ):
+            self._clock()
+        last.assert_called_once()
 
     def test_many_are_made_in_the_background_in_the_name_of_the_approver(self):
         self._book(self.contract, "1")
         batch = self._propose()
-        module = "odoo.addons.lead_to_cash_hub.models.business.billing_carry_out"
-        with patch(f"{module}.AT_ONCE", 0):
-            answer = batch.with_user(self.approver).action_approve()
+        answer = self._approve_later(batch)
         self.assertEqual((answer["tag"], batch.state), ("display_notification", "working"))
-        with self.assertRaises(UserError):
-            batch.with_user(self.resolver).action_discard()
-        with patch.object(type(self.env["ir.cron"]), "_commit_progress", lambda *a, **k: 100.0):
-            self.env["hub.billing.batch"]._run()
+        self._clock()
         self._fresh(batch)
         self.assertEqual(batch.line_ids.move_id.hub_approved_by_id, self.approver)
         self.assertEqual(batch.state, "done")
@@ -412,13 +619,10 @@ class TestBillingBatch(BusinessCase):
     def test_right_lost_meanwhile_bills_nothing(self):
         self._book(self.contract, "1")
         batch = self._propose()
-        module = "odoo.addons.lead_to_cash_hub.models.business.billing_carry_out"
-        with patch(f"{module}.AT_ONCE", 0):
-            batch.with_user(self.approver).action_approve()
+        self._approve_later(batch)
         group = self.env.ref("lead_to_cash_hub.group_hub_billing_approver")
         self.approver.group_ids -= group
-        with patch.object(type(self.env["ir.cron"]), "_commit_progress", lambda *a, **k: 100.0):
-            self.env["hub.billing.batch"]._run()
+        self._clock()
         self.assertEqual(self._fresh(batch).line_ids.state, "failed")
         self.assertFalse(self.contract.move_ids)
 
@@ -434,6 +638,64 @@ class TestBillingBatch(BusinessCase):
         self.assertEqual(made.line_ids.amount, 150.0)
         self._decide(made)
         self.assertEqual(made.state, "done", "nobody proposed it, any approver approves")
+
+    def _due(self):
+        """What the clock proposes of last month, for a company that wants it."""
+        batches = self.env["hub.billing.batch"]
+        self.company.hub_billing_day = 1
+        before = batches.search([])
+        batches._propose_due()
+        return batches.search([]) - before
+
+    def test_no_other_run_takes_the_place_of_the_months(self):
+        self._book(self.contract, "1")
+        cut_off = self.env["hub.billing.batch"]._last_month_end()
+        ask = {"date_to": cut_off}
+        self._propose(**ask).with_user(self.resolver).action_discard()
+        self._propose(**ask, contract_domain=f"[('id', '=', {self.contract.id})]")
+        self._propose(**ask, date_from=cut_off)
+        self.env["hub.billing.batch"].with_user(self.resolver).create(ask)
+        made = self._due()
+        self.assertEqual((len(made), made.date_to), (1, cut_off))
+        made.with_user(self.resolver).action_discard()
+        self.assertFalse(self._due(), "once a month, whatever people make of it")
+
+    def test_run_that_a_person_proposed_is_the_months(self):
+        self._book(self.contract, "1")
+        cut_off = self.env["hub.billing.batch"]._last_month_end()
+        self._propose(date_from=cut_off.replace(day=1), date_to=cut_off)
+        self.assertFalse(self._due())
+
+    def test_proposal_that_fails_is_told_to_those_who_approve(self):
+        self._book(self.contract, "1")
+        precision = self.env["decimal.precision"].search([("name", "=", "Product Unit")])
+        precision.digits = 2
+        made = self._due()
+        self.assertEqual(made.state, "draft")
+        self.assertIn(self.approver, made.activity_ids.user_id)
+        self.assertIn("1,999.50", made.activity_ids[0].note)
+        self.assertFalse(self._due())
+        made.activity_ids.unlink()
+        precision.digits = 6
+        made.with_user(self.resolver).action_propose()
+        self.assertEqual(made.line_ids.state, "proposed")
+
+    def test_unforeseen_error_in_one_company_does_not_stop_the_others(self):
+        other = self.env["res.company"].create({"name": "Another", "hub_billing_day": 1})
+        batch = type(self.env["hub.billing.batch"])
+        propose = batch._propose
+
+        def broken(self_):
+            if self_.company_id == other:
+                raise ValueError("nobody thought of this")
+            return propose(self_)
+
+        self._book(self.contract, "1")
+        with patch.object(batch, "_propose", broken), mute_logger(MODULE + "invoicing"):
+            made = self._due()
+        self.assertEqual(
+            {run.company_id: run.state for run in made}, {self.company: "proposed", other: "draft"}
+        )
 
     # --- cost -----------------------------------------------------------------------------------------
 

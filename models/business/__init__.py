@@ -14,6 +14,7 @@ from . import (  # isort: skip
     billing_batch_line,
     billing_batch_source,
     billing_carry_out,
+    billing_clock,
     billing_enter,
     billing_finding,
     billing_propose,

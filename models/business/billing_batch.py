@@ -219,23 +219,20 @@ class HubBillingBatch(models.Model):
         return self.line_ids.filtered(lambda line: line.state == "proposed").action_approve()
 
     def action_discard(self):
-        """Nothing more of this run is billed; what was billed stays."""
+        """Nothing more of this run is billed, approved or not; what was billed stays."""
         for batch in self:
             batch._check_may_prepare()
             lines = batch.line_ids
-            if batch.working_count:
-                raise UserError(
-                    self.env._("Invoices of this run are being made. Wait until that is done.")
-                )
+            lines._locked_in("approved")  # what is being made at this moment is waited for
             rest = lines.filtered(lambda line: line.state != "billed")
             rest._keep({"state": "discarded"})
             batch._keep({"state": "done" if lines - rest else "discarded"})
         return True
 
     def _settle(self):
-        """The state that follows from the lines."""
+        """The state that follows from the lines; what was discarded stays so."""
         self.invalidate_recordset()
-        for batch in self:
+        for batch in self.filtered(lambda batch: batch.state != "discarded"):
             if batch.working_count:
                 state = "working"
             elif batch.to_approve_count or not batch.billed_count:

@@ -1,15 +1,15 @@
-from odoo import api, fields, models
-from odoo.exceptions import AccessError, RedirectWarning, UserError
+from odoo import fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 from odoo.tools.misc import formatLang
-from psycopg2 import IntegrityError, OperationalError
 
+from .billing_look import disputed, holds
 from .chosen import Chosen, only
 from .guard import called_by_people, own_code
 
 AT_ONCE = 25  # invoices made while the approver waits; more are made in the background
 GROUP = 25  # contracts invoiced and posted together
-MOST = 200  # of one turn in the background
 
 
 class HubBillingBatchLine(models.Model):
@@ -40,19 +40,33 @@ class HubBillingBatchLine(models.Model):
         if len(waiting) <= AT_ONCE:
             waiting._bill()
             waiting.batch_id._settle()
-            return True
+            missed = waiting.filtered(lambda line: line.state != "billed")
+            return not missed or self._notice(
+                "warning",
+                self.env._(
+                    "%(count)s of %(all)s invoices were not made; the reason stands on each.",
+                    count=len(missed),
+                    all=len(waiting),
+                ),
+            )
         waiting.batch_id._settle()
         # With sudo: whoever may approve may have it carried out.
         self.env.ref("lead_to_cash_hub.cron_billing").sudo()._trigger()
+        return self._notice(
+            "info",
+            self.env._(
+                "%(count)s invoices are made and posted in the background, in your name.",
+                count=len(waiting),
+            ),
+        )
+
+    def _notice(self, kind, message):
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
             "params": {
-                "type": "info",
-                "message": self.env._(
-                    "%(count)s invoices are made and posted in the background, in your name.",
-                    count=len(waiting),
-                ),
+                "type": kind,
+                "message": message,
                 "next": {"type": "ir.actions.client", "tag": "soft_reload"},
             },
         }
@@ -111,6 +125,12 @@ class HubBillingBatchLine(models.Model):
                     )
                 )
             rest = lines - self.browse().union(*changed)
+            closed = rest.filtered(lambda line: line.contract_id.state != "active")
+            closed._fail(
+                self.env._("The contract is closed: nothing more of it is billed. Leave it out.")
+            )
+            rest -= closed
+            rest -= rest._leave_out_held()
             for start in range(0, len(rest), GROUP):
                 rest[start : start + GROUP]._bill_group()
 
@@ -141,6 +161,24 @@ class HubBillingBatchLine(models.Model):
         )
         return {self.browse(line): count for line, count in rows}
 
+    def _leave_out_held(self):
+        """Leave out what is held, disputed or too small by now, and was not when somebody decided; those lines."""
+        disputes = disputed(self.contract_id)
+        held, found = self.browse(), []
+        for line in self:
+            # With sudo: amounts of a contract are not shown to everybody who approves.
+            now = holds(line.contract_id.sudo(), line.amount, disputes)
+            known = [(finding.code, finding.params) for finding in line.finding_ids]
+            new = [finding for finding in now if (finding["code"], finding["params"]) not in known]
+            if new:
+                held += line
+                found.append(now)
+        # As a new proposal would say it; with sudo, as there.
+        held.sudo().finding_ids.filtered(lambda finding: finding.severity == "hold").unlink()
+        self.batch_id._keep_findings(held, found)
+        held._keep({"state": "left_out", "rank": 1, "has_warning": 1})
+        return held
+
     def _bill_group(self):
         """Bill these together; on an error halve them, until the one that fails stands alone."""
         if not self:
@@ -149,7 +187,9 @@ class HubBillingBatchLine(models.Model):
             with self.env.cr.savepoint():
                 self._make()
                 return
-        except (UserError, RedirectWarning, IntegrityError) as error:
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise  # a savepoint keeps the stale snapshot: all of it begins again
+        except Exception as error:
             why = self.env["hub.invoicing"]._why(error)
         self.env.invalidate_all()
         if len(self) == 1:
@@ -169,6 +209,7 @@ class HubBillingBatchLine(models.Model):
         orders = invoicing._orders(self.contract_id, batch.date_from, batch.date_to)
         # Our own code makes them: the approver is not their author, those who proposed are.
         orders = own_code(only(orders, self._chosen()))
+        orders = orders.with_context(raise_if_nothing_to_invoice=False)  # said below, by contract
         orders.order_line._recompute_qty_to_invoice(batch.date_from, batch.date_to)
         moves = orders._create_invoices(grouped=True)
         self.env.add_to_compute(
@@ -176,7 +217,15 @@ class HubBillingBatchLine(models.Model):
         )
         by_contract = {move.hub_contract_id: move for move in moves}
         for line in self:
-            move = by_contract[line.contract_id]
+            move = by_contract.get(line.contract_id)
+            if not move:
+                raise UserError(
+                    self.env._(
+                        "Nothing of what was proposed for %(contract)s can be billed now: its order is not "
+                        "confirmed any more, or its cap or retainer leaves nothing. Propose again.",
+                        contract=line.contract_id.display_name,
+                    )
+                )
             line._agree(move)
             values = {
                 "hub_period_from": batch.date_from,
@@ -220,74 +269,3 @@ class HubBillingBatchLine(models.Model):
                     sources=self.source_count,
                 )
             )
-
-
-class HubBillingBatch(models.Model):
-    """What the clock does with billing runs."""
-
-    _inherit = "hub.billing.batch"
-
-    @api.model
-    def _run(self):
-        """Make approved invoices in the background, each in the name of who approved it; then propose what is due."""
-        self._carry_out()
-        self._propose_due()
-        self.env["hub.contract"]._hub_tell_limits()
-        self.env["hub.purchase.order"]._tell()
-        self.env["hub.retainer"]._run()
-
-    @api.model
-    def _carry_out(self):
-        cron = self.env["ir.cron"]
-        lines = self.env["hub.billing.batch.line"]
-        waiting = lines.search([("state", "=", "approved")], order="id", limit=MOST)
-        left = lines.search_count([("state", "=", "approved")])
-        for (batch, approver), own in waiting.grouped(
-            lambda line: (line.batch_id, line.approved_by_id)
-        ).items():
-            company = batch.company_id
-            for start in range(0, len(own), GROUP):
-                group = own[start : start + GROUP]
-                mine = group.with_user(approver).with_context(
-                    allowed_company_ids=company.ids, lang=approver.lang
-                )
-                try:
-                    mine._locked_in("approved")._bill()
-                    batch._settle()
-                except OperationalError:
-                    # Somebody changed the same rows at this moment: it is tried again with the next turn.
-                    self.env.cr.rollback()
-                left -= len(group)
-                if not cron._commit_progress(len(group), remaining=left):
-                    return
-            if batch.state != "working":
-                batch._tell()
-
-    def _tell(self):
-        """What became of it, in the run's own thread."""
-        self.message_post(
-            body=self.env._(
-                "%(billed)s invoices are posted, %(failed)s could not be billed.",
-                billed=self.billed_count,
-                failed=self.failed_count,
-            )
-        )
-
-    @api.model
-    def _propose_due(self):
-        """Propose last month for companies that want it, once a month, from their day on."""
-        today = fields.Date.context_today(self)
-        for company in self.env["res.company"].search([("hub_billing_day", ">", 0)]):
-            if today.day < company.hub_billing_day:
-                continue
-            mine = self.with_company(company).with_context(allowed_company_ids=company.ids)
-            cut_off = mine._last_month_end()
-            asked = [("company_id", "=", company.id), ("date_to", ">=", cut_off)]
-            if mine.search_count(asked, limit=1):
-                continue
-            batch = mine.create({"company_id": company.id, "date_to": cut_off})
-            try:
-                with self.env.cr.savepoint():
-                    batch.action_propose()
-            except UserError as error:
-                batch.message_post(body=str(error))

@@ -20,6 +20,7 @@ CODES = [
     ("over_cap", "Over the cap"),
     ("retainer_over", "Beyond the retainer"),
     ("negative", "Less than nothing"),
+    ("outside", "Billed by the order itself"),
     ("unusual", "Unlike the last period"),
 ]
 

@@ -7,6 +7,45 @@ from odoo.tools import SQL
 UNUSUAL = 50  # percent away from the last period from which on a person shall look
 
 
+def disputed(contracts):
+    """Posted invoices that somebody blocked: ``{contract id: (names, open amount)}``; one query."""
+    groups = (
+        contracts.env["account.move"]
+        .sudo()  # names and sums; the contracts are the user's own
+        ._read_group(
+            [
+                ("hub_contract_id", "in", contracts.ids),
+                ("state", "=", "posted"),
+                ("payment_state", "=", "blocked"),
+                ("move_type", "=", "out_invoice"),
+            ],
+            ["hub_contract_id"],
+            ["name:array_agg", "amount_residual:sum"],
+        )
+    )
+    return {contract.id: (", ".join(sorted(names)), open_) for contract, names, open_ in groups}
+
+
+def holds(contract, amount, disputes):
+    """Why an invoice of ``amount`` is billed only if somebody takes it in, as findings.
+
+    :param disputes: see :func:`disputed`
+    """
+    found = []
+
+    def add(code, params, value):
+        found.append({"code": code, "severity": "hold", "params": params, "amount": value})
+
+    if contract.billing_held:
+        add("held", {"reason": contract.billing_held_reason or ""}, amount)
+    if contract.id in disputes:
+        names, open_ = disputes[contract.id]
+        add("disputed", {"invoices": names}, open_)
+    if amount < contract.invoice_minimum:
+        add("minimum", {"least": contract.invoice_minimum}, amount)
+    return found
+
+
 class BillingLook:
     """Findings of a run, as values of ``hub.billing.finding`` without the line.
 
@@ -20,7 +59,8 @@ class BillingLook:
         self.company = batch.company_id
         contracts = orders.hub_contract_id
         self.previous = self._previous(contracts)
-        self._disputes = self._disputed(contracts)
+        self._disputes = disputed(contracts)
+        self._in_ledger = lines
         self._unapproved = lines._hub_waiting_time(batch.date_from, batch.date_to)
         self._early = self._earlier(lines)
         self._locks = self._locked()
@@ -54,24 +94,6 @@ class BillingLook:
             )
         )
         return {contract: float(amount) for contract, amount in rows}
-
-    def _disputed(self, contracts):
-        """Posted invoices that somebody blocked: ``{contract id: (names, open amount)}``."""
-        groups = (
-            self.env["account.move"]
-            .sudo()  # names and sums; the contracts are the user's own
-            ._read_group(
-                [
-                    ("hub_contract_id", "in", contracts.ids),
-                    ("state", "=", "posted"),
-                    ("payment_state", "=", "blocked"),
-                    ("move_type", "=", "out_invoice"),
-                ],
-                ["hub_contract_id"],
-                ["name:array_agg", "amount_residual:sum"],
-            )
-        )
-        return {contract.id: (", ".join(sorted(names)), open_) for contract, names, open_ in groups}
 
     def _earlier(self, lines):
         """Approved and not billed, from before the first day: ``{order: (count, hours, amount)}``."""
@@ -117,9 +139,9 @@ class BillingLook:
             for code, severity, params, value in (
                 *self._missing(contract, amount),
                 *self._prices(contract, own, amount),
-                *self._held(contract, amount),
             )
         ]
+        found += holds(contract, amount, self._disputes)
         before = self.previous.get(contract.id, 0.0)
         percent = round(100 * amount / before) if before > 0 else 100
         if abs(percent - 100) >= UNUSUAL:
@@ -160,15 +182,6 @@ class BillingLook:
             if contract.currency_id.compare_amounts(price, agreed):
                 params = {"line": line.name, "price": price, "contract": agreed}
                 yield "rate", "blocking", params, amount
-
-    def _held(self, contract, amount):
-        if contract.billing_held:
-            yield "held", "hold", {"reason": contract.billing_held_reason or ""}, amount
-        if contract.id in self._disputes:
-            names, open_ = self._disputes[contract.id]
-            yield "disputed", "hold", {"invoices": names}, open_
-        if amount < contract.invoice_minimum:
-            yield "minimum", "hold", {"least": contract.invoice_minimum}, amount
 
     def over_cap(self, order, over):
         """What is over the cap of the contract: shown, kept and not billed."""
@@ -222,3 +235,20 @@ class BillingLook:
                 }
             )
         return found
+
+    def outside(self, order):
+        """What the order bills by Odoo's own policy: invoiced from the order, never by a run."""
+        lines = (order.order_line - self._in_ledger).filtered(
+            lambda line: not line.display_type and line.qty_to_invoice > 0
+        )
+        if not lines:
+            return []
+        return [
+            {
+                "code": "outside",
+                "severity": "waiting",
+                "count": len(lines),
+                "amount": sum(line._hub_worth(line.qty_to_invoice) for line in lines),
+                "params": {"lines": ", ".join(lines.mapped("name"))},
+            }
+        ]

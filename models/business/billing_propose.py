@@ -43,7 +43,12 @@ class HubBillingBatch(models.Model):
             proposed = self._amounts(order, own)
             proposed["previous"] = look.previous.get(contract.id, 0.0)
             proposed["findings"] = look.findings(contract, own, proposed["amount"]) if own else []
-            proposed["findings"] += [*findings, *look.waiting(order), *look.over_cap(order, over)]
+            proposed["findings"] += [
+                *findings,
+                *look.waiting(order),
+                *look.over_cap(order, over),
+                *look.outside(order),
+            ]
             if not own and not proposed["findings"]:
                 continue
             values.append(self._line_values(contract, proposed, left_by))

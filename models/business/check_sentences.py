@@ -108,6 +108,21 @@ def _cap(env, params, ok):
     )
 
 
+def _held(env, params, ok):
+    if ok:
+        return env._("Billing of the contract is neither held nor disputed.")
+    if "invoices" in params:
+        return env._(
+            "%(invoices)s of %(contract)s is disputed. Settle it first, or approve this although it is.",
+            **params,
+        )
+    return env._(
+        "Billing of %(contract)s is held: %(reason)s. Take the hold off first, or delete this draft and take the "
+        "contract in by a billing run.",
+        **params,
+    )
+
+
 def _lines(env, params, ok):
     if ok:
         return env._("There is something to bill.")
@@ -126,4 +141,5 @@ CHECK_SENTENCES = {
     "purchase_order": _purchase_order,
     "period_lock": _period,
     "cap": _cap,
+    "held": _held,
 }

@@ -149,6 +149,14 @@ def _negative(finding):
     )
 
 
+def _outside(finding):
+    return finding.env._(
+        "%(lines)s (%(amount)s): billed by what is ordered or delivered, not by approved work, so not by a run. "
+        "Press Create Invoice on the order for it.",
+        **_figures(finding),
+    )
+
+
 def _unusual(finding):
     return finding.env._(
         "%(percent)s %% of what the last period came to (%(previous)s).",
@@ -175,5 +183,6 @@ FINDING_SENTENCES = {
     "over_cap": _over_cap,
     "retainer_over": _retainer_over,
     "negative": _negative,
+    "outside": _outside,
     "unusual": _unusual,
 }

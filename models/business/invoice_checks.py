@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from .billing_look import disputed
+
 
 class AccountMove(models.Model):
     """What is looked at before an invoice of a contract is approved."""
@@ -15,6 +17,7 @@ class AccountMove(models.Model):
         moves.filtered(lambda move: move.state == "draft")._hub_draw()
         waiting = moves._hub_unapproved_time()
         unapproved = self.env["hub.billing"]._unapproved(moves)
+        held = moves._hub_held()
         values = []
         for move in moves:
             for code, findings in (
@@ -28,6 +31,7 @@ class AccountMove(models.Model):
                 ("left_out", move._hub_check_left_out(waiting.get(move.id))),
                 ("purchase_order", move._hub_check_purchase_order()),
                 ("cap", move._hub_check_cap()),
+                ("held", held.get(move)),
                 ("period_lock", move._hub_check_period()),
             ):
                 for severity, params in findings or [("ok", {})]:
@@ -166,6 +170,31 @@ class AccountMove(models.Model):
             over = f"{order.used - order.amount:,.2f}"
             return [("blocking", {"number": order.number, "amount": over, **money})]
         return []
+
+    def _hub_held(self):
+        """What holds new invoices by now: ``{move: [(severity, params)]}``; two queries.
+
+        What somebody took in by a billing run although it is held was decided there.
+        """
+        drafts = self.filtered(
+            lambda move: (
+                move.move_type == "out_invoice" and move.hub_contract_id and not move.posted_before
+            )
+        )
+        # With sudo: approvers outside the hub read only this.
+        contracts, lines = drafts.hub_contract_id.sudo(), self.env["hub.billing.batch.line"].sudo()
+        disputes = disputed(contracts)
+        decided = [("move_id", "in", drafts.ids), ("taken_in_by_id", "!=", False)]
+        found = {}
+        for move in drafts - lines.search(decided).move_id:
+            contract = move.hub_contract_id.sudo()  # as above
+            params = {"contract": contract.code}
+            if contract.billing_held:
+                reason = contract.billing_held_reason or ""
+                found[move] = [("blocking", {**params, "reason": reason})]
+            elif contract.id in disputes:
+                found[move] = [("warning", {**params, "invoices": disputes[contract.id][0]})]
+        return found
 
     def _hub_check_cap(self):
         """Time is billed up to the cap, whatever became of a draft since it was made."""

@@ -1,6 +1,20 @@
+import logging
+import traceback
+
 from odoo import api, models
 from odoo.exceptions import RedirectWarning, UserError
-from psycopg2 import IntegrityError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from psycopg2.errors import UniqueViolation
+
+from .billing_look import disputed
+
+_logger = logging.getLogger(__name__)
+
+
+def class_and_place(error):
+    """An error nobody thought of, for the log: its own text can hold personal data."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {place.name}:{place.lineno}"
 
 
 class HubInvoicing(models.AbstractModel):
@@ -35,11 +49,35 @@ class HubInvoicing(models.AbstractModel):
         billable = orders.filtered(
             lambda order: any(line.qty_to_invoice for line in order.order_line._hub_in_ledger())
         )
-        moves, failures = self._invoice(billable)
+        held = self._held(billable.hub_contract_id)
+        moves, failures = self._invoice(
+            billable.filtered(lambda order: order.hub_contract_id not in held)
+        )
+        failures += [
+            {"contract": contract.display_name, "why": why} for contract, why in held.items()
+        ]
         # The quantities were those of the period; from now on they are those of all time.
         self.env.add_to_compute(lines._fields["qty_to_invoice"], lines)
         moves.write({"hub_period_from": date_from, "hub_period_to": date_to})
         return moves, failures
+
+    @api.model
+    def _held(self, contracts):
+        """Contracts whose billing is held or disputed: ``{contract: sentence}``; one query."""
+        disputes = disputed(contracts)
+        found = {}
+        for contract in contracts:
+            if contract.billing_held:
+                found[contract] = self.env._(
+                    "Billing is held: %(reason)s. Take the hold off, or take the contract in by a billing run.",
+                    reason=contract.billing_held_reason or "",
+                )
+            elif contract.id in disputes:
+                found[contract] = self.env._(
+                    "%(invoices)s is disputed. Settle it first, or take the contract in by a billing run.",
+                    invoices=disputes[contract.id][0],
+                )
+        return found
 
     @api.model
     def _invoice(self, orders):
@@ -49,7 +87,9 @@ class HubInvoicing(models.AbstractModel):
         try:
             with self.env.cr.savepoint():
                 return orders._create_invoices(grouped=True), []
-        except (UserError, RedirectWarning, IntegrityError) as error:
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise  # a savepoint keeps the stale snapshot: all of it begins again
+        except Exception as error:
             why = self._why(error)
         if len(orders) == 1:
             contract = orders.hub_contract_id
@@ -63,10 +103,18 @@ class HubInvoicing(models.AbstractModel):
 
     @api.model
     def _why(self, error):
-        """An error as a sentence."""
-        if isinstance(error, IntegrityError):
+        """An error as a sentence; one that nobody thought of is logged too."""
+        if isinstance(error, UniqueViolation):
             return self.env._(
                 "Some of its time, expenses or milestones was billed by somebody else at the same "
                 "moment. Start the run again."
             )
-        return str(error.args[0])
+        if isinstance(error, (UserError, RedirectWarning)):
+            return str(error.args[0])
+        where = class_and_place(error)
+        _logger.error("An invoice could not be made: %s", where)
+        return self.env._(
+            "An unexpected error stopped it (%(error)s); nothing was billed. Try again; if it comes again, show "
+            "this sentence to who looks after Odoo.",
+            error=where,
+        )
