@@ -287,9 +287,10 @@ class Connector:
         """New access token from the refresh token. The engine holds the lease around this."""
         raise ConnectorError("sign_in", "no_refresh")
 
-    def admit(self, code: str, redirect: str) -> TokenAnswer:
+    def admit(self, code: str, redirect: str, verifier: str) -> TokenAnswer:
         """Tokens for the code that a person's consent brought to the address ``redirect``.
 
+        :param verifier: what the challenge was made of that went with the question (RFC 7636).
         :raise ConnectorError: kind ``sign_in`` if the product takes it not, or not any more.
         """
         raise ConnectorError("sign_in", "no_consent")

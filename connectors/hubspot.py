@@ -33,7 +33,7 @@ from .errors import ConnectorError
 from .hubspot_objects import OBJECTS, modified_property
 from .hubspot_read import SEARCH_PAGE, V3, HubSpotReader
 from .hubspot_write import BATCH, HubSpotWriter
-from .oauth import read_token, token_error
+from .oauth import code_form, read_token, token_error
 from .probe import clock_item, probe
 from .times import iso, parse_iso, to_epoch
 
@@ -101,10 +101,8 @@ class HubSpot(Connector):
             secrets, "refresh_token", ("refresh_token", secrets.get("refresh_token") or "")
         )
 
-    def admit(self, code: str, redirect: str) -> TokenAnswer:
-        return self._granted(
-            self.secrets, "authorization_code", ("code", code), ("redirect_uri", redirect)
-        )
+    def admit(self, code: str, redirect: str, verifier: str) -> TokenAnswer:
+        return self._granted(self.secrets, "authorization_code", *code_form(code, redirect, verifier))
 
     def _granted(
         self, secrets: Mapping[str, str], kind: str, *more: tuple[str, str]

@@ -65,14 +65,21 @@ def by_code(
     *,
     code: str,
     redirect: str,
+    verifier: str,
 ) -> TokenAnswer:
     """The first tokens, by the code of a person's consent (RFC 6749, 4.1.3); the client signs in as Basic.
 
     :param redirect: the address that the code came to, which the product knows.
+    :param verifier: what the challenge was made of that went with the question (RFC 7636, 4.5).
     :raise ConnectorError: as :func:`refreshed`.
     """
-    form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect)]
+    form = [("grant_type", "authorization_code"), *code_form(code, redirect, verifier)]
     return _granted(session, url, form, settings, secrets, now)
+
+
+def code_form(code: str, redirect: str, verifier: str) -> list[tuple[str, str]]:
+    """What names a code, and proves that it is ours."""
+    return [("code", code), ("redirect_uri", redirect), ("code_verifier", verifier)]
 
 
 def by_client_credentials(
@@ -121,7 +128,7 @@ class TokenEndpoint:
         """A new access token and, since refresh tokens rotate, mostly another refresh token."""
         return refreshed(self.session, self._endpoint(), self.settings, secrets, self.clock())
 
-    def admit(self, code: str, redirect: str) -> TokenAnswer:
+    def admit(self, code: str, redirect: str, verifier: str) -> TokenAnswer:
         """The first tokens, see :meth:`~connectors.base.Connector.admit`."""
         return by_code(
             self.session,
@@ -131,6 +138,7 @@ class TokenEndpoint:
             self.clock(),
             code=code,
             redirect=redirect,
+            verifier=verifier,
         )
 
     def _token_fault(self) -> CheckItem | None:

@@ -25,7 +25,8 @@ class HubOAuth(http.Controller):
         try:
             # All or nothing: of a sign-in that fails no part is kept.
             with request.env.cr.savepoint():
-                system._admit(code, more.get(consent.account) if consent.account else None)
+                account = more.get(consent.account) if consent.account else None
+                system._admit(code, request.env["hub.consent"]._verifier(state), account)
         except UserError as fault:
             return self._refused(fault, place, 200)
         system.action_test_connection()

@@ -7,6 +7,8 @@ its handler. Everything else behaves as the product's public documentation says.
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
 import json
 import random
 import re
@@ -74,6 +76,14 @@ class Sandbox:
         self.reset()
 
     # -- state --------------------------------------------------------------------------------
+
+    def takes_code(self, form) -> bool:
+        """Whether a code is the one given out, to the one who asked for it: ``settings["challenge"]``, if set, is
+        what came with the question (RFC 7636)."""
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        ours = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        good = form.get("code") == self.settings["code"] and form.get("redirect_uri")
+        return bool(good) and self.settings.get("challenge") in (None, ours)
 
     def reset(self) -> None:
         """Forget everything; the settings go back to those given at the start."""

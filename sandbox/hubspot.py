@@ -149,7 +149,7 @@ class HubSpotSandbox(HubSpotControl, HubSpotBatches, Sandbox):
         if not good or form.get("client_id") != settings["client_id"]:
             return {"status": "BAD_CLIENT_ID", "message": "missing or unknown client id"}, 400
         if form.get("grant_type") == "authorization_code":
-            if form.get("code") != settings["code"] or not form.get("redirect_uri"):
+            if not self.takes_code(form):
                 body = {"status": "BAD_AUTH_CODE", "message": "missing or unknown auth code"}
                 return body, 400
             settings["code"] = None  # counts once

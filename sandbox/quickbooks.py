@@ -122,7 +122,7 @@ class QuickBooksSandbox(Sandbox):
         if request.headers.get("Authorization") != f"Basic {base64.b64encode(pair).decode()}":
             return {"error": "invalid_client"}, 401
         if form.get("grant_type") == "authorization_code":
-            good = form.get("code") == settings["code"] and form.get("redirect_uri")
+            good = self.takes_code(form)
         else:
             good = form.get("refresh_token") == settings["refresh_token"]
         if not good:

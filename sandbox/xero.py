@@ -143,7 +143,7 @@ class XeroSandbox(XeroBooks, Sandbox):
             return {"error": "invalid_client"}, 401
         body = {"token_type": "Bearer", "expires_in": 1800, "scope": " ".join(settings["scopes"])}
         if form.get("grant_type") == "authorization_code":
-            if form.get("code") != settings["code"] or not form.get("redirect_uri"):
+            if not self.takes_code(form):
                 return {"error": "invalid_grant"}, 400
             body["refresh_token"] = settings["refresh_token"]
         elif form.get("grant_type") == "refresh_token":

@@ -1,9 +1,12 @@
+from dataclasses import replace
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
 
+from ..connectors.hubspot import HubSpot
 from .hub_common import PORTAL, SECRET, HubMixin
 
 
@@ -44,6 +47,8 @@ class TestConsent(HubMixin, HttpCase):
         )
         self.assertIn("crm.objects.deals.read", query["scope"].split())
         self.assertGreater(len(query["state"]), 40)
+        self.assertEqual(query["code_challenge_method"], "S256")
+        self.sandbox.settings["challenge"] = query["code_challenge"]
         return query["state"]
 
     def back(self, **query):
@@ -111,6 +116,16 @@ class TestConsent(HubMixin, HttpCase):
         self.assertNothingStored()
         self.assertEqual(self.back(state=self.begin(), code="sandbox-code").status_code, 303)
 
+    def test_a_code_of_another_question_is_refused(self):
+        """Somebody who got hold of a code does not know what its challenge was made of."""
+        first = self.begin()
+        challenge = self.sandbox.settings["challenge"]
+        second = self.begin()
+        self.assertNotEqual(self.sandbox.settings["challenge"], challenge)
+        self.assertIn("could not sign in", self.back(state=first, code="sandbox-code").text)
+        self.assertNothingStored()
+        self.assertEqual(self.back(state=second, code="sandbox-code").status_code, 303)
+
     def test_who_says_no_there_is_told_so_here(self):
         answer = self.back(
             state=self.begin(), error="access_denied", error_description="%3Cscript%3Ealert(1)"
@@ -120,9 +135,13 @@ class TestConsent(HubMixin, HttpCase):
         self.assertNothingStored()
 
     def test_another_account_than_the_systems_is_refused(self):
-        with self.assertRaisesRegex(UserError, "into account 7, but this system is of account"):
-            self.system.with_user(self.manager)._admit("sandbox-code", "7")
-        self.assertNothingStored()
+        named = replace(HubSpot.consent, account="portal")  # as QuickBooks names the company
+        with patch.object(HubSpot, "consent", named):
+            answer = self.back(state=self.begin(), code="sandbox-code", portal="7")
+            self.assertIn("into account 7, but this system is of account", answer.text)
+            self.assertNothingStored()
+            self.back(state=self.begin(), code="sandbox-code", portal=PORTAL)
+        self.assertEqual(self.system.state, "connected")
 
     def test_without_an_app_there_is_nowhere_to_go(self):
         self.system.client_id = False

@@ -75,13 +75,28 @@ class ErasureCase(HubCase):
         )  # fmt: skip
         if self.env.cr.fetchone()[0]:
             found.append("mail_message")
-        return found
+        self.env.cr.execute(
+            """SELECT 'tracked' FROM mail_tracking_value v JOIN mail_message m ON m.id = v.mail_message_id
+                WHERE m.model LIKE 'hub.%%' AND v::text ILIKE %(word)s
+               UNION SELECT 'file' FROM ir_attachment WHERE res_model LIKE 'hub.%%' AND name ILIKE %(word)s""",
+            {"word": f"%{SECRETS[1]}%"},
+        )
+        return found + [name for (name,) in self.env.cr.fetchall()]
 
 
 @tagged("post_install", "-at_install")
 class TestErasure(ErasureCase):
     def test_the_person_is_gone_from_every_table_and_the_act_is_kept(self):
-        self.assertGreater(len(self.everywhere()), 5, "it is there before")
+        self.system.name = f"HubSpot of {SECRETS[1]}"  # a tracked field
+        self.env["ir.attachment"].create(
+            {"name": f"{SECRETS[1]}.txt", "res_model": "hub.system", "res_id": self.system.id}
+        )
+        self.env.cr.precommit.run()  # where Odoo writes tracked changes
+        self.system.name = "HubSpot"
+        self.env.cr.precommit.run()
+        before = self.everywhere()
+        self.assertGreater(len(before), 5, "it is there before")
+        self.assertLessEqual({"tracked", "file"}, set(before))
         erasure = self.erase()
         self.assertEqual(self.everywhere(), [])
         self.assertEqual((erasure.res_id, erasure.reason), (self.partner.id, "Case 71"))

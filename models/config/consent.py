@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import secrets
 import uuid
@@ -6,6 +7,7 @@ from urllib.parse import urlencode
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import hmac
 
 from ...connectors.errors import ConnectorError
 
@@ -27,7 +29,9 @@ class HubConsent(models.TransientModel):
     def _begin(self, system):
         """The address of the product's page for one system.
 
-        The word ``state`` goes there and back: it proves that the answer is to this person's question.
+        The word ``state`` goes there and back: it proves that the answer is to this person's question. The
+        challenge binds the code to it (RFC 7636, recommended for apps with a secret too by RFC 9700; a product
+        that does not know it ignores it by RFC 6749, 3.1).
         """
         word = secrets.token_urlsafe(32)
         self.create({"system_id": system.id, "state": self._digest(word)})
@@ -38,6 +42,8 @@ class HubConsent(models.TransientModel):
             "redirect_uri": system.redirect_url,
             "scope": " ".join(consent.scopes),
             "state": word,
+            "code_challenge": _challenge(self._verifier(word)),
+            "code_challenge_method": "S256",
         }
         return f"{consent.url}?{urlencode(query)}"
 
@@ -70,6 +76,17 @@ class HubConsent(models.TransientModel):
     @staticmethod
     def _digest(word):
         return hashlib.sha256(word.encode()).hexdigest()
+
+    @api.model
+    def _verifier(self, word):
+        """What proves to the product that a code is ours: known to this database alone, and kept nowhere."""
+        # sudo: Odoo's helper reads the database's own secret, which no user may read
+        return hmac(self.env(su=True), "hub.consent", word)
+
+
+def _challenge(verifier):
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 class HubSystem(models.Model):
@@ -109,9 +126,10 @@ class HubSystem(models.Model):
             "url": self.env["hub.consent"]._begin(self),
         }
 
-    def _admit(self, code, account):
+    def _admit(self, code, verifier, account):
         """Take the code that a consent has brought: tokens and, if it is not known, the account.
 
+        :param verifier: what the consent's challenge was made of.
         :param account: what the product says whose consent it is, or None.
         :raise UserError: it is another account's, the product refuses the code, or tokens are being renewed.
         """
@@ -138,7 +156,7 @@ class HubSystem(models.Model):
             known = self.env["hub.credential"]._read_all(self)
             answer = self._connector_with(
                 {name: values[0] for name, values in known.items()}
-            ).admit(code, self.redirect_url)
+            ).admit(code, self.redirect_url, verifier)
         except ConnectorError as error:
             tokens._release(self, me)
             params = {**error.params, "status": error.status, "code": error.code}

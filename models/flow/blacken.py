@@ -49,12 +49,18 @@ class HubBlacken(models.AbstractModel):
             [list(SEARCHED), list(KEPT)],
         )
         places = [(*row, "TRUE") for row in cr.fetchall()]
-        # Notes and activities that the hub's own records carry.
+        # Notes, activities, changes of tracked fields and names of files that the hub's own records carry.
+        posted = "mail_message_id IN (SELECT id FROM mail_message WHERE model LIKE 'hub.%')"
         places += [
             ("mail_message", "body", "text", "model LIKE 'hub.%'"),
             ("mail_message", "subject", "character varying", "model LIKE 'hub.%'"),
             ("mail_activity", "note", "text", "res_model LIKE 'hub.%'"),
             ("mail_activity", "summary", "character varying", "res_model LIKE 'hub.%'"),
+            ("ir_attachment", "name", "character varying", "res_model LIKE 'hub.%'"),
+            ("mail_tracking_value", "old_value_char", "character varying", posted),
+            ("mail_tracking_value", "new_value_char", "character varying", posted),
+            ("mail_tracking_value", "old_value_text", "text", posted),
+            ("mail_tracking_value", "new_value_text", "text", posted),
         ]
         count = 0
         for table, column, kind, condition in places:

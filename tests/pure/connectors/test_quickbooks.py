@@ -23,6 +23,9 @@ BODY = (
 )
 SIGNATURE = "wQzpeGZgEx/E6rMw8dVoZCFiWhC7y6YeZwyrlObkeM0="
 NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
+# RFC 7636, Appendix B
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 @pytest.fixture
@@ -70,11 +73,12 @@ def event(kind="invoice.updated", key="501", account=REALM, **data):
 
 
 def test_a_consent_brings_the_first_tokens(product):
+    product.sandbox.settings["challenge"] = CHALLENGE
     connector = product.connector()
-    answer = connector.admit("qbo-code", "https://hub.example/hub/oauth/return")
+    answer = connector.admit("qbo-code", "https://hub.example/hub/oauth/return", VERIFIER)
     assert answer.access in product.sandbox.tokens and answer.refresh
     with pytest.raises(ConnectorError) as caught:
-        connector.admit("another", "https://hub.example/hub/oauth/return")
+        connector.admit("another", "https://hub.example/hub/oauth/return", VERIFIER)
     assert (caught.value.kind, caught.value.code) == ("sign_in", "reconnect")
 
 

@@ -16,6 +16,9 @@ from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorE
 from sandbox.xero import XeroSandbox
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
+# RFC 7636, Appendix B
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 KEY = "testkey"
 # a body and its signature, computed apart from this code
 BODY = b'{"events":[],"lastEventSequence":0,"firstEventSequence":0,"entropy":"S0m3r4Nd0mt3xt"}'
@@ -70,7 +73,10 @@ def event(category="INVOICE", kind="UPDATE", tenant=TENANT, key=None, **more):
 
 
 def test_a_consent_brings_the_first_tokens_and_the_organisation(product):
-    answer = product.connector().admit("xero-code", "https://hub.example/hub/oauth/return")
+    product.sandbox.settings["challenge"] = CHALLENGE
+    answer = product.connector().admit(
+        "xero-code", "https://hub.example/hub/oauth/return", VERIFIER
+    )
     assert answer.access in product.sandbox.tokens and answer.refresh
     connector = product.connector()
     connector.secrets = {"access_token": answer.access}
