@@ -181,6 +181,21 @@ class TestContractTerms(BusinessCase):
                 self._decide(batch)
                 self.assertEqual((line.failure, line.move_id.amount_untaxed), (False, 150.0))
 
+    def test_rounding_beside_another_open_run_is_billed_as_proposed(self):
+        for level in ("day", "invoice"):
+            with self.subTest(level):
+                contract = self._start_deal()
+                contract.write({"round_level": level, "round_minutes": 60, "cap_amount": 300})
+                mine = {"contract_domain": f"[('id', '=', {contract.id})]"}
+                self._book(contract, "0.25")
+                self.assertEqual(self._propose(**mine).line_ids.amount, 150.0)
+                self._book(contract, "0.25")
+                second = self._propose(**mine)
+                line = second.line_ids
+                self.assertEqual((line.amount, line.finding_ids.code), (150.0, "other_run"))
+                self._decide(second)
+                self.assertEqual((line.failure, line.move_id.amount_untaxed), (False, 150.0))
+
     def test_late_entry_of_a_rounded_day_fills_it(self):
         self.contract.write({"round_level": "day", "round_minutes": 30})
         self._book(self.contract, "0.333333")

@@ -7,6 +7,7 @@ from odoo.tools import SQL
 
 from ...core.billing import allocate, exact, rounded
 from .billing_look import BillingLook
+from .chosen import Chosen, only
 
 
 class HubBillingBatch(models.Model):
@@ -35,6 +36,8 @@ class HubBillingBatch(models.Model):
         lines = orders.order_line._hub_in_ledger()
         sources, over = lines._hub_sources(self.date_from, self.date_to)
         reserved = self._in_other_runs(sources)
+        if reserved:
+            self._plan_apart(lines, sources, over, reserved)
         look = BillingLook(self, orders, lines)
         values, kept, found = [], [], []
         for order in orders:
@@ -89,6 +92,26 @@ class HubBillingBatch(models.Model):
             ("entry_id", entry) if entry else ("milestone_id", milestone): name
             for entry, milestone, name in rows
         }
+
+    def _plan_apart(self, lines, sources, over, reserved):
+        """Plan anew what no other run holds, alone as it will be when it is billed: what is rounded together changes.
+
+        How much the cap leaves beside what is held elsewhere was said by the first plan.
+        """
+        free = defaultdict(list)
+        for line_id, own in sources.items():
+            held = []
+            for source in own:
+                if (source[0], source[1].id) in reserved:
+                    held.append(source)
+                else:
+                    free[source[0]].append(source[1].id)
+            sources[line_id] = held
+        chosen = Chosen(free["entry_id"], free["milestone_id"])
+        anew, beyond = only(lines, chosen)._hub_sources(self.date_from, self.date_to)
+        for into, planned in ((sources, anew), (over, beyond)):
+            for line_id, own in planned.items():
+                into[line_id] = [*into.get(line_id, ()), *own]
 
     def _own_sources(self, order, sources, reserved):
         """What one order bills, by line: ``({order line: [(field, record, quantity)]}, findings)``."""
