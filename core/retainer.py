@@ -39,28 +39,42 @@ class Row:
     over: object
 
 
-def statement(added, works, terms):
+def statement(added, works, terms, settled=None):
     """Periods of a retainer, and what of each entry the balance covers.
+
+    What is billed or closed already stays as it was said, whatever arrives late: its share is set aside first, in later
+    periods too, and the rest is covered from what is left. Where overage is billed, it so comes to the same
+    altogether whenever time arrives.
 
     :param added: the allowance of each period, in order
     :param works: ``[(period, day, key, amount)]`` in any order; the period is its place in ``added``
     :param terms: :class:`Terms`
+    :param settled: ``{key: amount taken from the balance}`` of works whose share is fixed
     :return: ``(rows, covered, waiting)``: a :class:`Row` a period; ``{key: amount taken from the balance}`` of each
         entry that is settled (less than its amount: the rest is overage); keys of entries that wait because overage
         is not allowed. An entry waits whole, and so does all work behind it in its period.
     """
     nothing = 0 * (added[0] if added else 0)
-    by_period = [[] for _ in added]
+    settled = settled or {}
+    by_period, fixed = [[] for _ in added], [nothing for _ in added]
+    lots, rows, covered, waiting = [], [], {}, []  # lots: [period they are of, what is left]
     for period, day, key, amount in works:
         by_period[period].append((day, key, amount))
-    lots, rows, covered, waiting = [], [], {}, []  # lots: [period they are of, what is left]
+        if key in settled:
+            covered[key] = settled[key]
+            fixed[period] += settled[key]
+    reserved = _reserved(added, fixed, nothing)
     for period, allowance in enumerate(added):
         opening = sum((left for _of, left in lots), nothing)
         lots.append([period, allowance])
-        balance = opening + allowance
-        used = over = nothing
+        used = min(fixed[period], opening + allowance)
+        over = fixed[period] - used
+        balance = max(opening + allowance - used - reserved[period], nothing)
         stopped = False
         for _day, key, amount in sorted(by_period[period], key=lambda work: work[:2]):
+            if key in settled:
+                over += amount - settled[key]
+                continue
             if stopped or (amount > balance and not terms.overage):
                 stopped = True
                 waiting.append(key)
@@ -77,6 +91,15 @@ def statement(added, works, terms):
         closing = sum((left for _of, left in lots), nothing)
         rows.append(Row(opening, allowance, used, before - closing, closing, over))
     return rows, covered, waiting
+
+
+def _reserved(added, fixed, nothing):
+    """What each period has to leave for what is settled in later ones: as little as they do not bring themselves."""
+    reserved, need = [], nothing
+    for allowance, later in zip(reversed(added), reversed(fixed), strict=True):
+        reserved.insert(0, need)
+        need = max(need + later - allowance, nothing)
+    return reserved
 
 
 def _take(lots, amount):

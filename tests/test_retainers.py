@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
@@ -101,6 +102,156 @@ class TestRetainers(BusinessCase):
         self._book(self.contract, "3", day=date(2025, 6, 30))
         retainer._refresh(JULY)
         self.assertEqual(self._statement(retainer), [(0, 20, 16, 4, 0, 0), (0, 20, 3, 17, 0, 0)])
+
+    # --- late and changed time ------------------------------------------------------------------------
+
+    def _overage(self):
+        """Hours that are billed beyond the balance, on drafts and posted."""
+        rows = self.env["hub.billing"].search(
+            [("contract_id", "=", self.contract.id), ("entry_id", "!=", False)]
+        )
+        return sum(rows.filtered(lambda row: row.state != "released").mapped("quantity"))
+
+    def test_late_time_is_billed_as_if_it_had_come_in_time(self):
+        retainer = self._retainer(allowance=23, overage_allowed=True)
+        self._book(self.contract, "20", day=date(2025, 6, 10))
+        beyond = self._book(self.contract, "5", day=date(2025, 6, 11))
+        self._approve_run(self._run(JUNE))
+        self.assertEqual(self._overage(), 2.0)
+        self._book(self.contract, "4", day=date(2025, 6, 5))
+        line = self._run(JUNE)
+        self.assertEqual(line.amount, 600.0, "29 h worked, 23 h covered, 2 h were billed")
+        self._approve_run(line)
+        self.assertEqual(self._overage(), 6.0)
+        self.assertEqual(self._statement(retainer), [(0, 23, 23, 0, 0, 6)])
+        self.assertEqual(beyond.hub_billing_id.consumed, 3.0)
+        self.assertFalse(self._run(JUNE))
+
+    def test_late_time_does_not_take_what_the_next_period_was_billed_with(self):
+        retainer = self._retainer(carry="all", overage_allowed=True)
+        self._book(self.contract, "16", day=date(2025, 6, 10))
+        self._book(self.contract, "25", day=date(2025, 7, 10))
+        self._approve_run(self._run(JULY))
+        self._book(self.contract, "3", day=date(2025, 6, 20))
+        self.assertEqual(self._run(JULY).amount, 450.0, "June's 4 h are July's by now")
+        self.assertEqual(self._statement(retainer), [(0, 20, 16, 0, 4, 3), (4, 20, 24, 0, 0, 1)])
+
+    def test_thirds_of_an_hour_are_covered_to_the_second(self):
+        self._retainer(allowance=1, overage_allowed=True)
+        self._book(self.contract, "0.333333", day=date(2025, 6, 10))
+        beyond = self._book(self.contract, "1.333333", day=date(2025, 6, 11))
+        self._approve_run(self._run(JUNE))
+        self.assertAlmostEqual(beyond.hub_billing_id.consumed, 0.666667, 6)
+        self._book(self.contract, "0.333333", day=date(2025, 6, 9))
+        self.assertEqual(self._run(JUNE).amount, 50.0)
+
+    def test_changed_entry_on_a_draft_is_billed_beyond_the_balance_only(self):
+        retainer = self._retainer(overage_allowed=True)
+        self._book(self.contract, "18", day=date(2025, 6, 10))
+        first = self._book(self.contract, "5", day=date(2025, 6, 11))
+        second = self._book(self.contract, "4", day=date(2025, 6, 12))
+        retainer._refresh(JUNE)
+        invoice = self._bill(self.contract)
+        self.assertEqual((invoice.amount_untaxed, self._overage()), (3550.0, 7.0))
+        for hours, own, other, untaxed in (
+            ("6", (4, 2), (4, 0), 3700.0),
+            ("1.5", None, (3.5, 0.5), 3025.0),  # covered whole: it leaves the draft
+        ):
+            self._change(first, hours=Decimal(hours))
+            self._fresh(invoice)
+            for entry, expected in ((first, own), (second, other)):
+                row = entry.hub_billing_id
+                self.assertEqual((row.quantity, row.consumed) if row else None, expected)
+            self.assertEqual(invoice.amount_untaxed, untaxed)
+            self.assertTrue(all(invoice.hub_billing_ids.filtered("entry_id").mapped("of_retainer")))
+            self.assertEqual(invoice.hub_approval, "to_approve")
+        self._approve(invoice)
+        retainer._refresh(JUNE)
+        self.assertEqual(self._statement(retainer), [(0, 20, 20, 0, 0, 3.5)])
+
+    def test_all_lines_of_a_draft_follow_a_changed_entry(self):
+        self.contract = self._start_deal(
+            [
+                self._line(self.consulting, 10, "150.00"),
+                self._line(self.architecture, 10, "200.00"),
+            ]
+        )
+        retainer = self._retainer(overage_allowed=True)
+        tasks = {
+            task.sale_line_id.product_id: task.id for task in self.contract.project_id.task_ids
+        }
+        first = self._book(self.contract, "22", day=date(2025, 6, 11), task=tasks[self.consulting])
+        self._book(self.contract, "4", day=date(2025, 6, 12), task=tasks[self.architecture])
+        retainer._refresh(JUNE)
+        invoice = self._bill(self.contract)
+        self.assertEqual(invoice.amount_untaxed, 2500 + 300 + 800)
+        self._change(first, hours=Decimal(19))
+        self._fresh(invoice)
+        self.assertEqual((invoice.amount_untaxed, self._overage()), (2500 + 600, 3.0))
+        self._change(first, hours=Decimal(21))
+        self._fresh(invoice)
+        self.assertEqual(
+            self._overage(), 3.0, "what has left the draft is billed with the next run"
+        )
+        self.assertEqual(self._bill(self.contract).amount_untaxed, 300.0)
+
+    # --- closed periods, and such as are not open yet ----------------------------------------------------
+
+    def test_a_closed_period_keeps_what_it_covered(self):
+        retainer = self._retainer(carry="all", overage_allowed=True)
+        self._book(self.contract, "18.333333", day=date(2025, 6, 10))
+        entry = self._book(self.contract, "5", day=date(2025, 6, 11))
+        retainer._refresh(JULY)
+        retainer.period_ids[0].action_close()
+        self._fresh(retainer)
+        self.assertAlmostEqual(entry.hub_retainer_covered, 1.666667, 6)
+        self.assertFalse(entry.hub_billing_id, "3.33 h of it are still to be billed")
+        self.assertFalse(self._change(entry, hours=Decimal(6)).problem)
+        self._book(self.contract, "4", day=date(2025, 6, 5))  # late: July covers it
+        line = self._run(JULY)
+        self.assertEqual(line.amount, 2500 + 2500 + 650.0)
+        self.assertEqual(self._statement(retainer)[1], (0, 20, 4, 0, 16, 0))
+        self._approve_run(line)
+        row = entry.hub_billing_id
+        self.assertAlmostEqual(row.quantity + row.consumed, 6, 6)
+        self.assertEqual(
+            retainer._work()[self.contract.id][0][:2],
+            [self.contract.project_id.timesheet_ids.sorted("date")[0].id, date(2025, 6, 5)],
+            "what is settled in a closed period is not read again",
+        )
+
+    def test_time_of_a_period_that_is_not_open_yet_waits(self):
+        retainer = self._retainer(overage_allowed=True)
+        self._book(self.contract, "5", day=date(2025, 6, 11))
+        self.assertFalse(self._bill(self.contract), "the allowance will cover it")
+        retainer._refresh(JUNE)
+        retainer.period_ids.action_close()
+        self._book(self.contract, "4", day=date(2025, 6, 12))
+        line = self._run(JUNE)
+        self.assertEqual((line.amount, line.finding_ids.hours), (2500.0, 4.0), "July covers it")
+        self._book(self.contract, "1", day=date(2025, 8, 1))  # after the retainer
+        line = self._run(date(2025, 8, 31))
+        self.assertEqual(
+            line.amount, 2500.0 + 150.0, "July's fee and it; June's is in the run before"
+        )
+
+    def test_late_time_after_the_last_period_is_overage(self):
+        for allowed, amount in ((True, 5600.0), (False, 5000.0)):
+            self.contract = self._start_deal()
+            retainer = self._retainer(overage_allowed=allowed)
+            retainer._refresh(JULY)
+            retainer.period_ids.action_close()
+            self._book(self.contract, "4", day=date(2025, 6, 12))
+            line = self._run(JULY).filtered(lambda line: line.contract_id == self.contract)
+            self.assertEqual(line.amount, amount)
+            self.assertEqual(len(line.finding_ids), 1 - allowed)
+
+    def test_what_overage_was_billed_by_is_kept(self):
+        retainer = self._retainer(fee=0, overage_allowed=True)
+        self._book(self.contract, "21", day=date(2025, 6, 11))
+        self._approve_run(self._run(JUNE))
+        with self.assertRaises(UserError):
+            retainer.allowance = 30
 
     def test_money_instead_of_hours(self):
         retainer = self._retainer(basis="amount", allowance=1000, fee=1000, overage_allowed=True)

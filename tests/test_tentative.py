@@ -76,7 +76,7 @@ class TestTentative(BusinessCase):
         self.assertTrue(project.allow_timesheets and project.active)
         self.assertFalse(project.hub_tentative_lead_id)
         self.assertTrue(project.task_ids.sale_line_id)
-        self.assertIn(self.consultant.user_id, project.task_ids.user_ids | self.consultant.user_id)
+        self.assertEqual(project.task_ids.user_ids, self.consultant.user_id)
         self.assertEqual(project.hub_team_ids, self.consultant)
         self.assertTrue(contract.ready_at)
         count = self.env["project.project"].search_count([("partner_id", "=", self.customer.id)])

@@ -91,6 +91,7 @@ class AccountMoveLine(models.Model):
         self.ensure_one()
         sale_line = self.sale_line_ids[:1]
         quantities = sale_line._hub_billed_quantity(kept.entry_id | added, besides=self)
+        added = added.filtered(lambda entry: entry in quantities)
         sources = [
             ("entry_id", row.entry_id, quantities[row.entry_id])
             if row.entry_id
@@ -108,5 +109,4 @@ class AccountMoveLine(models.Model):
         values = self.env["hub.billing"]._bill(self, sources)
         for row, row_values in zip(kept, values, strict=False):
             row.write({name: row_values[name] for name in ("quantity", "worked", "amount")})
-        self.env["hub.billing"].create(values[len(kept) :])
-        added.filtered("project_id").write({"timesheet_invoice_id": self.move_id.id})
+        self.env["hub.billing"]._enter(values[len(kept) :])

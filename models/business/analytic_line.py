@@ -16,7 +16,7 @@ APPROVAL = [
 GUARDED = (
     "hub_billing_id", "hub_source_hours", "hub_source_billable_hours", "hub_billable", "hub_billable_quantity",
     "hub_hourly_cost", "hub_entered_by_id", "hub_approved_by_id", "hub_retainer_period_id", "hub_approved_at",
-    "hub_submitted_at",
+    "hub_submitted_at", "hub_retainer_covered",
 )  # fmt: skip
 APPROVED_FIELDS = ("unit_amount", "date", "project_id", "task_id", "so_line", "employee_id")
 
@@ -265,8 +265,12 @@ class AccountAnalyticLine(models.Model):
         rows = self.sudo().hub_billing_id.filtered(  # the ledger is written by code only
             lambda row: row.state == "draft"
         )
-        invoice_lines, moves, entries = rows.invoice_line_id, rows.move_id, rows.entry_id
+        others = rows._worked_out_with()
+        together = rows | others
+        invoice_lines, moves = together.invoice_line_id, together.move_id
+        entries = together.entry_id
         rows._release(reason)
+        others._release(self.env._("worked out again"))
         yield moves
         if moves:
             moves._hub_rebill(invoice_lines, entries)

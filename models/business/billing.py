@@ -188,6 +188,10 @@ class HubBilling(models.Model):
         # Cleared after the rows: an entry with a live row refuses to lose its invoice.
         rows.entry_id.filtered("timesheet_invoice_id").write({"timesheet_invoice_id": False})
 
+    def _worked_out_with(self):
+        """Rows on the same drafts that have to be worked out anew when these are."""
+        return self.browse()
+
     def _restore(self):
         """Undo what a credit note did to these rows: they are billed on their invoices again.
 

@@ -1,9 +1,11 @@
+from bisect import bisect_right
+
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-from ...core.billing import exact, rounded, to_seconds
+from ...core.billing import UNIT_DIGITS, exact, rounded, to_seconds
 from ...core.retainer import Terms, statement
 
 MONTHS = {"month": 1, "quarter": 3}
@@ -112,9 +114,14 @@ class HubRetainer(models.Model):
                 )
 
     def write(self, vals):
-        if AGREED & vals.keys() and any(
-            period.state == "closed" or period.milestone_id.sudo().hub_billing_id
-            for period in self.period_ids
+        if AGREED & vals.keys() and (
+            any(
+                period.state == "closed" or period.milestone_id.sudo().hub_billing_id
+                for period in self.period_ids
+            )
+            or self.contract_id.sudo().billing_ids.filtered(  # to look only
+                lambda row: row.of_retainer and row.state != "released"
+            )
         ):
             raise UserError(
                 self.env._("A period is billed or closed: what was agreed for it is kept.")
@@ -152,7 +159,9 @@ class HubRetainer(models.Model):
         for one, (rows, _covered, _waiting) in self._state().items():
             periods = one.period_ids.sorted("date_from")
             for period, row in zip(periods, rows, strict=True):
-                figures = {n: round(one._as_float(value), 3) for n, value in vars(row).items()}
+                figures = {
+                    n: round(one._as_float(value), UNIT_DIGITS) for n, value in vars(row).items()
+                }
                 new = {n: value for n, value in figures.items() if period[n] != value}
                 if period.state == "open" and new:
                     period.sudo().write(new)  # a statement is written by code
@@ -164,38 +173,46 @@ class HubRetainer(models.Model):
     def _state(self):
         """Statements worked out anew: ``{retainer: (rows, {entry id: (covered, worked)}, waiting ids)}``.
 
-        One query for the work of all. An entry belongs to the period that it was closed with, else to that of its
-        day, or to the first open one where that is closed already.
+        One query for the work of all. Of a closed period only what it used is looked at, and what is billed
+        already keeps its share. Other work belongs to the period of its day, or to the first open one where that
+        is closed. Work of a period that is not open yet waits.
         """
         work = self._work()
-        result = {}
-        for one in self:
-            periods = one.period_ids.sorted("date_from")
-            if not periods:
+        return {one: one._worked_out(work.get(one.contract_id.id, ())) for one in self}
+
+    def _worked_out(self, work):
+        periods = self.period_ids.sorted("date_from")
+        starts, last = periods.mapped("date_from"), periods[-1:].date_to
+        closed = periods.filtered(lambda period: period.state == "closed")  # the first ones
+        ends = min(filter(None, (self.date_to, self.contract_id.date_end)), default=None)
+        settled = {period: self._measure(period.used, 1) for period in closed}
+        works = [(n, period.date_to, period, settled[period]) for n, period in enumerate(closed)]
+        shares, worked, waiting = {}, {}, set()
+        for entry, day, hours, price, of_closed, covered, billed in work:
+            amount = self._measure(hours, price)
+            if covered is not None:
+                covered = self._measure(covered, 1)
+            if of_closed:
+                shares[entry] = (min(covered, amount), amount)
                 continue
-            first_open = next((n for n, p in enumerate(periods) if p.state == "open"), None)
-            place = {period.id: number for number, period in enumerate(periods)}
-            works, worked = [], {}
-            for entry, day, hours, price, pinned in work.get(one.contract_id.id, ()):
-                number = place.get(pinned)
-                if number is None:
-                    number = next(
-                        (n for n, p in enumerate(periods) if p.date_from <= day <= p.date_to), None
-                    )
-                    if number is None:
-                        continue
-                    if periods[number].state == "closed":
-                        if first_open is None:
-                            continue
-                        number = first_open
-                amount = one._measure(hours, price)
+            number = bisect_right(starts, day) - 1 if last and day <= last else len(periods)
+            number = max(number, len(closed))
+            if number < len(periods):
+                if covered is not None:
+                    settled[entry] = covered
+                    if self.basis == "amount":  # the price may have changed since it was billed
+                        amount = covered + self._measure(billed, 1)
                 worked[entry] = amount
                 works.append((number, day, entry, amount))
-            added = [one._measure(one.allowance, 1)] * len(periods)
-            rows, covered, waiting = statement(added, works, one._terms())
-            shares = {entry: (part, worked[entry]) for entry, part in covered.items()}
-            result[one] = (rows, shares, set(waiting))
-        return result
+            elif not ends or day <= ends:  # after its end time is billed like any other
+                if self.overage_allowed and ends and last and last >= ends:
+                    shares[entry] = (0, amount)  # no period will come that could cover it
+                else:
+                    waiting.add(entry)
+        added = [self._measure(self.allowance, 1)] * len(periods)
+        rows, covered, late = statement(added, works, self._terms(), settled)
+        shares.update((e, (covered[e], worked[e])) for e in worked if e in covered)
+        return rows, shares, waiting.union(late)
 
     def _measure(self, hours, price):
         if self.basis == "hours":
@@ -209,12 +226,20 @@ class HubRetainer(models.Model):
         return Terms(limit, self.carry_periods or None, self.overage_allowed)
 
     def _work(self):
-        """Approved time that is not billed otherwise: ``{contract id: [(entry, day, hours, price, period)]}``."""
+        """Approved time that is not billed otherwise, nor settled in a closed period.
+
+        :return: ``{contract id: [(entry, day, hours, price, whether its period is closed, what was covered of it or
+            None while that is open, amount billed)]}``
+        """
         self.env.flush_all()
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT c.id, a.id, a.date, a.hub_billable_quantity, l.hub_hour_price, a.hub_retainer_period_id
+                SELECT c.id, a.id, a.date, COALESCE(b.worked, a.hub_billable_quantity), l.hub_hour_price,
+                       a.hub_retainer_period_id IS NOT NULL,
+                       CASE WHEN b.id IS NOT NULL THEN b.consumed
+                            WHEN a.hub_retainer_period_id IS NOT NULL THEN COALESCE(a.hub_retainer_covered, 0) END,
+                       b.amount
                   FROM hub_retainer r
                   JOIN hub_contract c ON c.id = r.contract_id
                   JOIN sale_order_line l ON l.order_id = c.sale_order_id AND l.qty_delivered_method = 'timesheet'
@@ -222,7 +247,7 @@ class HubRetainer(models.Model):
              LEFT JOIN hub_billing b ON b.entry_id = a.id AND b.state != 'released'
                  WHERE r.id = ANY(%(ids)s) AND a.hub_approval = 'approved' AND a.hub_billable_quantity > 0
                    AND a.date >= r.date_from
-                   AND (b.id IS NULL OR b.of_retainer)
+                   AND (b.id IS NULL OR b.of_retainer AND a.hub_retainer_period_id IS NULL)
                 """,
                 ids=self.ids,
             )

@@ -1,5 +1,13 @@
 from odoo import api, fields, models
 
+from ...core.billing import UNIT_DIGITS
+
+
+def _part_beyond(shares, entry):
+    """What part of ``entry`` its retainer does not cover: all of it if it is under none."""
+    covered, worked = shares.get(entry.id, (0, 1))
+    return float((worked - covered) / worked) if covered < worked else 0.0
+
 
 class SaleOrderLine(models.Model):
     """Time that a retainer covers is not billed; what is beyond it is, or waits."""
@@ -21,17 +29,28 @@ class SaleOrderLine(models.Model):
             for line in lines:
                 billed, beyond = [], []
                 for field, entry, quantity in sources.pop(line.id, ()):
-                    covered, worked = shares.get(entry.id, (0, 1))
                     if entry.id in waiting:
                         beyond.append((field, entry, quantity))
-                    elif covered < worked:
-                        part = float((worked - covered) / worked)
+                    elif part := _part_beyond(shares, entry):
                         billed.append((field, entry, quantity * part))
                 if billed:
                     sources[line.id] = billed
                 if beyond:
                     over[line.id] = beyond
         return sources, over
+
+    def _hub_billed_quantity(self, entries, besides):
+        """Of a draft that is computed anew as well: what is covered or waits is not billed."""
+        quantities = super()._hub_billed_quantity(entries, besides)
+        one = self.order_id.hub_contract_id.sudo().retainer_ids  # as above
+        if not one or self.qty_delivered_method != "timesheet":
+            return quantities
+        _rows, shares, waiting = one._state()[one]
+        return {
+            entry: quantity * part
+            for entry, quantity in quantities.items()
+            if entry.id not in waiting and (part := _part_beyond(shares, entry))
+        }
 
 
 class HubBilling(models.Model):
@@ -40,7 +59,7 @@ class HubBilling(models.Model):
     of_retainer = fields.Boolean(readonly=True)
     consumed = fields.Float(
         string="Covered by the Retainer",
-        digits=(16, 3),
+        digits=(16, UNIT_DIGITS),
         readonly=True,
         help="Hours or money that the retainer's balance covers of this entry; the rest is overage.",
     )
@@ -57,6 +76,13 @@ class HubBilling(models.Model):
                     row.update(of_retainer=True, consumed=one._as_float(covered))
         return super()._enter(rows)
 
+    def _worked_out_with(self):
+        """On one draft no entry keeps a share of the balance that another one has just freed or taken."""
+        shared = self.filtered("of_retainer").move_id.hub_billing_ids.filtered(
+            lambda row: row.of_retainer and row.state == "draft"
+        )
+        return (super()._worked_out_with() | shared) - self
+
 
 class AccountAnalyticLine(models.Model):
     _inherit = "account.analytic.line"
@@ -68,4 +94,11 @@ class AccountAnalyticLine(models.Model):
         copy=False,
         index="btree_not_null",
         ondelete="set null",
+    )
+    hub_retainer_covered = fields.Float(
+        string="Covered by the Retainer",
+        digits=(16, UNIT_DIGITS),
+        readonly=True,
+        copy=False,
+        help="Hours or money of it that the balance covered when its period was closed; the rest is overage.",
     )

@@ -2,6 +2,7 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
+from ...core.billing import UNIT_DIGITS
 from ...core.terms import reached
 
 
@@ -21,15 +22,15 @@ class HubRetainerPeriod(models.Model):
     basis = fields.Selection(related="retainer_id.basis")
     date_from = fields.Date(string="From", required=True, readonly=True)
     date_to = fields.Date(string="To", required=True, readonly=True)
-    opening = fields.Float(readonly=True, digits=(16, 3))
-    added = fields.Float(readonly=True, digits=(16, 3))
-    used = fields.Float(readonly=True, digits=(16, 3))
-    expired = fields.Float(readonly=True, digits=(16, 3))
-    closing = fields.Float(readonly=True, digits=(16, 3))
+    opening = fields.Float(readonly=True, digits=(16, UNIT_DIGITS))
+    added = fields.Float(readonly=True, digits=(16, UNIT_DIGITS))
+    used = fields.Float(readonly=True, digits=(16, UNIT_DIGITS))
+    expired = fields.Float(readonly=True, digits=(16, UNIT_DIGITS))
+    closing = fields.Float(readonly=True, digits=(16, UNIT_DIGITS))
     over = fields.Float(
         string="Beyond",
         readonly=True,
-        digits=(16, 3),
+        digits=(16, UNIT_DIGITS),
         help="Worked beyond the balance: billed as overage, or waiting where that is not allowed.",
     )
     used_percent = fields.Integer(string="Used (%)", compute="_compute_used_percent")
@@ -172,6 +173,9 @@ class HubRetainerPeriod(models.Model):
         whole = entries.filtered(
             lambda entry: shares[entry.id][0] == shares[entry.id][1] and not entry.hub_billing_id
         )
+        # Whatever becomes of the others, the period covered so much of them and not more.
+        for covered, group in (entries - whole).grouped(lambda entry: shares[entry.id][0]).items():
+            group.write({"hub_retainer_covered": one._as_float(covered)})
         reason = self.env._("Retainer from %s", format_date(self.env, self.date_from))
         self.env["hub.billing"].sudo().create(
             [

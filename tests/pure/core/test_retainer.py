@@ -1,5 +1,6 @@
 """Retainers: statements worked out by hand, and what must hold for any work."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given
@@ -103,3 +104,55 @@ def test_every_hour_is_somewhere_and_the_balance_is_never_negative(drawn, added,
     shuffled = list(works)
     chance.shuffle(shuffled)
     assert statement(added, shuffled, terms_)[:2] == (rows, covered)
+
+
+@given(
+    works_of_a_retainer,
+    st.lists(st.integers(0, 60), min_size=4, max_size=4),
+    terms,
+    st.lists(st.integers(-1, 3), min_size=15, max_size=15),
+    st.randoms(),
+)
+def test_it_does_not_matter_when_time_arrives(drawn, added, terms_, cut_offs, chance):
+    """Entries arrive in any order; after each, what is beyond is billed up to some period, or nothing is."""
+    terms_ = replace(terms_, overage=True)
+    works = [(period, day, key, amount) for key, (period, day, amount) in enumerate(drawn)]
+    chance.shuffle(works)
+    settled, billed = {}, {}
+    for count, cut_off in zip(range(1, len(works) + 1), cut_offs, strict=False):
+        rows, covered, _w = statement(added, works[:count], terms_, settled)
+        opening = 0
+        for row in rows:
+            assert row.opening == opening
+            assert row.closing == row.opening + row.added - row.used - row.expired
+            assert min(vars(row).values()) >= 0
+            opening = row.closing
+        assert sum(row.used for row in rows) == sum(covered.values()), "no hour is covered twice"
+        assert all(covered[key] == share for key, share in settled.items()), "what is billed stays"
+        for period, _day, key, amount in works[:count]:
+            if period <= cut_off and covered[key] < amount:
+                settled.setdefault(key, covered[key])
+                billed.setdefault(key, amount - covered[key])
+    rows, covered, _w = statement(added, works, terms_, settled)
+    for _p, _d, key, amount in works:
+        billed.setdefault(key, amount - covered[key])
+        assert covered[key] + billed[key] == amount, "no hour is lost, none is billed and covered"
+    once, _c, _w = statement(added, works, terms_)
+    assert sum(billed.values()) == sum(row.over for row in once), "as if all had come in time"
+
+
+def test_late_time_does_not_take_what_billed_time_was_covered_with():
+    # 20 h, nothing carried over; 25 h worked: 5 h billed. 4 h of an earlier day come late: they are beyond as well.
+    works = [(0, 2, "a", 20 * HOUR), (0, 3, "b", 5 * HOUR)]
+    works += [(0, 1, "late", 4 * HOUR)]
+    rows, covered, _w = statement([20 * HOUR], works, Terms(0, None, True), {"b": 0})
+    assert rows == [hours(0, 20, 20, 0, 0, 9)]
+    assert covered == {"late": 4 * HOUR, "a": 16 * HOUR, "b": 0}, "4 h of a are beyond instead"
+
+
+def test_a_period_leaves_what_later_ones_were_billed_with():
+    # May left 5 h, with which June's 25 h were billed: time of May that comes late is beyond
+    works = [(0, 1, "a", 15 * HOUR), (1, 1, "b", 27 * HOUR), (0, 2, "late", 4 * HOUR)]
+    rows, covered, _w = statement([20 * HOUR] * 2, works, Terms(None, None, True), {"b": 25 * HOUR})
+    assert rows == [hours(0, 20, 15, 0, 5, 4), hours(5, 20, 25, 0, 0, 2)]
+    assert covered == {"a": 15 * HOUR, "late": 0, "b": 25 * HOUR}
