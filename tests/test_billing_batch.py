@@ -596,10 +596,10 @@ class TestBillingBatch(BusinessCase):
         self.assertEqual(bad.state, "done")
 
     def test_step_of_the_clock_that_breaks_does_not_stop_the_others(self):
-        contracts, retainers = type(self.env["hub.contract"]), type(self.env["hub.retainer"])
+        contracts, orders = type(self.env["hub.contract"]), type(self.env["hub.purchase.order"])
         with (
             patch.object(contracts, "_hub_tell_limits", side_effect=KeyError("x")),
-            patch.object(retainers, "_run") as last,
+            patch.object(orders, "_tell") as last,
             mute_logger(MODULE + "billing_clock"),
         ):
             self._clock()

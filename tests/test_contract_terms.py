@@ -107,6 +107,7 @@ class TestContractTerms(BusinessCase):
     def test_notices_at_80_and_100_percent(self):
         contracts = self.env["hub.contract"]
         self.contract.cap_amount = 1500
+        self.contract.lead_id.user_id = self.resolver
         told = []
         for hours in ("7.9", "0.1", "1.9", "0.1", "5"):  # 79, 80, 99, 100, 150 %
             self._book(self.contract, hours)
@@ -114,9 +115,7 @@ class TestContractTerms(BusinessCase):
             told.append(self.contract.cap_told)
         self.assertEqual(told, [0, 80, 80, 100, 100])
         self.assertEqual(len(self.contract.activity_ids), 2)
-        self.assertEqual(
-            self.contract.activity_ids.mapped("user_id"), self.contract.sale_order_id.user_id
-        )
+        self.assertEqual(self.contract.activity_ids.user_id, self.resolver)
 
     def test_raised_cap_is_told_anew(self):
         contracts = self.env["hub.contract"]

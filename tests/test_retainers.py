@@ -1,6 +1,7 @@
 from datetime import date
 from decimal import Decimal
 
+from dateutil.relativedelta import relativedelta
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
@@ -303,3 +304,77 @@ class TestRetainers(BusinessCase):
         cost(2, date(2025, 6, 2))
         few, many = cost(30, date(2025, 6, 3)), cost(60, date(2025, 6, 4))
         self.assertLessEqual(many - few, 3)
+
+    # --- fees, and what fails ---------------------------------------------------------------------------
+
+    def test_no_fee_is_lost_when_the_contract_starts_later(self):
+        retainer = self._retainer()
+        links = {name: self.contract[name].id for name in ("sale_order_id", "project_id")}
+        self.contract.write(dict.fromkeys(links, False))
+        retainer._refresh(JUNE)
+        self.assertFalse(retainer.period_ids)
+        self.contract.write(links)
+        self.assertEqual(self._run(JULY).amount, 5000.0)
+        self.assertEqual(len(retainer.period_ids.milestone_id), 2)
+
+    def test_a_fee_is_billed_one_period_ahead_and_not_more(self):
+        today = date.today()
+        first = today.replace(day=1)
+        retainer = self._retainer(date_from=first, date_to=False)
+        for _again in range(2):
+            line = self._run(first + relativedelta(months=6))
+            self.assertEqual(line.amount, 5000.0)
+            line.batch_id.action_discard()
+            now, ahead = retainer.period_ids
+            self.assertEqual(ahead.date_from, first + relativedelta(months=1))
+            self.assertEqual(ahead.milestone_id.hub_accepted_on, today)
+            self.assertEqual(now.milestone_id.hub_accepted_on, first)
+
+    def test_a_retainer_that_fails_does_not_stop_the_others(self):
+        broken, sound = self._retainer(), self._retainer(contract_id=self._start_deal().id)
+        bill_fees = type(self.env["hub.retainer.period"])._bill_fees
+
+        def fail(periods):
+            if broken in periods.retainer_id:
+                raise UserError(self.env._("The order is locked."))
+            return bill_fees(periods)
+
+        self.patch(type(self.env["hub.retainer.period"]), "_bill_fees", fail)
+        for _night in range(2):
+            self.env["hub.retainer"]._run()
+        self.assertFalse(broken.period_ids)
+        self.assertTrue(sound.period_ids)
+        activity = self.contract.activity_ids
+        self.assertEqual(len(activity), 1, "told once")
+        self.assertIn("The order is locked.", activity.note)
+        self._book(self.contract, "5", day=date(2025, 6, 11))
+        line = self._run(JUNE)
+        self.assertEqual(line.contract_id, sound.contract_id)
+        self.assertIn(self.contract.display_name, line.batch_id.message_ids[:1].body)
+
+    # --- who is told ------------------------------------------------------------------------------------
+
+    def test_somebody_is_told_who_can_act(self):
+        lead = self.contract.lead_id
+        salesperson = self._make_user("sally", "base.group_user", "sales_team.group_sale_salesman")
+        manager = self._make_user("mona", "base.group_user", "project.group_project_manager")
+        lead.user_id = salesperson
+        self.contract.project_id.user_id = manager
+        self.contract.sale_order_id.user_id = self.technical
+        told = []
+        for _one in range(3):
+            self.contract._hub_tell("Look", "Please")
+            told.append(self.contract.activity_ids.user_id)
+            self.contract.activity_ids.unlink()
+            told[-1].active = False
+        self.assertEqual(told[:2], [salesperson, manager])
+        self.assertTrue(told[2].has_group("lead_to_cash_hub.group_hub_billing_approver"))
+        self.assertNotIn(self.technical, told)
+
+    def test_where_nobody_can_act_it_stands_on_the_contract(self):
+        self.env.ref("lead_to_cash_hub.group_hub_billing_approver").all_user_ids.active = False
+        self.contract.lead_id.user_id = self.contract.sale_order_id.user_id = self.technical
+        self.contract.project_id.user_id = False
+        self.contract._hub_tell("Look", "Please")
+        self.assertFalse(self.contract.activity_ids)
+        self.assertIn("Please", self.contract.message_ids[:1].body)

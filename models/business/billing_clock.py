@@ -28,7 +28,6 @@ class HubBillingBatch(models.Model):
         self._guarded(self._propose_due)
         self._guarded(self.env["hub.contract"]._hub_tell_limits)
         self._guarded(self.env["hub.purchase.order"]._tell)
-        self._guarded(self.env["hub.retainer"]._run)
 
     def _guarded(self, step, *arguments):
         """Do one step; one that is broken must not stop the others or switch the cron off."""

@@ -31,7 +31,16 @@ class HubBillingBatch(models.Model):
         contracts = self._chosen_contracts() - self.line_ids.contract_id
         if not contracts:
             return
-        contracts.sudo().retainer_ids._refresh(self.date_to)  # their fees are among what is billed
+        # With sudo: their fees are among what is billed, whoever proposes.
+        failed = contracts.sudo().retainer_ids._refresh_apart(self.date_to).contract_id
+        if failed:
+            contracts -= failed
+            self.message_post(
+                body=self.env._(
+                    "Left out, because the retainer could not be worked out: %s. Activities on the contracts say why.",
+                    ", ".join(failed.mapped("display_name")),
+                )
+            )
         orders = self.env["hub.invoicing"]._orders(contracts, self.date_from, self.date_to)
         lines = orders.order_line._hub_in_ledger()
         sources, over = lines._hub_sources(self.date_from, self.date_to)

@@ -128,11 +128,32 @@ class HubContract(models.Model):
         return told
 
     def _hub_tell(self, summary, note):
-        """An activity for who answers for the contract: the salesperson of its deal or order."""
-        user = self.lead_id.user_id or self.sale_order_id.user_id or self.create_uid
+        """An activity for who answers for the contract; a note on it where nobody is left who could act."""
+        user = self._hub_who_answers()
+        if not user:
+            self.message_post(subject=summary, body=note)
+            return
         self.activity_schedule(
             "mail.mail_activity_data_todo", summary=summary, note=note, user_id=user.id
         )
+
+    def _hub_who_answers(self):
+        """The salesperson of its deal or order, the project's manager, who made it, else a billing approver.
+
+        Only somebody who can act: in the firm, still there, and allowed to see the contract.
+        """
+        contract = self.sudo()  # whom to ask does not depend on who looks
+        people = contract.lead_id.user_id | contract.sale_order_id.user_id
+        people |= contract.project_id.user_id | contract.create_uid
+        people |= self.env.ref("lead_to_cash_hub.group_hub_billing_approver").sudo().all_user_ids
+        people -= self.env.ref("lead_to_cash_hub.user_hub")  # nobody signs in as it
+        company = contract.company_id
+        for user in people:
+            if user.active and user._is_internal() and company in user.company_ids:
+                seen = contract.with_user(user).with_context(allowed_company_ids=company.ids)
+                if seen.has_access("read"):
+                    return user
+        return people.browse()
 
     @api.model
     def _hub_worked_of_caps(self):

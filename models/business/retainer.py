@@ -3,7 +3,8 @@ from bisect import bisect_right
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import SQL, plaintext2html
 
 from ...core.billing import UNIT_DIGITS, exact, rounded, to_seconds
 from ...core.retainer import Terms, statement
@@ -138,12 +139,19 @@ class HubRetainer(models.Model):
     def _open_until(self, day):
         """Periods, and the milestones that bill their fees, up to the one that ``day`` falls into.
 
+        Billed in advance, and not more than that: one period that has not begun. What begins before its contract
+        is started opens with it, so that no fee is left out.
+
         With sudo: order lines and milestones of a started contract are made by code.
         """
         made = []
+        today = fields.Date.context_today(self)
         for one in self:
             contract = one.contract_id
-            end = min(filter(None, (day, one.date_to, contract.date_end)))
+            if not contract.sale_order_id or not contract.project_id:
+                continue
+            next_one = today + relativedelta(months=MONTHS[one.period])
+            end = min(filter(None, (day, one.date_to, contract.date_end, next_one)))
             start = max(one.period_ids.mapped("date_to"), default=None)
             start = start + relativedelta(days=1) if start else one.date_from
             while start <= end:
@@ -166,6 +174,38 @@ class HubRetainer(models.Model):
                 if period.state == "open" and new:
                     period.sudo().write(new)  # a statement is written by code
         self.period_ids._tell()
+
+    def _refresh_apart(self, day):
+        """The same; one that fails stands alone, and who answers for its contract is told.
+
+        :return: those that failed
+        """
+        if not self:
+            return self
+        try:
+            with self.env.cr.savepoint():
+                self._refresh(day)
+                return self.browse()
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            why = self.env["hub.invoicing"]._why(error)
+        if len(self) > 1:
+            middle = len(self) // 2
+            return self[:middle]._refresh_apart(day) | self[middle:]._refresh_apart(day)
+        summary = self.env._("The retainer could not be worked out")
+        if summary not in self.contract_id.activity_ids.mapped("summary"):
+            self.contract_id._hub_tell(
+                summary,
+                plaintext2html(
+                    self.env._(
+                        "%(why)s Until it is mended, its contract is left out of billing runs. Mend it, then choose "
+                        "Work Out Again on the retainer.",
+                        why=why,
+                    )
+                ),
+            )
+        return self
 
     def _as_float(self, value):
         return value / 3600 if self.basis == "hours" else float(value)
@@ -264,7 +304,7 @@ class HubRetainer(models.Model):
         """Each night: open periods that have begun, write statements, tell at 80 and 100 %."""
         today = fields.Date.context_today(self)
         active = self.search([("contract_id.state", "=", "active"), ("date_from", "<=", today)])
-        active._refresh(today)
+        active._refresh_apart(today)
 
     def action_refresh(self):
         """Work the statement out again."""

@@ -56,10 +56,11 @@ class HubRetainerPeriod(models.Model):
 
     def _bill_fees(self):
         """One order line and one reached milestone a period: the ledger bills it once, like any other."""
+        today = fields.Date.context_today(self)
         for one, periods in self.grouped("retainer_id").items():
             contract = one.contract_id
             order = contract.sale_order_id.with_context(disable_project_task_generation=True)
-            if not order or not contract.project_id or not one.fee:
+            if not one.fee:
                 continue
             names = {
                 period: self.env._(
@@ -101,7 +102,7 @@ class HubRetainerPeriod(models.Model):
                             "deadline": period.date_from,
                             "is_reached": True,
                             "reached_date": period.date_from,
-                            "hub_accepted_on": period.date_from,
+                            "hub_accepted_on": min(period.date_from, today),
                             "hub_accepted_by": one.partner_id.display_name,
                             "hub_evidence": self.env._("Agreed in the retainer"),
                         }

@@ -14,7 +14,14 @@ WATCH_SILENT = 1800
 POLL_MINIMUM = 900  # a poll may fail for so long before it is a matter for a person
 MOST_QUIET = timedelta(days=60)  # working time further back need not be counted
 # Jobs that run each night, and that nobody misses by day.
-NIGHTLY = ("cron_snapshot", "cron_sweep", "cron_gap", "cron_retention", "cron_early")
+NIGHTLY = (
+    "cron_snapshot",
+    "cron_sweep",
+    "cron_gap",
+    "cron_retention",
+    "cron_early",
+    "cron_retainer",
+)
 # When this process looked first, by database: what was overdue when Odoo started may run before it is missed.
 _first_look = {}
 UNFINISHED = ("received", "pending", "waiting", "sending")
