@@ -31,7 +31,7 @@ COMMANDS = {
     ),
     "demo": (
         "demo",
-        "[--port N] [--once] [--keep-db] [--kill N]: the whole story against local sandboxes",
+        "[--with NAMES] [--port N] [--once] [--keep-db] [--kill N]: the whole story against local sandboxes",
     ),
 }
 

@@ -95,7 +95,7 @@ class Context:
 
     :param odoo_url: address of Odoo
     :param database: its one database
-    :param sandboxes: addresses of the sandboxes by product: `hubspot`, `harvest`, `stripe`
+    :param sandboxes: addresses of the sandboxes by product, such as `hubspot`, `harvest`, `stripe`
     :param running: :class:`devtools.running.Running`: `shell(script)`, `sql(query)`, `connect()`
     :param supervisor: :class:`devtools.supervisor.Supervisor`: `master`, `workers(kind)`, `kill_worker(kind, sig)`,
         `kill_master(sig)`, `wait_until_ready()`

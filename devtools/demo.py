@@ -2,17 +2,17 @@
 
 import argparse
 import contextlib
-import importlib
 import signal
 import threading
 
-from . import paths, sandboxes
+from . import paths, sandboxes, story
 from .context import Context, Recorder
 from .killer import Killer
 from .running import odoo_on_clone
 from .screens import Screens
 from .session import free_port
 from .steps import say, step
+from .story import cast
 
 PORT = 8069
 RESULT = paths.STATE / "demo.json"
@@ -21,12 +21,12 @@ RESULT = paths.STATE / "demo.json"
 def demo(session, arguments):
     """Run the demo and return 0 when every step of the story was as it must be."""
     options = _options(arguments)
-    story = importlib.import_module(f"{__package__}.story")
+    products = cast.choose(options.products)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end the demo in order
     with contextlib.ExitStack() as stack:
         tag = f"demo-{free_port()}"
         with step("Starting the sandboxes"):
-            urls = stack.enter_context(sandboxes.running(tag))
+            urls = stack.enter_context(sandboxes.running(tag, products))
         with step("Starting Odoo on a fresh database"):
             running = stack.enter_context(
                 odoo_on_clone(
@@ -85,6 +85,13 @@ def _options(arguments):
     )
     parser.add_argument(
         "--once", action="store_true", help="stop everything when the story has ended"
+    )
+    parser.add_argument(
+        "--with",
+        dest="products",
+        default=cast.USUAL,
+        metavar="NAMES",
+        help=f"which products play, at most one of each kind: {cast.offered()} ({cast.USUAL})",
     )
     parser.add_argument("--keep-db", action="store_true", help="leave the database behind")
     parser.add_argument(

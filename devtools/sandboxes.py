@@ -1,4 +1,4 @@
-"""The local servers that stand in for HubSpot, Harvest and Stripe, each a process of its own."""
+"""The local servers that stand in for products, each a process of its own."""
 
 import contextlib
 import json
@@ -11,15 +11,15 @@ from .processes import leashed
 from .session import free_port
 from .steps import Stop
 
-PRODUCTS = ("hubspot", "harvest", "stripe")
 START_SECONDS = 20
 
 
 @contextlib.contextmanager
-def running(tag, products=PRODUCTS):
+def running(tag, products):
     """Start sandboxes on free ports of 127.0.0.1 and stop them after the block.
 
     :param tag: goes into the names of their logs
+    :param products: names of modules of `sandbox`
     :return: the address of each, such as `{"stripe": "http://127.0.0.1:40001"}`
     """
     with contextlib.ExitStack() as stack:

@@ -8,7 +8,7 @@ Control plane (``/__sandbox__/``): ``POST objects`` ``{"users": [...], "clients"
 "tasks": [...], "categories": [...], "time_entries": [...], "expenses": [...]}`` seeds rows (Clockify's own
 fields; of entries ``start`` and ``end``, of users ``timeZone``); ``POST approve`` ``{"ids"?: [...], "kind"?:
 "time_entries", "state"?: "APPROVED"}``; ``POST update`` and ``POST delete`` ``{"kind", "id", ...}`` (each also
-makes the event of its webhook). Answered by ``GET state``: all rows.
+makes the event of its webhook). Answered by ``GET state``: all rows, and the approval requests.
 """
 
 from __future__ import annotations
@@ -361,13 +361,14 @@ class ClockifySandbox(Reports, Sandbox):
         return {"ok": True}
 
     def _state(self) -> dict:
-        return {
+        rows = {
             kind: {
                 key: {name: value for name, value in row.items() if name != "at"}
                 for key, row in rows.items()
             }
             for kind, rows in self.store.rows.items()
         }
+        return {**rows, "approval_requests": self.store.requests}
 
     def _made(self, kind: str, values: dict) -> dict:
         with self.lock:

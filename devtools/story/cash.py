@@ -2,26 +2,19 @@
 
 
 def tell(world):
-    """A payment (reported twice), a partial refund, and the deal's figures in HubSpot."""
+    """A payment (reported twice), a partial refund, and the deal's figures in the CRM."""
     step, context = world.context.steps.step, world.context
     cents = round(world.ids["invoice_total"] * 100)
+    provider = world.provider
     context.checkpoint()
-    with step("Stripe reports the payment, and the same event again", "all taken") as s:
-        intent = world.control(
-            "stripe",
-            "payments",
-            {
-                "amount": cents,
-                "currency": "usd",
-                "metadata": {"odoo_invoice": world.ids["invoice_name"]},
-            },
-        )["ids"][0]
-        answer = world.deliver("stripe", duplicate=1)
-        answer = answer and world.deliver("stripe", again=True)
+    with step(f"{provider.label} reports the payment, and the same event again", "all taken") as s:
+        payment = provider.pay(cents, world.ids["invoice_name"])
+        answer = provider.deliver(duplicate=1)
+        answer = answer and provider.deliver(again=True)
         s.seen = "all taken" if answer else "refused"
     context.checkpoint()
     with step(
-        "  one payment in the Stripe journal, fee booked, invoice paid", [1, "paid", True]
+        f"  one payment in the {provider.label} journal, fee booked, invoice paid", [1, "paid", True]
     ) as s:
         world.until(
             "SELECT payment_state FROM account_move WHERE id = %s", "paid", (world.ids["invoice"],)
@@ -32,13 +25,7 @@ def tell(world):
             [("journal_id", "=", world.ids["journal"]), ("payment_type", "=", "inbound")],
             ["hub_gross", "hub_fee", "hub_net"],
         )
-        charge_fee = (
-            sum(
-                row["fee"]
-                for row in world.control("stripe", "state")["balance_transactions"].values()
-            )
-            / 100
-        )
+        charge_fee = provider.balance("fee") / 100
         move = world.read("account.move", [("id", "=", world.ids["invoice"])], ["payment_state"])[0]
         s.seen = [
             len(payments),
@@ -50,12 +37,8 @@ def tell(world):
     with step(
         "A refund of 500.00: outbound payment, and a credit note that waits", [1, "to_approve"]
     ) as s:
-        world.control(
-            "stripe",
-            "refunds",
-            {"payment_intent": intent, "amount": 50000, "reason": "requested_by_customer"},
-        )
-        world.deliver("stripe", duplicate=1)
+        provider.refund(payment, 50000)
+        provider.deliver(duplicate=1)
         world.until(
             "SELECT count(*) FROM account_move WHERE move_type = 'out_refund' AND hub_approval = 'to_approve'",
             1,
@@ -106,33 +89,31 @@ def tell(world):
     context.checkpoint()
     total = world.ids["invoice_total"]
     expected = {
-        "odoo_contracted_amount": "48000.00",
-        "odoo_invoiced_amount": f"{total - 500:.2f}",
-        "odoo_paid_amount": f"{total - 500:.2f}",
-        "odoo_overdue_amount": "0.00",
-        "odoo_last_invoice": world.ids["invoice_name"],
-        "odoo_contract_state": "active",
+        "contracted_amount": "48000.00",
+        "invoiced_amount": f"{total - 500:.2f}",
+        "paid_amount": f"{total - 500:.2f}",
+        "overdue_amount": "0.00",
+        "last_invoice": world.ids["invoice_name"],
+        "contract_state": "active",
     }
     with step(
-        "HubSpot's deal shows contracted, invoiced, paid, overdue, last invoice", expected
+        f"{world.crm.label}'s deal shows contracted, invoiced, paid, overdue, last invoice", expected
     ) as s:
+        s.seen = _shown(world, "deal", expected)
+    expected = {"balance": "0.00", "overdue": "0.00"}
+    with step("  its company shows balance and overdue", expected) as s:
+        s.seen = _shown(world, "company", expected)
 
-        def shown():
-            objects = world.control("hubspot", "state")["objects"]
-            properties = objects["deals"][str(world.ids["acme"]["deal"])]["properties"]
-            return {name: _money(properties.get(name)) for name in expected}
 
-        context.eventually(lambda: shown() == expected, timeout=60)
-        s.seen = shown()
-    with step("  its company shows balance and overdue", ["0.00", "0.00"]) as s:
+def _shown(world, kind, expected):
+    """What the CRM shows of the first deal or its company, once it is as expected or a minute is over."""
 
-        def company():
-            objects = world.control("hubspot", "state")["objects"]
-            properties = objects["companies"][str(world.ids["acme"]["company"])]["properties"]
-            return [_money(properties.get("odoo_balance")), _money(properties.get("odoo_overdue"))]
+    def shown():
+        figures = world.crm.figures(world.ids["acme"], kind, expected)
+        return {name: _money(value) for name, value in figures.items()}
 
-        context.eventually(lambda: company() == ["0.00", "0.00"], timeout=60)
-        s.seen = company()
+    world.context.eventually(lambda: shown() == expected, timeout=60)
+    return shown()
 
 
 def _money(text):

@@ -1,17 +1,18 @@
-"""Chapters 1 to 3: deals that are won in HubSpot."""
+"""Chapters 1 to 3: deals that are won in the CRM."""
 
-from .acts import LINES, deal, fix, lead_of, line, win
-
-FIRST_DEAL = "48000.00"
+from .acts import LINES, fix, lead_of
+from .cast import listed
 
 
 def tell(world):
     """Connect the systems, win four deals, and mend what a person has to mend."""
     step = world.context.steps.step
     world.context.checkpoint()
-    with step("Test connection of HubSpot, Harvest and Stripe", ["connected"] * 3) as s:
-        systems = [world.ids[name] for name in ("hubspot", "harvest", "stripe")]
-        _seed_people(world)
+    players = world.players.values()
+    names = listed([player.label for player in players])
+    with step(f"Test connection of {names}", ["connected"] * len(players)) as s:
+        systems = [player.system for player in players]
+        _hire(world)
         world.call("hub.system", "action_test_connection", systems)
         s.seen = [
             row["state"] for row in world.read("hub.system", [("id", "in", systems)], ["state"])
@@ -24,44 +25,25 @@ def tell(world):
     _known_companies(world)
 
 
-def _seed_people(world):
-    world.control(
-        "hubspot",
-        "objects",
-        {
-            "owners": [
-                {
-                    "id": "42",
-                    "email": "rita@northwind.example",
-                    "firstName": "Rita",
-                    "lastName": "Resolver",
-                }
-            ]
-        },
+def _hire(world):
+    world.crm.hire("Rita", "Resolver", "rita@northwind.example")
+    world.tracker.hire(
+        [
+            ("Ann", "Lee", "ann@northwind.example"),
+            ("Bob", "Ruiz", "bob@northwind.example"),
+            ("M.", "Okafor", "mokafor@oldmail.example"),
+        ]
     )
-    world.ids["harvest_users"] = world.control(
-        "harvest",
-        "objects",
-        {
-            "users": [
-                {"first_name": "Ann", "last_name": "Lee", "email": "ann@northwind.example"},
-                {"first_name": "Bob", "last_name": "Ruiz", "email": "bob@northwind.example"},
-                {"first_name": "M.", "last_name": "Okafor", "email": "mokafor@oldmail.example"},
-            ]
-        },
-    )["users"]
 
 
 def _first_deal(world):
     step, context = world.context.steps.step, world.context
-    made = deal(
-        world,
+    made = world.crm.deal(
         "Acme rollout",
         {
             "name": "Acme Industries",
             "domain": "acme.example",
-            "vat_number": "",
-            "address": "1 Market Street",
+            "street": "1 Market Street",
             "city": "San Francisco",
             "state": "CA",
             "zip": "94105",
@@ -69,31 +51,30 @@ def _first_deal(world):
             "phone": "(415) 555-0100",
         },
         LINES,
-        FIRST_DEAL,
         contacts=[
             {
-                "firstname": "Zoë",
-                "lastname": "Park",
+                "first": "Zoë",
+                "last": "Park",
                 "email": "zoe@acme.example",
                 "phone": "415-555-0101",
                 "country": "US",
-                "jobtitle": "CFO",
-                "hs_language": "en",
+                "title": "CFO",
+                "language": "en",
             },
             {
-                "firstname": "Sam",
-                "lastname": "Ode 🚀",
+                "first": "Sam",
+                "last": "Ode 🚀",
                 "email": "sam@acme.example",
                 "phone": "+1 415 555 0102",
                 "country": "US",
             },
         ],
-        service_start_date="2026-11-03",
+        start="2026-11-03",
     )
     world.ids["acme"] = made
     context.checkpoint()
     with step("Deal 1 of 48,000 USD is won; webhook twice, split and shuffled", "all taken") as s:
-        answer = win(world, made, duplicate=1, shuffle=3, split=1)
+        answer = world.crm.win(made, duplicate=1, shuffle=3, split=1)
         s.seen = "all taken" if answer else "refused"
     context.checkpoint()
     with step("  it comes to rest in Odoo", True) as s:
@@ -157,65 +138,39 @@ def _first_deal(world):
             [zoe["phone_sanitized"], zoe["country_code"], zoe["lang"]],
             sam["name"],
         ]
-    with step("  Harvest has the project with its code, 3 tasks and 2 people", [1, 3, 2]) as s:
+    with step(
+        f"  {world.tracker.label} has the project with its code, 3 tasks and 2 people", [1, 3, 2]
+    ) as s:
 
-        def in_harvest():
-            state = world.control("harvest", "state")
-            projects = [p for p in state["projects"].values() if p["code"] == world.ids["code"]]
-            if not projects:
+        def set_up():
+            found = world.tracker.projects(world.ids["code"])
+            if not found:
                 return None
-            key = projects[0]["id"]
-            found = [
-                len(projects),
-                len(
-                    [
-                        t
-                        for t in state["task_assignments"].values()
-                        if (t["project"] if isinstance(t["project"], int) else t["project"]["id"])
-                        == key
-                    ]
-                ),
-                len(
-                    [
-                        t
-                        for t in state["user_assignments"].values()
-                        if (t["project"] if isinstance(t["project"], int) else t["project"]["id"])
-                        == key
-                    ]
-                ),
-            ]
-            world.ids["harvest_project"] = key
-            return found
+            world.ids["booked_on"] = found[0]
+            return [len(found), len(found[0][1]), len(found[0][2])]
 
-        context.eventually(lambda: in_harvest() == [1, 3, 2], timeout=60)
-        s.seen = in_harvest()
+        context.eventually(lambda: set_up() == [1, 3, 2], timeout=60)
+        s.seen = set_up()
     context.link("Project of deal 1", f"/odoo/project.project/{world.ids['project']}")
     context.link("Contract of deal 1", f"/odoo/hub.contract/{world.ids['contract']}")
 
 
 def _unknown_code(world):
     step, context = world.context.steps.step, world.context
-    lines = [line("ADV-2", "Advisory", 40, 250)]
-    made = deal(
-        world,
+    made = world.crm.deal(
         "Umbra advisory",
         {"name": "Umbra Biotech", "domain": "umbra.example", "country": "US"},
-        lines,
-        "10000.00",
+        [("ADV-2", "Advisory", 40, 250)],
     )
-    other = deal(
-        world,
-        "Umbra advisory phase 2",
-        made["company"],
-        [line("adv-2", "Advisory", 20, 250)],
-        "5000.00",
+    other = world.crm.deal(
+        "Umbra advisory phase 2", made["company"], [("adv-2", "Advisory", 20, 250)]
     )
     context.checkpoint()
     with step(
         "Deals 2a and 2b carry the service code ADV-2, which nobody mapped", "all taken"
     ) as s:
-        win(world, made)
-        answer = win(world, other, touch_company=False)
+        world.crm.win(made)
+        answer = world.crm.win(other, touch_company=False)
         s.seen = "all taken" if answer else "refused"
     with step(
         "  no project; one cause with 2 records and 15,000 USD at risk", [0, 1, 2, 15000.0]
@@ -261,31 +216,27 @@ def _unknown_code(world):
 
 def _known_companies(world):
     step, context = world.context.steps.step, world.context
-    third = deal(
-        world,
+    third = world.crm.deal(
         "Globex migration",
         {
             "name": "GLOBEX Corp.",
-            "vat_number": "DE 136 695 976",
+            "vat": "DE 136 695 976",
             "domain": "globex-group.example",
             "country": "Germany",
         },
-        [line("CONS", "Consulting", 60, 150)],
-        "9000.00",
+        [("CONS", "Consulting", 60, 150)],
     )
-    fourth = deal(
-        world,
+    fourth = world.crm.deal(
         "Initech audit",
         {"name": "Initech Sofware", "domain": "initech.example", "country": "US"},
-        [line("CONS", "Consulting", 30, 150)],
-        "4500.00",
+        [("CONS", "Consulting", 30, 150)],
     )
     context.checkpoint()
     with step(
         "Deal 3: “GLOBEX Corp.” with the same VAT number is linked, not doubled",
         [1, "Globex Corporation"],
     ) as s:
-        win(world, third, touch_company=False)
+        world.crm.win(third, touch_company=False)
         world.quiet()
         lead = lead_of(world, third)
         partner = world.read("crm.lead", [("id", "=", lead)], ["partner_id"])[0]["partner_id"]
@@ -297,7 +248,7 @@ def _known_companies(world):
     with step(
         "Deal 4: “Initech Sofware” only resembles a customer: a person is asked", [1, 1, 4500.0]
     ) as s:
-        win(world, fourth, touch_company=False)
+        world.crm.win(fourth, touch_company=False)
         world.until(
             "SELECT count(*) FROM hub_exception WHERE code = 'possible_duplicate' AND state = 'open'",
             1,

@@ -1,5 +1,10 @@
 """The firm of the story: what its Odoo admin sets up before the first deal. Runs in Odoo's shell."""
 
+import json
+
+from .cast import PLAYERS
+from .cast.tracker import CATEGORY
+
 SCRIPT = r"""
 from odoo import fields
 from odoo.fields import Command
@@ -215,57 +220,35 @@ journal.action_hub_use_own_account()
 owner = rita.id
 
 
-def system(product, name, url, account_ref, secrets, **more):
+def connect(values, secrets, terms):
     record = env["hub.system"].create(
         {
-            "name": name,
-            "product": product,
-            "base_url": url,
-            "account_ref": account_ref,
             "environment": "sandbox",
             "company_ids": [Command.set(company.ids)],
             "owner_id": owner,
+            **values,
         }
-        | more
     )
     env["hub.credential"].create(
         [{"system_id": record.id, "name": key, "secret": value} for key, value in secrets.items()]
     )
+    for vocabulary, code, what in terms:
+        term(vocabulary, code, code, {"income": income, "tax": tax}[what])
     return record
 
 
-hubspot = system(
-    "hubspot",
-    "HubSpot",
-    P["hubspot"],
-    "49648261",
-    {"access_token": "pat-na1-sandbox-token", "client_secret": "sandbox-client-secret"},
-)
-harvest = system(
-    "harvest",
-    "Harvest",
-    P["harvest"] + "/v2",
-    "1234567",
-    {"access_token": "harvest-sandbox-token"},
-    contact_email="it@northwind.example",
-)
-stripe = system(
-    "stripe",
-    "Stripe",
-    P["stripe"],
-    "acct_1SandboxHub0001",
-    {"api_key": "rk_test_sandbox_key", "webhook_secret": "whsec_sandbox_secret"},
-    journal_id=journal.id,
-    fee_account_id=fee.id,
-)
+income = cons.product_tmpl_id.get_product_accounts()["income"]
+systems = {kind: connect(**entered) for kind, entered in P["systems"].items()}
+systems["provider"].write({"journal_id": journal.id, "fee_account_id": fee.id})
 # The administrator who connects them lets Odoo write back what their outbound mappings name: nothing
 # leaves without it.
-for connected in (hubspot, harvest):
-    connected.with_user(ref("base.user_admin")).action_grant_write_back()
-# Harvest has no webhooks, so the story asks it often.
-harvest.stream_ids.filtered("poll").write({"interval": 5})
+for kind in systems.keys() - {"provider"}:
+    systems[kind].with_user(ref("base.user_admin")).action_grant_write_back()
+# The story asks the time tracker often: not each has webhooks.
+tracker = systems["tracker"]
+tracker.stream_ids.filtered("poll").write({"interval": 5})
 env["hub.vocabulary.word"].create(
-    {"term_id": travel_term.id, "system_id": harvest.id, "word": "Travel"}
+    {"term_id": travel_term.id, "system_id": tracker.id, "word": P["category"]}
 )
 env["hub.process"].search([]).write({"owner_id": owner})
 # the story speaks with Odoo as its users do
@@ -285,9 +268,8 @@ print(
     + json.dumps(
         {
             "company": company.id,
-            "hubspot": hubspot.id,
-            "harvest": harvest.id,
-            "stripe": stripe.id,
+            "systems": {kind: system.id for kind, system in systems.items()},
+            "webhooks": {kind: system.webhook_url for kind, system in systems.items()},
             "journal": journal.id,
             "fee": fee.id,
             "template": template.id,
@@ -295,8 +277,6 @@ print(
             "employees": employees.ids,
             "globex": globex.id,
             "initech": initech.id,
-            "hubspot_url": hubspot.webhook_url,
-            "stripe_url": stripe.webhook_url,
             "tax": tax.amount,
             "rita": rita.id,
             "ben": ben.id,
@@ -312,8 +292,13 @@ def set_up(context):
 
     :return: ids and addresses that the story needs, as a dict
     """
-    import json
-
-    params = {"odoo_url": context.odoo_url, **context.sandboxes}
+    params = {
+        "odoo_url": context.odoo_url,
+        "category": CATEGORY,
+        "systems": {
+            PLAYERS[name].kind: PLAYERS[name].connection(url)
+            for name, url in context.sandboxes.items()
+        },
+    }
     printed = context.running.shell(SCRIPT.replace("PARAMS", repr(params), 1))
     return json.loads(printed.split("RESULT", 1)[1].splitlines()[0])

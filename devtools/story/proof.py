@@ -16,13 +16,13 @@ SHOULD_BE_ONE = {
 }
 
 
-# Ledgers that the hub compares itself: kind, which product it is held against, what must come of it.
+# Ledgers that the hub compares itself: kind, which player it is held against, what must come of it.
 LEDGERS = (
-    ("contract", "hubspot", ("agreed", "explained")),
-    ("time", "harvest", ("agreed", "explained")),
+    ("contract", "crm", ("agreed", "explained")),
+    ("time", "tracker", ("agreed", "explained")),
     ("billing", None, ("agreed", "explained")),
     ("invoice", None, ("agreed",)),
-    ("payment", "stripe", ("agreed",)),
+    ("payment", "provider", ("agreed",)),
 )
 
 
@@ -30,10 +30,10 @@ def _reconcile(world):
     """The hub's own reconciliation, started by a resolver and signed off by an approver."""
     step = world.context.steps.step
     runs = {}
-    for kind, product, _states in LEDGERS:
+    for kind, player, _states in LEDGERS:
         values = {"kind": kind, "date_from": "2026-01-01", "date_to": "2026-12-31"}
-        if product:
-            values["system_id"] = world.ids[product]
+        if player:
+            values["system_id"] = world.players[player].system
         runs[kind] = world.create("hub.reconciliation", values, user="rita")
     ids = list(runs.values())
     world.call("hub.reconciliation", "action_compare", ids, user="rita")
@@ -64,13 +64,28 @@ def _reconcile(world):
         )
         s.ok = all(
             rows[kind]["state"] in states and rows[kind]["proved"]
-            for kind, _product, states in LEDGERS
+            for kind, _player, states in LEDGERS
         )
     with step("An approver signs them off", 5) as s:
         world.call("hub.reconciliation", "action_sign", ids, user="ben")
         s.seen = world.count("hub.reconciliation", [("state", "=", "signed")])
     world.context.link("Reconciliation", "/odoo/hub-reconciliation")
     world.context.screen("reconciliation", f"/odoo/hub-reconciliation/{runs['time']}")
+
+
+def _books(world):
+    """Each posted document stands in the accounting ledger, once, with its number and its total."""
+    posted = world.sql(
+        """SELECT name, amount_total::text FROM account_move
+            WHERE state = 'posted' AND move_type IN ('out_invoice', 'out_refund')"""
+    )
+    posted = sorted([name, f"{float(total):.2f}"] for name, total in posted)
+    label = world.books.label
+    with world.context.steps.step(
+        f"{label} has each posted document once, with the same number and total", posted
+    ) as s:
+        world.context.eventually(lambda: world.books.documents() == posted, timeout=60)
+        s.seen = world.books.documents()
 
 
 def tell(world):
@@ -92,15 +107,9 @@ def tell(world):
         s.seen = [rest, left, silent]
     world.context.checkpoint()
     with step(
-        "Hours: Harvest approved = timesheets = invoiced + waiting (in 1/100 h)",
+        f"Hours: {world.tracker.label} approved = timesheets = invoiced + waiting (in 1/100 h)",
         [APPROVED_HOURS] * 3,
     ) as s:
-        state = world.control("harvest", "state")
-        source = sum(
-            round(e["hours"] * 100)
-            for e in state["time_entries"].values()
-            if e["approval_status"] == "approved"
-        )
         row = world.sql(
             """
             WITH entry AS (
@@ -116,11 +125,12 @@ def tell(world):
             """,
             (world.ids["project"],),
         )[0]
-        s.seen = [source, row[0], row[1] + row[2]]
-    with step("Stripe's balance = the Stripe journal's, to the cent", True) as s:
-        net = sum(
-            t["net"] for t in world.control("stripe", "state")["balance_transactions"].values()
-        )
+        s.seen = [world.tracker.hours(), row[0], row[1] + row[2]]
+    provider = world.provider
+    with step(
+        f"{provider.label}'s balance = the {provider.label} journal's, to the cent", True
+    ) as s:
+        net = provider.balance("net")
         booked = world.sql(
             """SELECT round(sum(l.balance) * 100)::int
                  FROM account_move_line l JOIN account_journal j ON j.default_account_id = l.account_id
@@ -129,6 +139,8 @@ def tell(world):
         )[0][0]
         s.ok, s.seen = net == booked, f"{net / 100:.2f} = {(booked or 0) / 100:.2f}"
         s.expected = f"{net / 100:.2f} on both sides"
+    if world.books:
+        _books(world)
     _reconcile(world)
     with step("No business record stands twice", {}) as s:
         doubled = {}
@@ -136,18 +148,17 @@ def tell(world):
             rows = world.sql(f"SELECT {rest} HAVING count(*) > 1")
             if rows:
                 doubled[name] = len(rows)
-        harvest = world.control("harvest", "state")
         for kind in ("projects", "clients"):
-            names = [row.get("code") or row["name"] for row in harvest[kind].values()]
+            names = [row.get("code") or row["name"] for row in world.tracker.rows(kind)]
             if len(names) != len(set(names)):
-                doubled[f"Harvest {kind}"] = len(names) - len(set(names))
+                doubled[f"{world.tracker.label} {kind}"] = len(names) - len(set(names))
         s.seen = doubled
     world.context.link("Operations", "/odoo/action-lead_to_cash_hub.hub_operations_action")
     world.context.link("Exceptions", "/odoo/action-lead_to_cash_hub.hub_exception_action")
     screen = world.context.screen
     for name, path in {
         "systems": "/odoo/action-lead_to_cash_hub.hub_system_action",
-        "system": f"/odoo/hub.system/{world.ids['hubspot']}",
+        "system": f"/odoo/hub.system/{world.crm.system}",
         "streams": "/odoo/action-lead_to_cash_hub.hub_stream_action",
         "messages": "/odoo/action-lead_to_cash_hub.hub_message_action",
         "mapping": "/odoo/action-lead_to_cash_hub.hub_mapping_action",

@@ -1,11 +1,11 @@
-"""Chapters 4 and 5: time and expenses from Harvest, and the invoice."""
+"""Chapters 4 and 5: time and expenses from the time tracker, and the invoice."""
 
 from .acts import fix
 
 PERIOD = ("2026-11-01", "2026-11-30")
-# forty entries: consultant (0 Ann, 1 Bob, 2 the unknown one), day, hours, approved
+# forty entries: consultant (0 Ann, 1 Bob, 2 the unknown one), task, day, hours, approved
 ENTRIES = [
-    (who, f"2026-11-{3 + number % 18:02d}", hours, approved)
+    (who, "Build" if who == 1 else "Analysis", f"2026-11-{3 + number % 18:02d}", hours, approved)
     for number, (who, hours, approved) in enumerate(
         [(0, "7.50", True)] * 14
         + [(1, "6.25", True)] * 16
@@ -15,8 +15,9 @@ ENTRIES = [
     )
 ]
 APPROVED_HOURS = sum(
-    round(float(hours) * 100) for _who, _day, hours, ok in ENTRIES if ok
+    round(float(hours) * 100) for _who, _task, _day, hours, ok in ENTRIES if ok
 )  # in hundredths
+EXPENSES = [(0, "2026-11-05", 412.35, "Flight"), (1, "2026-11-06", 88.40, "Hotel")]
 
 
 def tell(world):
@@ -25,84 +26,13 @@ def tell(world):
     _invoice(world)
 
 
-def _rows(table):
-    return list(table.values())
-
-
 def _time(world):
     step, context = world.context.steps.step, world.context
     context.checkpoint()
-    state = world.control("harvest", "state")
-    project = world.ids["harvest_project"]
-    assignments = [
-        t
-        for t in _rows(state["task_assignments"])
-        if (t["project"] if isinstance(t["project"], int) else t["project"]["id"]) == project
-    ]
-    tasks = {t["id"]: t["name"] for t in _rows(state["tasks"])}
-    by_name = {
-        tasks[a["task"] if isinstance(a["task"], int) else a["task"]["id"]]: (
-            a["task"] if isinstance(a["task"], int) else a["task"]["id"]
-        )
-        for a in assignments
-    }
-    users = world.ids["harvest_users"]
-    with step("Harvest: 40 time entries, 31 approved, and 2 expenses", [40, 31, 2]) as s:
-        world.control(
-            "harvest", "objects", {"user_assignments": [{"project": project, "user": users[2]}]}
-        )
-        made = world.control(
-            "harvest",
-            "objects",
-            {
-                "time_entries": [
-                    {
-                        "user": users[who],
-                        "project": project,
-                        "task": by_name["Build" if who == 1 else "Analysis"],
-                        "spent_date": day,
-                        "hours": float(hours),
-                        "billable_rate": 150.0,
-                        "notes": "Work",
-                        "approval_status": "approved" if ok else "submitted",
-                    }
-                    for who, day, hours, ok in ENTRIES
-                ]
-            },
-        )["time_entries"]
-        category = {"id": 9, "name": "Travel"}
-        world.control(
-            "harvest",
-            "objects",
-            {
-                "expenses": [
-                    {
-                        "user": users[0],
-                        "project": project,
-                        "expense_category": category,
-                        "spent_date": "2026-11-05",
-                        "total_cost": 412.35,
-                        "notes": "Flight",
-                        "approval_status": "approved",
-                    },
-                    {
-                        "user": users[1],
-                        "project": project,
-                        "expense_category": category,
-                        "spent_date": "2026-11-06",
-                        "total_cost": 88.4,
-                        "notes": "Hotel",
-                        "approval_status": "approved",
-                    },
-                ]
-            },
-        )
-        state = world.control("harvest", "state")
-        s.seen = [
-            len(made),
-            len([e for e in _rows(state["time_entries"]) if e["approval_status"] == "approved"]),
-            len(state["expenses"]),
-        ]
+    tracker = world.tracker
+    with step(f"{tracker.label}: 40 time entries, 31 approved, and 2 expenses", [40, 31, 2]) as s:
+        tracker.book(world.ids["booked_on"], ENTRIES, EXPENSES)
+        s.seen = tracker.counts()
     context.checkpoint()
     with step(
         "  39 entries arrive; 1 of an unknown consultant is an exception", [39, 30, 1, 1200.0]
@@ -217,9 +147,10 @@ def _invoice(world):
         ]
         world.ids["checks"] = [(c["severity"], c["sentence"]) for c in checks]
     hours = APPROVED_HOURS / 100
-    untaxed = round(hours * 150 + 412.35 + 88.40, 2)
+    spent = sum(amount for _who, _day, amount, _what in EXPENSES)
+    untaxed = round(hours * 150 + spent, 2)
     with step(
-        f"  its sum: {hours:.2f} h × 150 + 500.75 expenses, to the cent", f"{untaxed:.2f}"
+        f"  its sum: {hours:.2f} h × 150 + {spent:.2f} expenses, to the cent", f"{untaxed:.2f}"
     ) as s:
         move = world.read(
             "account.move", [("id", "=", world.ids["invoice"])], ["amount_untaxed"], user="ben"
@@ -259,3 +190,19 @@ def _invoice(world):
         )[0]
         s.seen = [move["state"], move["hub_approval"], *rows]
     context.link("Invoice", f"/odoo/account.move/{world.ids['invoice']}")
+    if world.books:
+        _in_the_books(world)
+
+
+def _in_the_books(world):
+    """The posted invoice goes to the accounting ledger, and what the ledger says of it comes back."""
+    books, invoice = world.books, world.ids["invoice"]
+    expected = [[world.ids["invoice_name"], f"{world.ids['invoice_total']:.2f}"], "open"]
+    with world.context.steps.step(
+        f"  {books.label} has it with the same number and total, and says that it is open", expected
+    ) as s:
+        world.context.eventually(lambda: books.documents() == expected[:1], timeout=60)
+        books.deliver()
+        state = "SELECT hub_ledger_state FROM account_move WHERE id = %s"
+        s.seen = [*books.documents(), world.until(state, "open", (invoice,))]
+        world.context.screen("invoice_in_ledger", f"/odoo/account.move/{invoice}")

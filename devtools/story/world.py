@@ -1,9 +1,11 @@
-"""The hands of the story: it speaks with Odoo as its users do, and with the sandboxes' control planes."""
+"""The hands of the story: it speaks with Odoo as its users do, and its players with their sandboxes."""
 
 import http.client
 import json
 import urllib.error
 import urllib.request
+
+from . import cast
 
 
 class Refused(Exception):
@@ -11,7 +13,9 @@ class Refused(Exception):
 
 
 class World:
-    """Odoo and the three products, from outside.
+    """Odoo and the products that play, from outside.
+
+    `crm`, `tracker`, `provider` and `books` are those of :mod:`devtools.story.cast`; `books` may be None.
 
     :param context: the demo's :class:`devtools.context.Context`
     :param ids: what :func:`devtools.story.firm.set_up` returned
@@ -20,6 +24,10 @@ class World:
     def __init__(self, context, ids):
         self.context = context
         self.ids = ids
+        self.players = cast.join(self)
+        self.crm, self.tracker, self.provider, self.books = (
+            self.players.get(kind) for kind in cast.KINDS
+        )
 
     # -- Odoo ----------------------------------------------------------------------------------
 
@@ -71,32 +79,6 @@ class World:
 
     def sql(self, query, parameters=()):
         return self.context.running.sql(query, parameters)
-
-    # -- products ------------------------------------------------------------------------------
-
-    def control(self, product, name, body=None, method=None):
-        """Use a sandbox's control plane."""
-        url = f"{self.context.sandboxes[product]}/__sandbox__/{name}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            url,
-            data,
-            {"Content-Type": "application/json"},
-            method=method or ("POST" if data else "GET"),
-        )
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            return json.load(answer)
-
-    def deliver(self, product, **options):
-        """Send a product's pending webhooks to Odoo, until Odoo has taken them (products retry too)."""
-        options["url"] = self.ids[f"{product}_url"]
-
-        def sent():
-            answer = self.control(product, "deliver", options)
-            refused = [d for d in answer["deliveries"] if not 200 <= (d["status"] or 0) < 300]
-            return None if refused else [answer]
-
-        return (self.context.eventually(sent, timeout=90, pause=1) or [None])[0]
 
     # -- waiting -------------------------------------------------------------------------------
 

@@ -1,0 +1,30 @@
+"""Payment providers: customers pay there, and their money waits there."""
+
+from .player import Player
+
+
+class Stripe(Player):
+    """An account: payment intents, refunds, balance transactions. Amounts are cents."""
+
+    kind = "provider"
+    name, label = "stripe", "Stripe"
+    account = "acct_1SandboxHub0001"
+
+    @classmethod
+    def secrets(cls, url):
+        return {"api_key": "rk_test_sandbox_key", "webhook_secret": "whsec_sandbox_secret"}
+
+    def pay(self, amount, invoice):
+        """A customer pays the invoice of a number; answers the payment's id."""
+        body = {"amount": amount, "currency": "usd", "metadata": {"odoo_invoice": invoice}}
+        return self.control("payments", body)["ids"][0]
+
+    def refund(self, payment, amount):
+        """Some of a payment goes back."""
+        body = {"payment_intent": payment, "amount": amount, "reason": "requested_by_customer"}
+        self.control("refunds", body)
+
+    def balance(self, column):
+        """The sum of what moved its balance: `fee` or `net`."""
+        rows = self.control("state")["balance_transactions"].values()
+        return sum(row[column] for row in rows)
