@@ -283,6 +283,26 @@ class TestBusinessPayment(BusinessCase):
         self.assertEqual(self.contract.paid_amount, 1340.37)
         self.assertEqual(self.customer._hub_balance()[self.customer.id]["balance"], 0)
 
+    def test_a_credit_note_names_the_services_that_were_invoiced(self):
+        """A ledger that books on items takes the credit note as it took the invoice."""
+        travel = self.env["product.product"].create(
+            {"name": "Travel", "default_code": "TRAVEL", "type": "service"}
+        )
+        self.invoice.button_draft()
+        vals = {
+            "product_id": travel.id,
+            "price_unit": 100.0,
+            "tax_ids": [Command.set(self.tax.ids)],
+        }
+        self.invoice.write({"invoice_line_ids": [Command.create(vals)]})
+        self._approve(self.invoice)
+        item = self._apply(self._refund(self._paid(), "100.01"))
+        self.assertFalse(item.problem, item.problem and item.problem.params)
+        note = self.env["account.move"].search([("hub_refund_payment_id", "=", item.res_id)])
+        self.assertEqual(note.invoice_line_ids.product_id, self.consulting | travel)
+        self.assertEqual(note.invoice_line_ids.mapped("quantity"), [1.0, 1.0])
+        self.assertEqual(note.amount_total, 100.01)
+
     def test_every_refund_is_met_to_the_cent(self):
         payment = self._paid()
         for cents in (1, 2, 3, 7, 10, 13, 99, 333):

@@ -116,6 +116,15 @@ class TestClockify(HubMixin, BusinessCase):
         self._poll()
         self.assertEqual(second.hub_approval, "approved")
 
+    def test_the_time_of_a_stranger_is_worth_what_its_order_line_says(self):
+        _contract, project = self._set_up()
+        (stranger,) = self.sandbox.seed(users=[{"name": "S. Tranger", "email": "s@old.example"}])[
+            "users"
+        ]
+        self._entry(project, fields.Datetime.now() - timedelta(days=1), 5400, userId=stranger)
+        self._poll()
+        self.assertEqual(self.issues("unknown_consultant").at_risk, 225.0, "1.5 h at 150")
+
     def test_a_change_that_is_taken_back_is_applied_both_times(self):
         _contract, project = self._set_up()
         key = self._entry(project, fields.Datetime.now() - timedelta(days=1))

@@ -14,7 +14,8 @@ def tell(world):
         s.seen = "all taken" if answer else "refused"
     context.checkpoint()
     with step(
-        f"  one payment in the {provider.label} journal, fee booked, invoice paid", [1, "paid", True]
+        f"  one payment in the {provider.label} journal, fee booked, invoice paid",
+        [1, "paid", True],
     ) as s:
         world.until(
             "SELECT payment_state FROM account_move WHERE id = %s", "paid", (world.ids["invoice"],)
@@ -97,7 +98,8 @@ def tell(world):
         "contract_state": "active",
     }
     with step(
-        f"{world.crm.label}'s deal shows contracted, invoiced, paid, overdue, last invoice", expected
+        f"{world.crm.label}'s deal shows contracted, invoiced, paid, overdue, last invoice",
+        expected,
     ) as s:
         s.seen = _shown(world, "deal", expected)
     expected = {"balance": "0.00", "overdue": "0.00"}

@@ -184,14 +184,17 @@ class HubHandlerRefund(models.AbstractModel):
 
     @api.model
     def _note_lines(self, item, invoice):
-        """One line for each way the invoice was taxed, sharing the refund as the invoice does."""
+        """One line for each service and way it was taxed, sharing the refund as the invoice does.
+
+        Services are named so that a ledger that books on items takes the credit note as it took the invoice.
+        """
         lines = invoice.invoice_line_ids.filtered(lambda line: line.display_type == "product")
-        groups = lines.grouped(lambda line: (line.account_id, line.tax_ids))
+        groups = lines.grouped(lambda line: (line.product_id, line.account_id, line.tax_ids))
         step = exact(invoice.currency_id.rounding)
         taxed = [sum(group.mapped("price_total")) for group in groups.values()]
         parts = allocate(exact(item.values["amount"]), [max(total, 0) for total in taxed], step)
         commands = []
-        for ((account, taxes), group), gross in zip(groups.items(), parts, strict=True):
+        for ((service, account, taxes), group), gross in zip(groups.items(), parts, strict=True):
             untaxed = sum(group.mapped("price_subtotal"))
             net = net_of_gross(gross, untaxed, sum(group.mapped("price_total")), step)
             included = any(tax.price_include for tax in taxes)
@@ -200,6 +203,7 @@ class HubHandlerRefund(models.AbstractModel):
             commands.append(
                 Command.create(
                     {
+                        "product_id": service.id,
                         "name": self.env._(
                             "Refund of %(invoice)s: %(reason)s",
                             invoice=invoice.name,

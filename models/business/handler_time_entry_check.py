@@ -49,16 +49,29 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
         facts = self._facts(items)
         for item in items:
             line = self._sale_line(item, facts)
-            hours = self._to_bill(item.values)
-            currency = line.currency_id or self.env.company.currency_id
-            rate = line.hub_hour_price if line.qty_delivered_method == "timesheet" else 0
-            item.at_risk = Money(
-                rounded(hours * exact(rate), exact(currency.rounding)), currency.name
-            )
+            item.at_risk = self._worth_by(line, item.values)
             try:
                 self._check_entry(item, line, facts)
             except Problem as problem:
                 item.problem = problem
+
+    @api.model
+    def _hub_worth(self, items):
+        """Time of an unknown person has a project and a task already: its order line says the rest."""
+        items = [item for item in items if isinstance(item.values.get("project"), int)]
+        facts = self._facts(items) if items else {}
+        for item in items:
+            line = self._sale_line(item, facts)
+            if line:
+                item.at_risk = self._worth_by(line, item.values)
+
+    @api.model
+    def _worth_by(self, line, values):
+        """What time is worth that an order line bills; nothing without one."""
+        currency = line.currency_id or self.env.company.currency_id
+        rate = line.hub_hour_price if line.qty_delivered_method == "timesheet" else 0
+        amount = self._to_bill(values) * exact(rate)
+        return Money(rounded(amount, exact(currency.rounding)), currency.name)
 
     @api.model
     def _facts(self, items):

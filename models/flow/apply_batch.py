@@ -371,6 +371,9 @@ class ApplyBatch(Known, Resolver, Merger, Gatekeeper):
     def money(self, item):
         """What a failed or waiting item is worth, in its own and in its company's currency."""
         if self._worth is None:
+            unseen = [one for one in self.items if one.problem and one.at_risk is None]
+            if unseen and self.entity.handler:
+                self.env[self.entity.handler]._hub_worth(unseen)
             self._worth = Worth(self.env, self.system.company_ids[:1], self.items)
         return self._worth.of(item)
 

@@ -50,6 +50,11 @@ class HubHandler(models.AbstractModel):
         """Rules that can be known before anything is written: set ``item.problem`` or ``skip``."""
 
     @api.model
+    def _hub_worth(self, items):
+        """Set ``item.at_risk`` of items that fail before they come to the checks, as far as Odoo's own
+        records tell it. The default leaves it to what the source says."""
+
+    @api.model
     def _hub_write(self, items):
         """Create and write the Odoo records of ``items`` in batches and set ``item.res_id``.
 

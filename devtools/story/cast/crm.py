@@ -79,9 +79,7 @@ class HubSpot(Crm):
         return {"access_token": "pat-na1-sandbox-token", "client_secret": "sandbox-client-secret"}
 
     def hire(self, first, last, email):
-        self.seed(
-            owners=[{"id": self.owner, "email": email, "firstName": first, "lastName": last}]
-        )
+        self.seed(owners=[{"id": self.owner, "email": email, "firstName": first, "lastName": last}])
 
     def deal(self, name, company, lines, contacts=(), start=None):
         made = self._make("contacts", [renamed(self.contact_names, one) for one in contacts])
