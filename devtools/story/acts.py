@@ -2,7 +2,6 @@
 
 from .world import Refused
 
-
 # what a deal sells: code, name, quantity, price
 LINES = [
     ("CONS", "Consulting", 200, 150),
