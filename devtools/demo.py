@@ -91,7 +91,7 @@ def _options(arguments):
         dest="products",
         default=cast.USUAL,
         metavar="NAMES",
-        help=f"which products play, at most one of each kind: {cast.offered()} ({cast.USUAL})",
+        help=f"which products play, at most one of each kind: {cast.offered()}; usually {cast.USUAL}",
     )
     parser.add_argument("--keep-db", action="store_true", help="leave the database behind")
     parser.add_argument(
