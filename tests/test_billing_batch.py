@@ -564,6 +564,17 @@ class TestBillingBatch(BusinessCase):
         self._clock()
         self.assertEqual((batch.state, self.contract.move_ids.ids), ("discarded", []))
 
+    def test_approver_who_is_gone_bills_nothing_and_the_others_are_told(self):
+        self._book(self.contract, "1")
+        batch = self._propose()
+        self._approve_later(batch)
+        batch.line_ids._keep({"approved_by_id": False})  # as when the user is deleted
+        self._clock()
+        self._fresh(batch)
+        self.assertEqual((batch.line_ids.state, self.contract.move_ids.ids), ("failed", []))
+        self.assertIn("is gone", batch.line_ids.failure)
+        self.assertIn(self.approver, batch.activity_ids.user_id)
+
     def test_run_that_breaks_does_not_stop_the_others_and_somebody_is_told(self):
         other = self._start_deal()
         batches = self.env["hub.billing.batch"]

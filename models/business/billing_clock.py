@@ -81,7 +81,7 @@ class HubBillingBatch(models.Model):
         """What became of it, in the run's own thread; what was not billed is before who approved it."""
         missed = self.line_ids.filtered(
             lambda line: (
-                line.approved_by_id and not line.left_by_id and line.state in ("failed", "left_out")
+                line.approved_at and not line.left_by_id and line.state in ("failed", "left_out")
             )
         )
         text = self.env._(
