@@ -102,7 +102,9 @@ class HubSpot(Connector):
         )
 
     def admit(self, code: str, redirect: str, verifier: str) -> TokenAnswer:
-        return self._granted(self.secrets, "authorization_code", *code_form(code, redirect, verifier))
+        return self._granted(
+            self.secrets, "authorization_code", *code_form(code, redirect, verifier)
+        )
 
     def _granted(
         self, secrets: Mapping[str, str], kind: str, *more: tuple[str, str]
