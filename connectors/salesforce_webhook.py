@@ -10,6 +10,7 @@ Messaging WSDL".
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,15 +72,16 @@ def _notice(notification) -> Notice:
     entity = ENTITIES.get(kind)
     if kind == LINES and parent:
         entity, thing_id = "opportunity", parent
-    kept = {"notification": key, "type": kind[:80], "id": thing_id}
+    kept = strict_json.dumps({"notification": key, "type": kind[:80], "id": thing_id})
     return Notice(
         entity=entity or "opportunity",
         external_id=thing_id,
-        event_key=key.encode(),
+        # Nothing is signed: by its id alone somebody could use up that of a message to come.
+        event_key=hashlib.sha256(kept).digest(),
         kind="notice" if entity else "event",
         changed_at=None,  # a message says what is, not since when
         version=None,
-        payload=strict_json.dumps(kept),
+        payload=kept,
         action="change" if entity else "ignored",
         reason="" if entity else "unknown_object",
     )

@@ -77,6 +77,23 @@ class TestEngineOrder(HubCase):
         self.assertFalse(self.issues())
         self.assertEqual(self.partner_of("1").country_id.code, "DE")
 
+    def test_a_newer_snapshot_that_was_tried_later_takes_the_place_of_one_that_came_after_it(self):
+        newer = self.receive(self._company("1", 3, name="Newer"))
+        self.env.cr.execute(
+            "UPDATE hub_message SET next_attempt_at = now() + interval '1 hour' WHERE id = %s",
+            [newer.id],
+        )
+        older = self.work(self._company("1", 2, country="Atlantis"))
+        exception = self.assertExplained(older, "unknown_country")
+        self.env.cr.execute(
+            "UPDATE hub_message SET next_attempt_at = now() - interval '1 hour' WHERE id = %s",
+            [newer.id],
+        )
+        self.drain()
+        self.assertStates(newer | older, "done", "skipped:superseded")
+        self.assertEqual((exception.state, exception.resolution), ("resolved", "superseded"))
+        self.assertFalse(self.issues())
+
     def test_an_older_snapshot_that_comes_late_does_not_supersede_a_failed_newer_one(self):
         newer = self.work(self._company("1", 5, name="Newer", country="Atlantis"))
         self.work(self._company("1", 3, name="Older"))

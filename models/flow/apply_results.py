@@ -228,8 +228,8 @@ class HubApplyResults(models.AbstractModel):
                    done_at = clock_timestamp() AT TIME ZONE 'UTC'
               FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[], %s::boolean[])
                    n(id, order_key, version, partial)
-             WHERE m.order_key = n.order_key AND m.id < n.id AND m.direction = 'in' AND m.kind <> 'event'
-               AND (m.version IS NULL OR m.version <= n.version)
+             WHERE m.order_key = n.order_key AND m.direction = 'in' AND m.kind <> 'event'
+               AND (m.version IS NULL AND m.id < n.id OR (m.version, m.id) < (n.version, n.id))
                AND m.state IN ('failed', 'dead', 'waiting', 'held') AND (m.state <> 'held' OR NOT n.partial)
             RETURNING m.id
             """,

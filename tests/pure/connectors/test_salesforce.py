@@ -586,6 +586,18 @@ def verify(body, settings=SETTINGS):
     return Salesforce.verify(request, [], settings, datetime.now(timezone.utc))
 
 
+def test_nobody_uses_up_the_id_of_a_message_to_come(org, now):
+    """Who knows the address can send any notification: the true one, with the same id, still counts."""
+    deal(org, now)
+    body = org.sandbox.webhook_body(org.sandbox.sender.events)
+    true = verify(body)
+    assert [n.event_key for n in verify(body)] == [n.event_key for n in true], "a repeat is known"
+    other = true[0].external_id[:-3] + "ZZZ"
+    forged = verify(body.replace(true[0].external_id.encode(), other.encode()))
+    assert forged[0].external_id != true[0].external_id
+    assert forged[0].event_key != true[0].event_key
+
+
 def test_a_message_becomes_thin_notices(org, now):
     key, account, contacts, _lines = deal(org, now)
     notices = verify(org.sandbox.webhook_body(org.sandbox.sender.events))
