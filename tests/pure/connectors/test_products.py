@@ -6,7 +6,7 @@ import pytest
 
 from lead_to_cash_hub import connectors
 
-ROOT = Path(connectors.__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("product", [*connectors.PRODUCTS, "declared"])
