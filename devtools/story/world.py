@@ -95,8 +95,11 @@ class World:
         """
         return bool(self.context.eventually(lambda: self.sql(query)[0][0] == 0, timeout=timeout))
 
-    def until(self, query, value, parameters=(), timeout=90):
-        """Wait until a one-value query gives ``value``; answers what it gave last."""
+    def until(self, query, value, parameters=(), timeout=240):
+        """Wait until a one-value query gives ``value``; answers what it gave last.
+
+        A poll that was killed (`--kill`) is taken up again when its lease of three minutes is over.
+        """
         seen = [None]
 
         def check():
