@@ -143,7 +143,7 @@ class HubContractStart(models.Model):
         if tentative and tentative.hub_tentative_template_id == template:
             project = tentative._hub_convert(template, values, filled)
         else:
-            (tentative or self.env["project.project"]).action_archive()
+            (tentative or self.env["project.project"])._hub_let_go()
             project = template.action_create_from_template(values, role_to_users_mapping=mapping)
         project._hub_request_roles(template, [role for role in roles if role not in filled])
         return project
