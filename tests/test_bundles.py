@@ -334,17 +334,95 @@ class TestBundles(ChangeCase):
         change = self.take(raw)
         self.assertEqual(
             [(i.res_model, i.kind, list(i.values)) for i in change.item_ids],
-            [("hub.checkpoint", "write", ["due_hours"])],
+            [("hub.checkpoint", "write", ["due_hours", "identity"])],
         )
         self.in_force(change)
         self.assertEqual((here.due_hours, here.approver_ids), (24, self.approver))
 
-    def test_what_cannot_be_told_apart_is_not_exported(self):
-        values = {"name": "A town", "entity_id": self.mapping.entity_id.id, "field_id": self.line.field_id.id,
-                  "sentence": "No town.", "system_id": self.sandbox.id}  # fmt: skip
-        self.env["hub.rule"].create([values, values])
-        with self.assertRaisesRegex(UserError, "apart: A town"):
-            self.export()
+    def governing(self, system, **more):
+        """A rule and a checkpoint of one system."""
+        customer = self.mapping.entity_id
+        values = {"name": "A town", "entity_id": customer.id, "system_id": system.id, **more}
+        rule = self.env["hub.rule"].create(
+            {**values, "field_id": self.line.field_id.id, "sentence": "No town."}
+        )
+        group = self.env.ref("lead_to_cash_hub.group_hub_billing_approver")
+        return rule, self.env["hub.checkpoint"].create({**values, "approver_group_id": group.id})
+
+    def difference(self, raw):
+        """What a bundle would change, in order."""
+        items = self.take(raw).item_ids
+        return sorted((i.res_model, i.kind, sorted(i.values)) for i in items)
+
+    def test_what_was_renamed_on_one_side_is_the_same_on_the_other(self):
+        self.system.needs_approval = False
+        process = self.sandbox.stream_ids.process_id[0]
+        there = self.governing(self.sandbox)
+        self.in_force(self.take(self.export()))
+        here = [
+            self.env[one._name].search(
+                [("name", "=", "A town"), ("system_id", "=", self.system.id)]
+            )
+            for one in there
+        ]
+        self.assertEqual([one.identity for one in here], [one.identity for one in there])
+        former = process.name
+        for one in (process, *there):
+            one.name = "Another name"
+        raw = self.export()
+        process.name = former  # this database is the other one as well
+        change = self.take(raw)
+        self.assertEqual(
+            sorted((i.res_model, i.kind, i.res_id, list(i.values)) for i in change.item_ids),
+            sorted((one._name, "write", one.id, ["name"]) for one in (process, *here)),
+        )
+        self.in_force(change)
+        self.assertEqual({one.name for one in (process, *here)}, {"Another name"})
+
+    def test_one_with_the_name_that_another_had_is_another(self):
+        self.system.needs_approval = False
+        rule, _point = self.governing(self.sandbox)
+        self.in_force(self.take(self.export()))
+        rule.write({"name": "Renamed", "sequence": 20})
+        self.env["hub.rule"].create(
+            {"name": "A town", "entity_id": self.mapping.entity_id.id, "system_id": self.sandbox.id, "sequence": 5,
+             "field_id": self.line.field_id.id, "sentence": "Another rule."}
+        )  # fmt: skip
+        self.assertEqual(
+            self.difference(self.export())[1:], [("hub.rule", "write", ["name", "sequence"])]
+        )
+
+    def test_what_was_made_on_both_sides_becomes_one(self):
+        """Known by its name alone, it takes the identity: from then on each may be renamed."""
+        self.system.needs_approval = False
+        there, here = self.governing(self.sandbox), self.governing(self.system)
+        change = self.take(self.export())
+        self.assertEqual(
+            sorted((i.res_model, i.kind, i.res_id, list(i.values)) for i in change.item_ids),
+            sorted((one._name, "write", one.id, ["identity"]) for one in here),
+        )
+        self.in_force(change)
+        there[0].name = "Another name"
+        self.assertEqual(self.difference(self.export()), [("hub.rule", "write", ["name"])])
+
+    def test_what_a_module_ships_is_the_same_everywhere(self):
+        for name in ("process_master_data", "rule_handover_document", "checkpoint_big_deals"):
+            row = self.env.ref(f"lead_to_cash_hub.{name}")
+            self.assertEqual(row.identity, f"lead_to_cash_hub.{name}")
+            self.assertNotEqual(row.copy().identity, row.identity)
+
+    def test_two_of_one_name_are_two(self):
+        self.governing(self.sandbox)
+        self.governing(self.sandbox)
+        change = self.take(self.export())
+        self.assertEqual(
+            [(i.res_model, i.kind) for i in change.item_ids],
+            [("hub.rule", "create")] * 2 + [("hub.checkpoint", "create")] * 2,
+        )
+        identities = self.env["hub.rule"].search([("name", "=", "A town")]).mapped("identity")
+        self.assertEqual(len(set(identities)), 2)
+        for identity in identities:
+            self.assertNotIn(identity, " ".join(change.item_ids.mapped("difference")))
 
     def test_a_connector_travels_without_its_address(self):
         connector = self.env["hub.connector"].create(

@@ -203,3 +203,21 @@ class TestTimeMigration(HubCase):
         script.migrate(self.env.cr, "19.0.1.1.0")
         self.env.invalidate_all()
         self.assertEqual(lines.mapped("hub_billable_quantity"), lines.mapped("unit_amount"))
+
+
+@tagged("post_install", "-at_install")
+class TestIdentityMigration(HubCase):
+    def test_each_process_has_its_own_and_the_shipped_ones_that_of_every_database(self):
+        processes = self.env["hub.process"]
+        own = processes.create([{"name": name, "kind": "reporting"} for name in ("A", "B")])
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE hub_process SET identity = NULL")
+        script = load_script(
+            file_path("lead_to_cash_hub/migrations/19.0.1.2.0/post-identity.py"), "post-identity"
+        )
+        script.migrate(self.env.cr, "19.0.1.1.0")
+        self.env.invalidate_all()
+        self.assertTrue(all(own.mapped("identity")))
+        self.assertNotEqual(*own.mapped("identity"))
+        shipped = self.env.ref("lead_to_cash_hub.process_master_data")
+        self.assertEqual(shipped.identity, "lead_to_cash_hub.process_master_data")

@@ -1,4 +1,4 @@
-from . import governed  # isort: skip  (the models below inherit it)
+from . import governed, identity  # isort: skip  (the models below inherit it)
 from . import gate, checkpoint, rule, rule_ask  # isort: skip  (what extends them is imported by those below)
 from . import (
     binding,

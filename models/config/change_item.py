@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...core import change as rules
+from .identity import IDENTITY
 
 SHOWN = 120
 
@@ -135,6 +136,8 @@ class HubChangeItem(models.Model):
             field = model._fields.get(name)
             if field is None or not model._has_field_access(field, "read"):
                 continue
+            if name == IDENTITY and self.kind != "write":
+                continue  # each has one; it tells nobody anything
             label = field._description_string(self.env)
             if self.kind == "write":
                 lines.append(f"{label}: {self._word(field, old)} → {self._word(field, new)}")

@@ -39,9 +39,9 @@ class HubGate(models.AbstractModel):
 
     _name = "hub.gate"
     _description = "Gate"
-    _inherit = ["hub.governed"]
+    _inherit = ["hub.identified"]
     _hub_free = frozenset(["stamp"])
-    _hub_key = ("entity_id", "direction", "system_id", "company_id", "name")
+    _hub_key = ("identity", "entity_id", "direction", "system_id", "company_id", "name")
     # Groups travel; people are others in every database.
     _gate_portable = (
         "sequence", "active", "process_id", "when", "approver_group_id", "four_eyes", "due_hours",

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 
 from .connector_changes import WHOLE, Together
+from .identity import IDENTITY
 
 # In this order: what is referred to comes first.
 MODELS = (
@@ -158,6 +159,7 @@ class Importer:
 
     :param system: ``hub.system`` record of the target.
     :attr missing: what has to be there before, as texts.
+    :attr identities: of the rows that are put in, whatever they are called here.
     """
 
     def __init__(self, system):
@@ -167,10 +169,12 @@ class Importer:
         self.system = system.with_env(self.env)
         self.missing = []
         self.found = {}
+        self.identities = []
 
     def run(self, rows):
         """Create and write what differs; parts that are not among the rows go."""
         kept = defaultdict(set)
+        self.identities = [row["key"][IDENTITY] for row in rows if row["key"].get(IDENTITY)]
         for row in rows:
             record = self._put(row)
             if record is None:
@@ -201,6 +205,8 @@ class Importer:
             return None  # it is in the list of what is missing
         record = self._find(model, key)
         if record:
+            if key.get(IDENTITY):
+                values |= key  # it may be called something else here, or be known by its name alone
             now = {name: self._now(record, name) for name in values}
             differing = {name: value for name, value in values.items() if now[name] != value}
             if differing:
@@ -274,7 +280,8 @@ class Importer:
             record = self._find(other, plain)
             if not record:
                 self._miss(
-                    f"{other._description} › {', '.join(str(v) for v in plain.values() if v)}"
+                    f"{other._description} › "
+                    f"{', '.join(str(v) for n, v in plain.items() if v and n != IDENTITY)}"
                 )
                 raise LookupError(name)
             self.found[mark] = record.id
@@ -292,10 +299,25 @@ class Importer:
         return group.id
 
     def _find(self, model, key):
+        """The record that a key names; by its identity, if it has one, and else by the rest of its key.
+
+        What is found by its name alone was made here as well; it takes the identity of the row.
+        """
+        natural = {name: value for name, value in key.items() if name != IDENTITY}
+        if not key.get(IDENTITY):
+            return self._search(model, natural)
+        known = [(IDENTITY, "=", key[IDENTITY])]
+        if "system_id" in key:  # another system in this database may have the same one
+            known.append(("system_id", "in", (self.system.id, False)))
+        others = [(IDENTITY, "not in", self.identities)]
+        return model.search(known, limit=1) or self._search(model, natural, others)
+
+    @staticmethod
+    def _search(model, key, more=()):
         domain = [(name, "=", value or False) for name, value in key.items()]
         if model._name == "hub.grant":
             domain.append(("revoked_at", "=", False))  # what was revoked is given anew
-        return model.search(domain, limit=1)
+        return model.search([*domain, *more], limit=1)
 
     def _miss(self, text):
         if text not in self.missing:

@@ -64,10 +64,10 @@ def _nothing(_value, _record):
 class HubProcess(models.Model):
     _name = "hub.process"
     _description = "Process"
-    _inherit = ["mail.thread", "hub.governed"]
+    _inherit = ["mail.thread", "hub.identified"]
     _order = "sequence, id"
     _hub_free = frozenset(["paused", "stamp"])  # stopping something has to work at once
-    _hub_key = ("kind", "company_id", "name")
+    _hub_key = ("identity", "kind", "company_id", "name")
     # Whether it is in shadow is decided where it runs.
     _hub_portable = ("sequence", "active", "impact", "company_ids", "country_ids", "team_ids")
 
