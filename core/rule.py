@@ -21,6 +21,7 @@ from .problem import Problem
 TESTS = ("present", "range", "words", "compare", "sum", "others", "points", "expression")
 ASKING = ("others", "points")  # what only Odoo can answer
 EFFECTS = ("block", "hold", "warn")
+UNMAPPED = "unmapped"  # why a rule could not be judged: nothing tells the field that it is about
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 _LIST = ("refs", "lines")
 _TODAY = re.compile(r"today\s*(?:([+-])\s*(\d{1,4}))?")
@@ -41,6 +42,7 @@ class Rule:
         ``expression``. In every expression ``record`` is the whole record.
     :attr tolerance: how far a sum may be off, in the field's own unit.
     :attr when: an expression; the rule holds only for records for which it is true.
+    :attr mapped: its fields come by a mapping: a record without one of them, not even blank, says nothing about it.
     :attr most_others: how many other records may stand beside this one (test ``others``).
     :attr sentence: what a person reads, with ``{fields}`` in it.
     """
@@ -60,6 +62,7 @@ class Rule:
     formula: str = ""
     tolerance: Decimal = Decimal(0)
     when: str = ""
+    mapped: bool = False
     most_others: int = 0
     sentence: str = ""
     process: int | None = None
@@ -156,10 +159,22 @@ class Check:
         try:
             if self._when is not None and not self._when(None, record):
                 return None
+            unmapped = self._unmapped(record) if self.rule.mapped else None
+            if unmapped:
+                return Finding(self.rule, {"field": unmapped}, UNMAPPED)
             wrong = self._test(record, today, answer)
         except Failed as error:
             return Finding(self.rule, {}, error.why)
         return None if wrong is None else Finding(self.rule, self._facts(record, wrong))
+
+    def _unmapped(self, record):
+        """The field that nothing tells, if there is one."""
+        rule = self.rule
+        wanted = [rule.part or rule.field, rule.other]
+        missing = [name for name in wanted if name and name not in record]
+        if not missing and rule.part:
+            missing = [rule.field for line in record[rule.part] or () if rule.field not in line]
+        return missing[0] if missing else None
 
     def concerns(self, record: dict) -> bool:
         """Whether ``judge`` needs an answer of Odoo."""

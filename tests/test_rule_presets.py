@@ -28,11 +28,11 @@ class TestRulePresets(HubMixin, BusinessCase):
             {"term_id": cls.env.ref("lead_to_cash_hub.term_payment_terms_standard").id,
              "system_id": cls.system.id, "word": "Net 30"}
         )  # fmt: skip
-        mapping = cls.system.mapping_ids.filtered(
+        cls.mapping = cls.system.mapping_ids.filtered(
             lambda m: m.entity_id.code == "opportunity" and m.direction == "in"
         )
-        fields = mapping.entity_id.field_ids
-        mapping.line_ids = [
+        fields = cls.mapping.entity_id.field_ids
+        cls.mapping.line_ids = [
             Command.create({"field_id": fields.filtered(lambda f, n=n: f.name == n).id, "path": f"properties.{n}"})
             for n in ("signed_document", "payment_terms")
         ]  # fmt: skip
@@ -129,3 +129,45 @@ class TestRulePresets(HubMixin, BusinessCase):
         self.assertStates(self.deal(payment_terms="Net 30"), "done")
         contract = self.env["hub.contract"].search([])
         self.assertEqual(contract.payment_term_id, contract.partner_id.property_payment_term_id)
+
+    def test_a_deal_that_names_no_payment_terms_has_ours(self):
+        self.on("payment_terms")
+        self.assertStates(self.deal(), "done")
+
+    def unmapped(self, name, field):
+        """No product has a standard property for it: until an admin adds the line, no deal passes unseen."""
+        rule = self.on(name)
+        line = self.mapping.line_ids.filtered(lambda one: one.field_id.name == field)
+        label, values = line.field_id.label, line.copy_data()
+        self.assertFalse(rule.unmapped_ids & self.mapping)
+        line.unlink()
+        rule.invalidate_recordset(["unmapped_ids"])
+        self.assertIn(self.mapping, rule.unmapped_ids)
+        self.assertIn(
+            self.mapping, self.env["hub.mapping"].search(rule.action_view_unmapped()["domain"])
+        )
+        said = {"payment_terms": "Net 30", "signed_document": "https://sign.example/d/1"}
+        self.assertStates(self.deal(won=False, **said), "done")
+        message = self.deal(number=2, **said)
+        self.assertStates(message, "held")
+        why = (
+            message.approval_ids.filtered(lambda one: one.state == "waiting")
+            .with_user(self.signer)
+            .why
+        )
+        for words in (
+            f"nothing says “{label}”",
+            "Configuration > Mappings",
+            f"“{self.mapping.entity_id.name}”",
+        ):
+            self.assertIn(words, why)
+        self.mapping.line_ids = [Command.create(one) for one in values]
+        message.action_replay()
+        self.drain()
+        self.assertStates(message, "done")
+
+    def test_payment_terms_that_no_line_maps_are_not_taken_for_ours(self):
+        self.unmapped("payment_terms", "payment_terms")
+
+    def test_a_signed_document_that_no_line_maps(self):
+        self.unmapped("document", "signed_document")

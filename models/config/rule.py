@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ...core.facts import fill, placeholders
-from ...core.rule import Check, Rule
+from ...core.rule import UNMAPPED, Check, Rule
 from .gate import HubGate
 
 SPECIAL = frozenset(["value", "other", "least", "most", "sum", "count"])
@@ -110,6 +110,12 @@ class HubRule(models.Model):
         "{sum} and {count} for what was compared.",
     )
     note = fields.Text(translate=True, string="Why", help="For whoever wonders later.")
+    unmapped_ids = fields.Many2many(
+        "hub.mapping",
+        compute="_compute_unmapped_ids",
+        string="Mappings Without It",
+        help="No line of these says what the rule is about: it lets nothing of these systems through.",
+    )
 
     @api.depends("entity_id")
     def _compute_part_ids(self):
@@ -120,6 +126,40 @@ class HubRule(models.Model):
                 if kind.startswith("lines:")
             ]
             rule.part_ids = rule.entity_id | rule.env["hub.entity"].search([("code", "in", codes)])
+
+    @api.depends("direction", "entity_id", "field_id", "other_id", "system_id", "company_id")
+    def _compute_unmapped_ids(self):
+        for rule in self:
+            asked = (rule.field_id | rule.other_id)._origin
+            domain = [
+                ("direction", "=", "in"),
+                ("entity_id", "in", asked.entity_id.ids),
+                ("system_id", "!=", False),
+            ]
+            if rule.system_id:
+                domain.append(("system_id", "=", rule.system_id._origin.id))
+            if rule.company_id:
+                domain.append(("system_id.company_ids", "in", rule.company_id._origin.ids))
+            mappings = self.env["hub.mapping"]
+            if rule.direction == "in":
+                mappings = mappings.search(domain)
+            rule.unmapped_ids = mappings.filtered(
+                lambda mapping, asked=asked: (
+                    asked.filtered(lambda field: field.entity_id == mapping.entity_id)
+                    - mapping.line_ids.field_id
+                )
+            )
+
+    def action_view_unmapped(self):
+        """The mappings that lack a line for what this rule is about."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Without a Line for This Rule"),
+            "res_model": "hub.mapping",
+            "views": [[False, "list"], [False, "form"]],
+            "domain": [("id", "in", self.unmapped_ids.ids)],
+        }
 
     # -- what can work -----------------------------------------------------------------------------
 
@@ -215,6 +255,7 @@ class HubRule(models.Model):
             formula=rule.formula or "",
             tolerance=Decimal(str(round(rule.tolerance, 4))),
             when=rule.when or "",
+            mapped=rule.direction == "in",
             most_others=rule.most_others,
             sentence=" ".join([rule.sentence or "", *map(str, texts)]),
             process=rule.process_id.id or None,
@@ -236,6 +277,17 @@ class HubRule(models.Model):
 
     def _read_sentence(self, facts, failed=""):
         """The sentence of a record that is not as the rule wants it, in the reader's language."""
+        if failed == UNMAPPED:
+            fields_ = self.part_ids.field_ids
+            field = fields_.filtered(lambda one: one.name == facts.get("field"))[:1]
+            return self.env._(
+                "The rule “%(rule)s” cannot be judged: nothing says “%(field)s” of this record. Add a line for it "
+                "to the system's mapping “%(entity)s” (Configuration > Mappings), with the path of what holds it in "
+                "the product, or as a column to the file; then replay. Or name in the rule the system that it is for.",
+                rule=self.name,
+                field=field.label or facts.get("field"),
+                entity=field.entity_id.name or self.entity_id.name,
+            )
         if failed:
             return self.env._(
                 "The rule “%(rule)s” cannot be judged for this record (%(why)s).",

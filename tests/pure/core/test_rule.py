@@ -13,6 +13,7 @@ from lead_to_cash_hub.core.rule import (
     EFFECTS,
     OPERATORS,
     TESTS,
+    UNMAPPED,
     Check,
     Rule,
     compile_rules,
@@ -360,3 +361,25 @@ def test_a_day_counted_from_today(days, limit):
 def test_a_number_is_a_number_or_nothing(text):
     value = typed("money", text)
     assert value is None or value.is_finite()
+
+
+def test_what_nothing_maps_is_not_blank():
+    """A field that no line tells cannot be judged; one that is told and blank is."""
+
+    def says(record, test="words", **values):
+        rule = Rule(id=1, test=test, effect="hold", mapped=True, **values)
+        return Check(rule).judge(record, TODAY)
+
+    terms = {"field": "payment_terms", "kind": "term:payment_terms", "words": frozenset(["ours"])}
+    found = says({"name": "x"}, **terms)
+    assert (found.failed, found.facts) == (UNMAPPED, {"field": "payment_terms"})
+    assert says({"payment_terms": None}, **terms) is None
+    assert says({"payment_terms": "net60"}, **terms).failed == ""
+    assert says({}, when="1 == 2", **terms) is None, "it is not about this record"
+    days = {"field": "a", "kind": "date", "other": "b", "other_kind": "date", "operator": "<="}
+    assert says({"a": "2026-01-01"}, "compare", **days).facts == {"field": "b"}
+    cost = {"field": "unit_cost", "kind": "money", "part": "lines"}
+    assert says({"lines": [{"unit_cost": None}]}, "present", **cost).failed == ""
+    assert says({"lines": [{"quantity": 1}]}, "present", **cost).facts == {"field": "unit_cost"}
+    assert says({"lines": None}, "present", **cost) is None
+    assert says({}, "present", **cost).facts == {"field": "lines"}
