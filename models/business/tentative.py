@@ -34,6 +34,7 @@ class ProjectProject(models.Model):
         "project.project", readonly=True, copy=False, ondelete="set null"
     )
     hub_tentative_doubt = fields.Boolean(
+        string="Asked Whether to Keep It",
         readonly=True,
         copy=False,
         help="Its deal does not need it any more, but people worked on it: somebody was asked.",
