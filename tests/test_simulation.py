@@ -3,7 +3,7 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from ..models.flow.difference import AMOUNTS
+from ..models.flow.difference import AMOUNTS, Difference
 from ..models.flow.simulate import packs, simulate
 from .hub_common import HubCase
 
@@ -49,6 +49,16 @@ class TestSimulation(HubCase):
             )
             found[table] = self.env.cr.fetchone()
         return found
+
+    def test_only_what_is_written_from_now_on_is_looked_at(self):
+        """What the same transaction wrote before costs nothing and is no difference."""
+        partners = self.env["res.partner"].create([{"name": name} for name in "abc"])
+        self.env.flush_all()
+        difference = Difference(self.env, self.env)
+        partners[1].city = "Boston"
+        new = self.env["res.partner"].create({"name": "d"})
+        difference.look()
+        self.assertEqual(set(difference.rows["res.partner"]), {partners[1].id, new.id})
 
     def test_nothing_stays_but_the_report(self):
         self.work(self._company("1", 1, city="Boston"))

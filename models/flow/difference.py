@@ -23,6 +23,8 @@ _APART = (
 _HUB_BUSINESS = ("hub.contract", "hub.contract.line", "hub.billing")
 _LOG_FIELDS = frozenset({"id", *models.MAGIC_COLUMNS, "parent_path", "access_token", "uuid"})
 _NUMBERS = ("integer", "float", "monetary")
+# Row versions of the current transaction.
+_OURS = SQL("age(xmin) <= age(pg_current_xact_id()::xid)")
 # What a record is worth, and in which currency: shown with the old and the new amount.
 AMOUNTS = {
     "account.move": "amount_total",
@@ -74,9 +76,9 @@ class Change(NamedTuple):
 
 
 class Difference:
-    """Rows that the current transaction of a cursor has written, and how they differ from before.
+    """Rows that a transaction writes from now on, and how they differ from before.
 
-    Use: :meth:`look` after the work; roll back to a savepoint that was set before it; :meth:`changes`.
+    Use: made before the work; :meth:`look` after it; roll back to a savepoint that was set before it; :meth:`changes`.
     PostgreSQL itself tells which tables were written and which row versions are ours, so that nothing
     hooks into Odoo's writes.
 
@@ -93,15 +95,40 @@ class Difference:
         self.gone = {}  # model -> ids before a deletion
         self.usual = {}  # model -> {field: default}
         self.names = {}  # (model, id) -> name, read while the records are there
+        self.columns = {}  # model -> its fields
+        self.former = self._places()
+
+    def _places(self):
+        """``{model: places}`` of the row versions that this transaction wrote until now: as long as they stand
+        there, the work has not touched them."""
+        self.env.flush_all()
+        cr = self.env.cr
+        places = {}
+        for model, _deleted in self._written():
+            cr.execute(
+                SQL(
+                    "SELECT ctid::text FROM %s WHERE %s",
+                    SQL.identifier(self.env[model]._table),
+                    _OURS,
+                )
+            )
+            places[model] = [row[0] for row in cr.fetchall()]
+        return places
 
     def look(self):
-        """Keep the rows that this transaction has written."""
+        """Keep the rows that this transaction has written since."""
         self.env.flush_all()
         cr = self.env.cr
         for model, deleted in self._written():
             table = SQL.identifier(self.env[model]._table)
             cr.execute(
-                SQL("SELECT * FROM %s WHERE age(xmin) <= age(pg_current_xact_id()::xid)", table)
+                SQL(
+                    """SELECT * FROM %s t WHERE %s
+                          AND NOT EXISTS (SELECT FROM unnest(%s::tid[]) former(place) WHERE former.place = t.ctid)""",
+                    table,
+                    _OURS,
+                    self.former.get(model, []),
+                )
             )
             self.rows[model] = {row["id"]: row for row in cr.dictfetchall()}
             if deleted:
@@ -157,15 +184,17 @@ class Difference:
 
     def _fields(self, model):
         """Stored columns that a person would call fields: not the log's, nor what only follows."""
-        return {
-            name: field
-            for name, field in self.env[model]._fields.items()
-            if field.store
-            and field.column_type
-            and name not in _LOG_FIELDS
-            and not field.company_dependent  # one column for all companies, which no message writes
-            and not (field.compute and field.readonly and name != AMOUNTS.get(model))
-        }
+        if model not in self.columns:
+            self.columns[model] = {
+                name: field
+                for name, field in self.env[model]._fields.items()
+                if field.store
+                and field.column_type
+                and name not in _LOG_FIELDS
+                and not field.company_dependent  # one column for all companies, which no message writes
+                and not (field.compute and field.readonly and name != AMOUNTS.get(model))
+            }
+        return self.columns[model]
 
     # -- after the work was rolled back ----------------------------------------------------------------
 
@@ -281,11 +310,11 @@ def changes_of(env, reader, work, base_work=None):
     with savepoint:
         base = None
         if base_work:
-            base_work()
             base = Difference(env, reader)
+            base_work()
             base.look()
-        result = work()
         difference = Difference(env, reader)
+        result = work()
         difference.look()
         env.invalidate_all(flush=False)
         savepoint.rollback()
