@@ -333,7 +333,7 @@ class TestBundles(ChangeCase):
         here = point.copy({"system_id": self.system.id, "name": "Towns", "due_hours": 5})
         change = self.take(raw)
         self.assertEqual(
-            [(i.res_model, i.kind, list(i.values)) for i in change.item_ids],
+            [(i.res_model, i.kind, sorted(i.values)) for i in change.item_ids],
             [("hub.checkpoint", "write", ["due_hours", "identity"])],
         )
         self.in_force(change)
