@@ -293,7 +293,8 @@ class HubMixin:
         self.env.flush_all()
         for table, columns in {
             "hub_message": ("next_attempt_at",),
-            "hub_circuit": ("retry_at", "probe_until"),
+            "hub_circuit": ("retry_at", "probe_until", "quick_from"),
+            "hub_place": ("until",),
             "hub_pace": ("tat", "blocked_until"),
             "hub_cursor": ("next_poll_at", "lease_until"),
             "hub_lane_part": ("low_water", "scanned_at"),

@@ -59,6 +59,7 @@ ENGINE = (
     "hub.drainer",
     "hub.pace",
     "hub.circuit",
+    "hub.place",
     "hub.token",
     "hub.snapshot",
 )

@@ -202,7 +202,8 @@ class TestEngineCost(HubCase):
                     env["hub.system"].browse(rows[0]["system_id"]),
                     env["hub.entity"].browse(rows[0]["entity_id"]),
                 )
-                env["hub.fetch"]._failed(system, entity, rows, stub.error, leave)
+                with env["hub.place"]._calls(leave):
+                    env["hub.fetch"]._failed(system, entity, rows, stub.error, leave)
 
         self.assertFlat(
             lambda count: self.receive(

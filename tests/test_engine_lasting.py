@@ -58,6 +58,13 @@ class TestEngineReads(HubCase):
         self.assertEqual(states, [0, 1, 2, 3, 4])
         self.assertEqual({len(ids) for ids in self._fetches()}, {1})
 
+    def test_no_call_of_a_product_that_reads_many_ids_stays_half_empty(self):
+        with patch.object(self.system._connector_class(), "batch_read", 200):
+            self._notices(*range(1, 151))
+            with self.engine_env() as env:
+                env["hub.fetch"]._slice()
+        self.assertEqual([len(ids) for ids in self._fetches()], [150])
+
     def test_a_slice_ends_when_its_time_is_over_and_the_rest_is_free_at_once(self):
         self._one_a_call()
         messages = self._notices(*range(1, 6))

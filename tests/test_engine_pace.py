@@ -11,6 +11,7 @@ from ..models.flow.cursors import short_cursor
 from .hub_common import HubCase
 
 HTTP = "odoo.addons.lead_to_cash_hub.models.flow.http"
+PLACE = "odoo.addons.lead_to_cash_hub.models.flow.place"
 
 
 @tagged("post_install", "-at_install")
@@ -375,3 +376,79 @@ class TestEngineClasses(HubCase):
             self.assertLessEqual(self.env.cr.fetchone()[0], 3)
             self.later(4)
         self.assertEqual(message.attempts, 12)
+
+
+@tagged("post_install", "-at_install")
+class TestEnginePlace(HubCase):
+    """A slow product holds one drainer, and another serves all others."""
+
+    def setUp(self):
+        super().setUp()
+        self.stub = self._use_stub()
+        self.other = self._make_system("Another portal", account_ref="2")
+        self.place = self.env["hub.place"]
+
+    def _lease(self):
+        """What a drainer would read next: the system's id and its leave."""
+        with self.engine_env() as env:
+            rows, leave = env["hub.fetch"]._lease()
+        return (rows[0]["system_id"], leave) if rows else (None, None)
+
+    def _read(self, system, seconds):
+        """A slice that lasts so long."""
+        self.receive(self._notice("customer", str(len(self.stub.calls))), system=system)
+        with patch(f"{PLACE}.QUICK", 1 - seconds):
+            self.drain()
+
+    def test_only_one_drainer_calls_what_is_not_known_to_be_quick(self):
+        self.receive(self._notice("customer", "1"))
+        self.receive(self._notice("customer", "1"), system=self.other)
+        system, leave = self._lease()
+        self.assertEqual(self._lease(), (None, None), "the other drainer reads nothing")
+        with self.engine_env() as env, env["hub.place"]._calls(leave):
+            pass
+        self.assertNotEqual(self._lease()[0], system, "what was never called goes first")
+
+    def test_quick_ones_are_called_side_by_side_with_a_slow_one(self):
+        self._read(self.other, seconds=0)
+        self._read(self.system, seconds=1)
+        self.receive(self._notice("customer", "8"))
+        self.assertEqual(self._lease()[0], self.system.id)
+        self.receive(self._notice("customer", "9"))
+        self.assertEqual(self._lease(), (None, None))
+        self.receive(self._notice("customer", "9"), system=self.other)
+        self.assertEqual(self._lease()[0], self.other.id)
+        with self.engine_env() as env:
+            self.assertFalse(env["hub.engine"]._has_work(), "a drainer does not turn for nothing")
+
+    def test_that_it_was_slow_is_forgotten_after_an_hour_not_after_a_quick_answer(self):
+        for seconds, quick in ((0, True), (1, False), (0, False)):
+            self._read(self.system, seconds)
+            with short_cursor(self.env) as cr:
+                self.assertEqual(
+                    self.env["hub.circuit"]._admit(cr, self.system.id).quick, quick, seconds
+                )
+        self.later(3601)
+        with short_cursor(self.env) as cr:
+            self.assertTrue(self.env["hub.circuit"]._admit(cr, self.system.id).quick)
+
+    def test_the_place_of_a_dead_drainer_is_free(self):
+        self.receive(self._notice("customer", "1"))
+        self.receive(self._notice("customer", "1"), system=self.other)
+        first = self._lease()[0]
+        self.env.cr.execute("UPDATE hub_place SET pid = 0")
+        self.assertEqual({first, self._lease()[0]}, {self.system.id, self.other.id})
+
+    def test_a_slice_begins_no_call_when_its_time_is_over(self):
+        message = self.receive(self._notice("customer", "1"))
+        with self.engine_env() as env, patch(f"{PLACE}.CALLS", 0.0):
+            session = env["hub.http"]._session(self.system.with_env(env))
+            _rows, leave = env["hub.fetch"]._lease()
+            fault = None
+            with env["hub.place"]._calls(leave):
+                try:  # assertRaises would make a savepoint, which the end of the transaction takes along
+                    session.before_call("default")
+                except ConnectorError as error:
+                    fault = error
+        self.assertEqual((fault.kind, fault.code), ("rate", "own_pace"))
+        self.assertEqual(message.attempts, 0)

@@ -30,6 +30,7 @@ from . import (
     outage,
     pace,
     payload,
+    place,
     poll,
     receive,
     rejection,

@@ -4,19 +4,23 @@ from odoo import fields, models
 from odoo.tools import SQL
 
 from .cursors import short_cursor
+from .place import taken
 
 PROBE_LEASE = 60  # seconds that one worker has for its trial call
 
 
 def callable_at(at):
-    """Condition: a system may be called then, or tried (``k`` is its circuit, if it has one).
+    """Condition: a system may be called then, or tried (``k`` is its circuit, if it has one), and holds
+    up no drainer but one.
 
     :param at: a time (SQL)
     """
     return SQL(
         """NOT coalesce(k.state = 'open' AND k.retry_at > %(at)s
-                        OR k.state = 'probing' AND k.probe_until > %(at)s, FALSE)""",
+                        OR k.state = 'probing' AND k.probe_until > %(at)s, FALSE)
+           AND (coalesce(k.quick_from <= %(at)s, FALSE) OR NOT %(taken)s)""",
         at=at,
+        taken=taken(at),
     )
 
 
@@ -24,13 +28,14 @@ class Pass(NamedTuple):
     """Leave to call a system. Its outcome counts only while ``generation`` is the circuit's.
 
     ``probing``: this is the one trial call. ``spotless``: no failure stands against the system, so
-    a success has nothing to reset.
+    a success has nothing to reset. ``quick``: it has answered quickly for some time (see ``hub.place``).
     """
 
     system_id: int
     generation: int = 0
     probing: bool = False
     spotless: bool = True
+    quick: bool = False
 
 
 class HubCircuit(models.Model):
@@ -53,6 +58,9 @@ class HubCircuit(models.Model):
     retry_at = fields.Datetime(readonly=True)
     generation = fields.Integer(readonly=True, default=0)
     probe_until = fields.Datetime(readonly=True)
+    quick_from = fields.Datetime(
+        readonly=True, help="From then on it is taken for quick; empty as long as nothing is known."
+    )
 
     _system_unique = models.UniqueIndex("(system_id)")
 
@@ -69,14 +77,17 @@ class HubCircuit(models.Model):
         :return: a :class:`Pass`, or None if the circuit is open or another worker is trying.
         """
         cr.execute(
-            "SELECT state, generation, failures FROM hub_circuit WHERE system_id = %s", [system_id]
+            """SELECT state, generation, failures,
+                      coalesce(quick_from <= statement_timestamp() AT TIME ZONE 'UTC', FALSE)
+                 FROM hub_circuit WHERE system_id = %s""",
+            [system_id],
         )
         row = cr.fetchone()
         if not row:
             return Pass(system_id)
-        state, generation, failures = row
+        state, generation, failures, quick = row
         if state == "closed":
-            return Pass(system_id, generation or 0, spotless=not failures)
+            return Pass(system_id, generation or 0, spotless=not failures, quick=quick)
         cr.execute(
             """
             UPDATE hub_circuit
@@ -89,8 +100,8 @@ class HubCircuit(models.Model):
             """,
             [PROBE_LEASE, system_id],
         )
-        taken = cr.fetchone()
-        return Pass(system_id, taken[0], probing=True, spotless=False) if taken else None
+        trial = cr.fetchone()
+        return Pass(system_id, trial[0], True, False, quick) if trial else None
 
     def _failed(self, leave):
         """A call did not reach the system, or it is down: open after some of them, or at once after a trial."""

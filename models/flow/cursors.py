@@ -1,6 +1,7 @@
 """Transactions of the engine's own. Odoo's cursors are REPEATABLE READ; the hub's short statements
 must see what others committed a moment ago, so they run as READ COMMITTED on a cursor of their own."""
 
+import time
 from contextlib import contextmanager
 from functools import partial
 
@@ -8,6 +9,7 @@ from odoo import sql_db
 from odoo.tools import SQL
 
 SIMULATED = "hub_simulated"  # an attribute of a cursor whose work leaves nothing
+CALLS_UNTIL = "hub_calls_until"  # an attribute of the cursor of a slice that calls a product
 NOTHING = SQL()
 _SETTLE = SQL("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '2s';")
 
@@ -102,3 +104,30 @@ def rolled_back_cursor(env, seconds):
 def is_simulated(cr):
     """Whether all that is done with this cursor is rolled back: no call may leave, no mail be sent."""
     return bool(getattr(cr, SIMULATED, False))
+
+
+@contextmanager
+def calling(cr, seconds):
+    """While a slice of the engine calls a product: no transaction stays open over a call, and no call
+    begins after so many seconds. Whoever goes out asks :func:`let_go` first.
+
+    :param cr: the slice's own cursor, with which it only reads.
+    """
+    setattr(cr, CALLS_UNTIL, time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        delattr(cr, CALLS_UNTIL)
+
+
+def let_go(cr):
+    """End the transaction before a call leaves, if this is a slice's cursor: an old snapshot would keep
+    PostgreSQL from cleaning up, however slow the product is. A person's transaction stays as it is.
+
+    :return: whether the slice may make this call.
+    """
+    until = getattr(cr, CALLS_UNTIL, None)
+    if until is None:
+        return True
+    cr.commit()  # pylint: disable=invalid-commit
+    return time.monotonic() < until

@@ -44,6 +44,16 @@ class HubDeliver(models.AbstractModel):
             return 0
         system = self.env["hub.system"].browse(rows[0]["system_id"])
         entity = self.env["hub.entity"].browse(rows[0]["entity_id"])
+        with self.env["hub.place"]._calls(leave):
+            answered, left = self._send(system, entity, rows)
+        self._answer(system, entity, answered, leave, left)
+        return len(answered)
+
+    def _send(self, system, entity, rows):
+        """Make the calls.
+
+        :return: ``(list of (row, outcome), rows that the time did not suffice for)``
+        """
         size = system._connector_class().batch_write
         answered, left = [], rows
         started, calls = time.monotonic(), 0
@@ -64,8 +74,7 @@ class HubDeliver(models.AbstractModel):
         if calls:
             taken = (time.monotonic() - started) / calls
             _seconds_a_call[self.env.cr.dbname, system.id] = taken
-        self._answer(system, entity, answered, leave, left)
-        return len(answered)
+        return answered, left
 
     def _most(self, system_id):
         """How many messages one slice can send, by what the last calls took."""

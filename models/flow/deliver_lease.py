@@ -26,7 +26,9 @@ class HubDeliver(models.AbstractModel):
         with short_cursor(self.env) as cr:
             head = next_head(cr, TO_SEND)
             leave = head and self.env["hub.circuit"]._admit(cr, head[0])
+            leave = self.env["hub.place"]._take(cr, leave)
             if not leave:
+                cr.rollback()
                 return [], None
             crashes, lapsed = self._due(cr, head, 1 if leave.probing else most_of(head[0]))
             taken, given_up = self._spare_the_others(crashes, lapsed)
@@ -73,6 +75,7 @@ class HubDeliver(models.AbstractModel):
                 row["values"] = strict_json.loads(bytes(row["body"]))
         if given_up and not rows:
             self.env["hub.circuit"]._not_tried(leave, 1)
+            self.env["hub.place"]._give_back(leave)
         return rows, leave
 
     def _due(self, cr, head, limit):

@@ -22,12 +22,12 @@ def heads(what, at=NOW):
 
     :param what: :data:`TO_READ` or :data:`TO_SEND`; :param at: due at this time (SQL)
     :return: a query with the columns priority, lane, system_id, stream_id (0: of a stream that is gone),
-        entity_id, next_attempt_at
+        entity_id, next_attempt_at, known (whether anything is known of how quick it is)
     """
     return SQL(
         """
         SELECT n.priority, n.number AS lane, y.id AS system_id, s.id AS stream_id,
-               head.entity_id, head.next_attempt_at
+               head.entity_id, head.next_attempt_at, k.quick_from IS NOT NULL AS known
           FROM hub_system y
           LEFT JOIN hub_circuit k ON k.system_id = y.id
          CROSS JOIN LATERAL (
@@ -61,14 +61,15 @@ def due(what, system, stream, lane, at=NOW):
 
 
 def next_head(cr, what):
-    """The most urgent head.
+    """The most urgent head. A system that was never called is tried first: it may be quick, and would
+    else stand behind all that waits for slow ones.
 
     :return: ``(system id, stream id or 0, lane, entity id)``, or None
     """
     cr.execute(
         SQL(
             """SELECT system_id, stream_id, lane, entity_id FROM (%s) head
-                ORDER BY priority, lane, next_attempt_at LIMIT 1""",
+                ORDER BY priority, lane, known, next_attempt_at LIMIT 1""",
             heads(what),
         )
     )

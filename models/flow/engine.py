@@ -47,7 +47,7 @@ class HubEngine(models.AbstractModel):
         while True:
             now = time.monotonic()
             if now - last_sign > 1:
-                self._sign(name, ALIVE)
+                self._sign(name)
                 last_sign = now
                 if now - last_rest > BUSY:
                     self._wake_others(name)
@@ -240,7 +240,7 @@ class HubEngine(models.AbstractModel):
             row = cr.fetchone()
         return bool(row and row[0] in ("1", "True", "true"))
 
-    def _sign(self, name, seconds):
+    def _sign(self, name, seconds=ALIVE):
         with short_cursor(self.env) as cr:
             cr.execute(
                 """INSERT INTO hub_drainer (name, alive_until, reported_at)
@@ -275,7 +275,12 @@ class HubEngine(models.AbstractModel):
         _last_wake[key] = now
         # A door has no user; waking the drainer is all that it may do with the scheduler.
         env = api.Environment(cr, api.SUPERUSER_ID, {})
-        env.ref(DRAINERS[0])._trigger()
+        drainers = [env.ref(name) for name in DRAINERS]
+        cr.execute(
+            "SELECT name FROM hub_place WHERE until > clock_timestamp() AT TIME ZONE 'UTC'"
+        )  # who is inside a long call hears nothing
+        deaf = {row[0] for row in cr.fetchall()}
+        next((one for one in drainers if str(one.id) not in deaf), drainers[0])._trigger()
 
     def _wake_others(self, name):
         """Wake drainers that are not awake: doors wake only one, and the worker of one that was killed

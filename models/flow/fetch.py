@@ -14,8 +14,8 @@ from .fault import Fault
 from .reading import Reading
 
 LEASE = 45  # seconds; a lapsed one is taken again, and reading twice does no harm
-MAX_IDS = 100
-SECONDS = 5.0  # of reading in one slice, far below the lease and Odoo's limit for a cron
+MAX_IDS = 100  # of one slice; more where the product reads more in a call
+SECONDS = 1.0  # of reading in one slice, call after call
 
 
 class HubFetch(models.AbstractModel):
@@ -34,7 +34,9 @@ class HubFetch(models.AbstractModel):
         with short_cursor(self.env) as cr:
             head = next_head(cr, TO_READ)
             leave = head and self.env["hub.circuit"]._admit(cr, head[0])
+            leave = self.env["hub.place"]._take(cr, leave)
             if not leave:
+                cr.rollback()
                 return [], None
             system, stream, lane, entity = head
             cr.execute(
@@ -52,7 +54,7 @@ class HubFetch(models.AbstractModel):
                 """,
                     due(TO_READ, system, stream, lane),
                     entity,
-                    1 if leave.probing else MAX_IDS,
+                    1 if leave.probing else self._most(system),
                     LEASE,
                 )
             )
@@ -60,6 +62,11 @@ class HubFetch(models.AbstractModel):
             if not rows:
                 cr.rollback()  # others took them: the trial is not used up
             return rows, leave
+
+    def _most(self, system_id):
+        """How many notices one slice takes: no call of the product stays half empty."""
+        size = self.env["hub.system"].browse(system_id)._connector_class().batch_read
+        return max(MAX_IDS, size)
 
     def _slice(self):
         """Fetch one batch.
@@ -69,6 +76,12 @@ class HubFetch(models.AbstractModel):
         rows, leave = self._lease()
         if not rows:
             return 0
+        with self.env["hub.place"]._calls(leave):
+            self._read(rows, leave)
+        return len(rows)
+
+    def _read(self, rows, leave):
+        """Read what was leased, call after call, and store it."""
         system = self.env["hub.system"].browse(rows[0]["system_id"])
         entity = self.env["hub.entity"].browse(rows[0]["entity_id"])
         by_id = defaultdict(list)
@@ -80,7 +93,7 @@ class HubFetch(models.AbstractModel):
             )
         except (ConnectorError, UserError) as error:
             self._failed(system, entity, rows, error, leave)
-            return len(rows)
+            return
         for ids, records, error in reading.calls(SECONDS):
             part = {key: by_id[key] for key in ids}
             if error is None:
@@ -95,7 +108,6 @@ class HubFetch(models.AbstractModel):
             self._failed(system, entity, left, reading.fault, leave)
         else:
             self._release(left)
-        return len(rows)
 
     def _release(self, rows):
         """The time was over before these were read: anyone may take them now."""

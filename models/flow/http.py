@@ -7,7 +7,7 @@ from odoo import models, tools
 
 from ...connectors.errors import ConnectorError
 from ...connectors.http import Session
-from .cursors import is_simulated
+from .cursors import is_simulated, let_go
 from .pace import MAX_WAIT
 
 _logger = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ class HubHttp(models.AbstractModel):
             return limits.get(bucket) or cls.pace.get(bucket) or cls.pace["default"]
 
         def before_call(bucket):
+            if not let_go(self.env.cr):
+                raise ConnectorError("rate", "own_pace")
             wait = pace._next(system_id, bucket, *limit_of(bucket))
             if wait > MAX_WAIT:
                 raise ConnectorError("rate", "own_pace", retry_after=wait)

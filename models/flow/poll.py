@@ -65,6 +65,7 @@ class HubPoll(models.AbstractModel):
             if not row:
                 return None
             leave = self.env["hub.circuit"]._admit(cr, row[3])
+            leave = self.env["hub.place"]._take(cr, leave)
             if not leave:
                 cr.rollback()
                 return None
@@ -82,7 +83,8 @@ class HubPoll(models.AbstractModel):
         stream = self.env["hub.stream"].browse(stream_id)
         system = stream.system_id
         try:
-            page = self._page(system._connector(), stream.entity_id.code, position or {})
+            with self.env["hub.place"]._calls(leave):
+                page = self._page(system._connector(), stream.entity_id.code, position or {})
         except (ConnectorError, UserError) as error:
             self._failed(stream, failures or 0, error, leave)
             return True

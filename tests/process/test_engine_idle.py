@@ -2,9 +2,11 @@
 
 import re
 import statistics
+import threading
 import time
 
 import pytest
+import requests
 
 from benchmarks.latency import FILL
 from benchmarks.sending import ACCOUNT, SECRET, Sender, events
@@ -29,9 +31,40 @@ def system(name, account, address):
     return record
 live = system("HubSpot", "{ACCOUNT}", ADDRESS)
 full = system("Another portal", "2", "https://api.hubapi.com")
+slow = system("A slow portal", "3", SLOWLY)
 env.cr.commit()
-print("RESULT", live.id, full.id, live.webhook_url)
+print("RESULT", live.id, full.id, slow.id, live.webhook_url)
 """
+
+NOTICES = """
+from odoo.addons.lead_to_cash_hub.models.flow.receive import Incoming
+env["hub.receive"]._store(env.cr, SYSTEM, "3", [
+    Incoming("customer", str(n), b"slow:%d" % n, "notice", "change", None, None, b"{}")
+    for n in range(1, COUNT + 1)], lane=0)
+env.cr.commit()
+env["hub.engine"]._wake()
+"""
+
+
+class Slow(HubSpotSandbox):
+    """A portal that takes long for each answer, and looks meanwhile what Odoo leaves open."""
+
+    seconds, running = 5.0, None
+
+    def __init__(self):
+        super().__init__()
+        self.left_open, self.ends = [], threading.Event()
+
+    def _serve(self, request):
+        self.ends.wait(self.seconds)
+        # The cron's own row is locked by Odoo as long as its job lasts.
+        self.left_open += self.running.sql(
+            """SELECT query FROM pg_stat_activity
+                WHERE datname = current_database() AND state LIKE 'idle in transaction%%'
+                  AND state_change < clock_timestamp() - interval '1 second'
+                  AND query NOT LIKE '%%ir_cron%%'"""
+        )
+        return super()._serve(request)
 
 
 def until(check, seconds, what):
@@ -46,19 +79,26 @@ def until(check, seconds, what):
 class Hub:
     """A running Odoo with two cron workers, a HubSpot account, and a system that fills lanes."""
 
-    def __init__(self, running, product, sandbox):
-        self.running, self.sandbox = running, sandbox
+    def __init__(self, running, product, sandbox, slow_url, slow):
+        self.running, self.sandbox, self.slow = running, sandbox, slow
+        slow.running = running
         script = SET_UP
         names = {"URL": running.url, "TOKEN": sandbox.settings["token"], "ADDRESS": product.url}
+        names["SLOWLY"] = slow_url
         for name, value in names.items():
             script = script.replace(name, repr(value))
-        live, full, url = running.shell(script).split("RESULT", 1)[1].split()
-        self.live, self.full = int(live), int(full)
+        live, full, slow_id, url = running.shell(script).split("RESULT", 1)[1].split()
+        self.live, self.full, self.slow_id = int(live), int(full), int(slow_id)
+        self.webhook_url = url
         self.sender, self.numbers = Sender(url), iter(range(5_000_000, 6_000_000))
 
     def fill(self, *lanes):
         fill = FILL.replace("SYSTEM", str(self.full)).replace("COUNT", str(BACKLOG))
         self.running.shell(fill.replace("LANES", repr(list(lanes))))
+
+    def notices_of_the_slow_one(self, count):
+        script = NOTICES.replace("SYSTEM", str(self.slow_id)).replace("COUNT", str(count))
+        self.running.shell(script)
 
     def count(self, query, *parameters):
         return self.running.sql(query, parameters)[0][0]
@@ -111,18 +151,20 @@ class Hub:
 
 @pytest.fixture(scope="module")
 def hub(hub_env):
-    sandbox = HubSpotSandbox()
+    sandbox, slow = HubSpotSandbox(), Slow()
     with (
         sandbox.start() as product,
+        slow.start() as slowly,
         odoo_on_clone(
             hub_env,
             "process",
             workers=2,
             max_cron_threads=2,
-            hub_local_hosts=product.host,
+            hub_local_hosts=f"{product.host},{slowly.host}",
         ) as running,
     ):
-        yield Hub(running, product, sandbox)
+        yield Hub(running, product, sandbox, slowly.url, slow)
+        slow.ends.set()
 
 
 def test_full_lanes_hold_up_no_webhook_and_get_no_worker_killed(hub):
@@ -145,11 +187,16 @@ def test_full_lanes_hold_up_no_webhook_and_get_no_worker_killed(hub):
     assert set(hub.running.odoo.workers("cron")) == workers
 
 
-def test_who_sleeps_or_was_killed_is_woken_by_the_next_webhook(hub):
-    # As if a minute had passed: nothing is left to do, and nobody is awake.
+def test_after_an_idle_minute_a_webhook_is_applied_within_a_second(hub):
     hub.running.sql("UPDATE hub_message SET state = 'skipped' WHERE state = 'pending'")
     until(lambda: not hub.awake(), 30, "a drainer is still awake")
-    assert hub.applied_after_a_webhook() < NEVER
+    threading.Event().wait(60)  # the minute is what is tried
+    until(lambda: not hub.awake(), 30, "a drainer is still awake")
+    assert hub.applied_after_a_webhook() <= 1.0
+
+
+def test_who_was_killed_is_woken_by_the_next_webhook(hub):
+    hub.running.sql("UPDATE hub_message SET state = 'skipped' WHERE state = 'pending'")
     until(lambda: not hub.awake(), 30, "a drainer is still awake")
     before = set(hub.running.odoo.workers("cron"))
     for _worker in before:
@@ -159,3 +206,41 @@ def test_who_sleeps_or_was_killed_is_woken_by_the_next_webhook(hub):
     )
     until(lambda: hub.listening() == 2, 30, "the new workers do not listen yet")
     assert hub.applied_after_a_webhook() < NEVER
+
+
+def test_a_slow_product_holds_up_no_webhook_of_another(hub):
+    hub.applied_after_a_webhook()
+    hub.notices_of_the_slow_one(1000)
+    until(lambda: hub.slow.journal, 30, "the slow product is not called")
+    sent, end = [], time.monotonic() + FULL_FOR
+    while time.monotonic() < end:
+        sent.append(hub.send())
+        time.sleep(1)
+    seconds = [until(lambda n=n: hub.seconds(n), NEVER, f"{n} is not applied") for n in sent]
+    assert statistics.median(seconds) <= 1.0, seconds
+    assert max(seconds) < hub.slow.seconds / 2, seconds
+    assert len(hub.slow.journal) > FULL_FOR / hub.slow.seconds / 2, "it was called all the time"
+    assert not hub.slow.left_open, "no transaction is open over a call"
+
+
+def test_a_webhook_wakes_who_is_not_inside_a_call(hub):
+    hub.slow.seconds = 12.0
+    hub.notices_of_the_slow_one(1000)
+    calls = len(hub.slow.journal)
+    until(lambda: len(hub.slow.journal) > calls + 1 and not hub.awake(), 60, "a drainer is awake")
+    assert hub.applied_after_a_webhook() < hub.slow.seconds / 2
+
+
+def test_no_secret_of_an_address_is_in_the_log(hub):
+    assert hub.sender.post(hub.sender.request(events(1, first=next(hub.numbers)))) == 200
+    # Signed out, so the way back from a consent leads over the page of sign-in.
+    page = requests.get(
+        f"{hub.running.url}/hub/oauth/return",
+        params={"state": "abc", "code": "SECRETCODE"},
+        timeout=30,
+    )
+    assert page.status_code == 200 and "/web/login" in page.url and "SECRETCODE" in page.url
+    log = until(lambda: hub.log() if "/web/login" in hub.log() else "", 10, "nothing is logged")
+    assert "POST /hub/webhook/" in log and "GET /hub/oauth/return" in log, "the lines are there"
+    assert hub.webhook_url.rsplit("/", 1)[1] not in log
+    assert "SECRETCODE" not in log
