@@ -103,6 +103,7 @@
         "views/hub_billing_views.xml",
         "views/hub_billing_batch_views.xml",
         "views/hub_retainer_views.xml",
+        "views/hub_bank_views.xml",
         "views/hub_reconciliation_views.xml",
         "views/hub_leakage_views.xml",
         "views/account_move_views.xml",

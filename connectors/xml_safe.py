@@ -16,9 +16,10 @@ class BadXml(ValueError):
     """Text that is no XML, or none that is read here."""
 
 
-def read(body: bytes) -> Element:
+def read(body: bytes, most: int = MAX_ELEMENTS) -> Element:
     """The root element; names are ``{namespace}name``.
 
+    :param most: elements that are read; a message has few, a file may have more.
     :raise BadXml: it is not well formed, has a document type, or is deeper or larger than a message can be.
     """
     builder = TreeBuilder()
@@ -31,7 +32,7 @@ def read(body: bytes) -> Element:
     def start(name, attributes):
         nonlocal depth, count
         depth, count = depth + 1, count + 1
-        if depth > MAX_DEPTH or count > MAX_ELEMENTS:
+        if depth > MAX_DEPTH or count > most:
             raise BadXml("too large")
         builder.start(_named(name), {_named(key): value for key, value in attributes.items()})
 

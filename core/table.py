@@ -56,7 +56,7 @@ def read_table(data: bytes, delimiter: str = "", encoding: str = "") -> Table:
     """
     if len(data) > MOST_BYTES:
         raise _bad("table_too_large", limit=MOST_BYTES // 1_000_000)
-    text, encoding = _decode(data, encoding)
+    text, encoding = decode(data, encoding)
     if "\0" in text:
         raise _bad("table_unreadable", line=1)
     delimiter = delimiter or _delimiter(text)
@@ -83,7 +83,7 @@ def read_table(data: bytes, delimiter: str = "", encoding: str = "") -> Table:
     return Table(header, rows, delimiter, encoding)
 
 
-def _decode(data, encoding):
+def decode(data, encoding):
     if encoding:
         candidates = [encoding]
     elif data.startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -1,4 +1,6 @@
 from . import (
+    bank_choose,
+    bank_import,
     billing_run,
     bundle,
     by_hand,

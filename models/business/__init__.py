@@ -9,6 +9,11 @@ from . import (  # isort: skip
     account_payment,
     analytic_line,
     assignment,
+    bank_import,
+    bank_layout,
+    bank_line,
+    bank_match,
+    bank_settle,
     billing,
     billing_batch,
     billing_batch_line,
@@ -71,5 +76,6 @@ from . import (  # isort: skip
     sentences,
     tentative,  # extends deals, contracts and projects
     sentences_ledger,
+    sentences_bank,
     smart_buttons,  # after every model that gets them
 )
