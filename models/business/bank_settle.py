@@ -20,8 +20,8 @@ class AccountBankStatementLine(models.Model):
         :param partners: ``{line id: customer}`` where there are no items.
         :raise UserError: a line is settled already, something is not open any more, or no customer is known.
         """
-        plan, taken = [], self.env["account.move.line"]
-        for line in self:
+        taken, shares = self.env["account.move.line"], []
+        for line in self:  # all is looked at before anything is written
             settled = items.get(line.id) or self.env["account.move.line"]
             if twice := settled & taken:
                 raise UserError(
@@ -31,9 +31,11 @@ class AccountBankStatementLine(models.Model):
                     )
                 )
             taken |= settled
-            partner = (partners or {}).get(line.id) or self.env["res.partner"]
             line._hub_check_open(settled)
-            parts = line._hub_parts(settled, partner)
+            partner = (partners or {}).get(line.id) or self.env["res.partner"]
+            shares.append((line, line._hub_parts(settled, partner)))
+        plan = []
+        for line, parts in shares:
             plan += line._hub_replace_suspense(parts)
         # Odoo reconciles many in one go.
         self.env["account.move.line"]._reconcile_plan(plan)
@@ -73,9 +75,17 @@ class AccountBankStatementLine(models.Model):
             key: exact(self.currency_id.round(sum(group.mapped("amount_residual_currency"))))
             for key, group in groups.items()
         }
-        # Documents of the other sign first (credit notes, of what came in): they make room for the others.
+        # Documents of the other sign first (credit notes, of what came in), which make room for the others; then what
+        # was due first.
         with_line = left > 0
-        order = sorted(groups, key=lambda key: (residuals[key] > 0) == with_line)
+        order = sorted(
+            groups,
+            key=lambda key: (
+                (residuals[key] > 0) == with_line,
+                min(item.date_maturity or item.date for item in groups[key]),
+                key[0].id,
+            ),
+        )
         for key in order:
             residual = residuals[key]
             part = residual
