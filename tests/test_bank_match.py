@@ -223,11 +223,11 @@ class TestBankMatch(BankCase):
     def test_one_that_odoo_refuses_leaves_the_others_settled(self):
         good, bad = self._open(250), self._open(260)
         lines = type(self.env["account.bank.statement.line"])
-        replace = lines._hub_replace_suspense
+        replace, why = lines._hub_replace_suspense, "The period is closed."
 
         def refuse(line, parts):
             if line.amount == 260:
-                raise UserError("The period is closed.")
+                raise UserError(why)
             return replace(line, parts)
 
         with patch.object(lines, "_hub_replace_suspense", refuse):
@@ -240,7 +240,7 @@ class TestBankMatch(BankCase):
                 )
             )
         self.assertEqual((one.hub_match, other.hub_match), ("matched", "proposed"))
-        self.assertIn("The period is closed.", other.hub_explanation)
+        self.assertIn(why, other.hub_explanation)
         self.assertEqual((self._paid(good)[0], self._paid(bad)[0]), ("paid", "not_paid"))
 
     def test_only_who_does_the_bank_decides(self):

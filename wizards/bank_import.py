@@ -180,8 +180,8 @@ class HubBankImportStatement(models.TransientModel):
     count = fields.Integer(string="Movements")
     known_count = fields.Integer(string="Known")
     new_count = fields.Integer(string="New")
-    came_in = fields.Monetary(string="Came In")
-    went_out = fields.Monetary(string="Went Out")
+    came_in = fields.Monetary()
+    went_out = fields.Monetary()
     remarks = fields.Text()
 
 
