@@ -58,6 +58,7 @@ from . import (
     test_grant_four_eyes,
     test_identity,
     test_lanes,
+    test_ledger_words,
     test_leakage,
     test_mapping_editor,
     test_migration,

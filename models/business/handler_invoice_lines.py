@@ -10,6 +10,17 @@ WORDS = {"item": "service_item", "account": "ledger_account", "tax": "tax_code"}
 NO_TAX = "none"
 
 
+class HubVocabulary(models.Model):
+    _inherit = "hub.vocabulary"
+
+    def _hub_entities(self):
+        """Lines of documents take these words too, though their fields are plain text: they only go out."""
+        found = super()._hub_entities()
+        if set(WORDS.values()).isdisjoint(self.mapped("code")):
+            return found
+        return found | self.env["hub.entity"].search([("code", "=", "invoice_line")])
+
+
 class HubHandlerInvoice(models.AbstractModel):
     _inherit = "hub.handler.invoice"
 

@@ -81,12 +81,17 @@ class HubEntity(models.Model):
     _code_unique = models.Constraint("UNIQUE(code)", "Each canonical entity has its own code.")
 
     def _hub_systems(self):
-        return self.env["hub.mapping"].search([("entity_id", "in", self._origin.ids)]).system_id
+        wholes = self._origin._wholes()
+        return self.env["hub.mapping"].search([("entity_id", "in", wholes.ids)]).system_id
+
+    def _as_lines(self):
+        """Fields that have records of these as their lines."""
+        codes = [f"lines:{code}" for code in self.mapped("code")]
+        return self.env["hub.entity.field"].search([("kind", "in", codes)])
 
     def _wholes(self):
         """These, and the entities whose records have them as lines."""
-        codes = [f"lines:{code}" for code in self.mapped("code")]
-        return self | self.env["hub.entity.field"].search([("kind", "in", codes)]).entity_id
+        return self | self._as_lines().entity_id
 
     def _hub_entities(self):
         return self

@@ -33,8 +33,9 @@ class HubVocabulary(models.Model):
     _code_unique = models.Constraint("UNIQUE(code)", "Each vocabulary has its own code.")
 
     def _hub_systems(self):
-        words = self.term_ids.word_ids
-        return self._hub_entities().field_ids._hub_mapping_systems() | words._hub_systems()
+        words, entities = self.term_ids.word_ids, self._hub_entities()
+        named = entities.field_ids | entities._as_lines()
+        return named._hub_mapping_systems() | words._hub_systems()
 
     def _hub_entities(self):
         """Entities with fields that take their words from here."""

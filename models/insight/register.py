@@ -59,29 +59,35 @@ class HubStream(models.Model):
         for stream in self:
             stream.criticality = stream.process_id.impact or "normal"
 
-    def _exchanged_fields(self):
-        """Canonical fields that each stream moves: ``{stream id: hub.entity.field}``, a query a step."""
+    def _mapped_fields(self):
+        """Canonical fields of each stream's mapping: ``{stream id: hub.entity.field}``, a query a step."""
         mappings = self.env["hub.mapping"].search([("system_id", "in", self.system_id.ids)])
         lines = mappings.line_ids
-        granted = {
-            (grant.system_id, grant.field_id)
-            for grant in self.env["hub.grant"].search([("system_id", "in", self.system_id.ids)])
-        }
         result = {}
         for stream in self:
-            own = lines.filtered(
+            result[stream.id] = lines.filtered(
                 lambda line, stream=stream: (
                     line.mapping_id.system_id == stream.system_id
                     and line.mapping_id.entity_id == stream.entity_id
                     and (line.mapping_id.direction == stream.direction or line.both_ways)
                 )
             ).field_id
-            if stream.direction == "out":
-                own = own.filtered(
-                    lambda field, stream=stream: (stream.system_id, field) in granted
-                )
-            result[stream.id] = own
         return result
+
+    def _exchanged_fields(self, mapped):
+        """Those of ``mapped`` that each stream moves: what is sent has to be granted."""
+        granted = {
+            (grant.system_id, grant.field_id)
+            for grant in self.env["hub.grant"].search([("system_id", "in", self.system_id.ids)])
+        }
+        return {
+            stream.id: mapped[stream.id].filtered(
+                lambda field, stream=stream: (
+                    stream.direction == "in" or (stream.system_id, field) in granted
+                )
+            )
+            for stream in self
+        }
 
     @api.depends(
         "system_id.mapping_ids.line_ids.field_id.data_class",
@@ -91,14 +97,15 @@ class HubStream(models.Model):
     )
     @api.depends_context("lang")
     def _compute_register(self):
-        exchanged = self._exchanged_fields()
+        mapped = self._mapped_fields()
+        exchanged = self._exchanged_fields(mapped)
         classes = dict(
             self.env["hub.entity.field"]._fields["data_class"]._description_selection(self.env)
         )
         streams = self.search([("system_id", "in", self.system_id.ids), ("direction", "=", "in")])
         by_entity = {(s.system_id, s.entity_id.code): s for s in streams}
         for stream in self:
-            moved = exchanged.get(stream.id, self.env["hub.entity.field"])
+            moved = exchanged[stream.id]
             model, inbound = stream.entity_id.model_name, stream.direction == "in"
             stream.exchanged = ", ".join(moved.mapped("label"))
             found = set(moved.mapped("data_class"))
@@ -106,7 +113,10 @@ class HubStream(models.Model):
                 label for name, label in classes.items() if name in found
             )
             stream.has_personal = "personal" in found
-            stream.touches_postings = inbound and model in POSTS
+            # Documents with their lines are booked there, in words that can be changed before they are granted.
+            stream.touches_postings = model in POSTS and (
+                inbound or any(f.kind.startswith("lines:") for f in mapped[stream.id])
+            )
             stream.alters_billable = inbound and (
                 model in BILLABLE
                 or (
