@@ -185,6 +185,67 @@ class TestQuickBooks(LedgerCase):
         self.drain()
         self.assertFalse(self.message(bill))
 
+    def test_two_companies_on_one_ledger_use_their_own_words(self):
+        other = self.collect_company_accounting_data(self._create_company(name="GmbH"))
+        self.ledger.user_id.company_ids |= other["company"]
+        self.ledger.company_ids |= other["company"]
+        terms = self.env["hub.vocabulary.term"]
+        taxes = self.env.ref("lead_to_cash_hub.vocabulary_tax_code")
+        tax = terms.create(
+            {
+                "vocabulary_id": taxes.id,
+                "code": "DE19",
+                "name": "DE19",
+                "res_id": other["default_tax_sale"].id,
+            }
+        )
+        none = terms.search([("vocabulary_id", "=", taxes.id), ("code", "=", "none")])
+        item = terms.search([("code", "=", "Services")])
+
+        def word(text, term, company=None):
+            return self.env["hub.vocabulary.word"].create(
+                {"term_id": term.id, "system_id": self.ledger.id, "word": text,
+                 "company_id": company.id if company else False}
+            )  # fmt: skip
+
+        def said():
+            found = self.env["hub.handler.invoice"]._hub_compose(moves, self.ledger)
+            return [
+                [(line["item"], line["tax"]) for line in found[move.id]["lines"]] for move in moves
+            ]
+
+        moves = self.env["account.move"]
+        companies = ((self.company, self.tax), (other["company"], other["default_tax_sale"]))
+        for company, own_tax in companies:
+            line = {"product_id": self.consulting.id, "quantity": 2, "price_unit": 50}
+            moves |= moves.with_company(company).create(
+                {
+                    "move_type": "out_invoice",
+                    "partner_id": self.customer.id,
+                    "invoice_date": "2026-01-05",
+                    "invoice_line_ids": [
+                        (0, 0, {**line, "tax_ids": [(6, 0, own_tax.ids)]}),
+                        (0, 0, {**line, "tax_ids": [(6, 0, [])]}),
+                    ],
+                }
+            )  # fmt: skip
+        moves.action_post()
+        here, there = word("Inc", item, self.company), word("GmbH", item, other["company"])
+        word("0DE", none, other["company"])
+        word("Own19", tax, other["company"])
+        word("All19", tax)
+        self.assertEqual(
+            said(), [[("Inc", "TAX"), ("Inc", "NON")], [("GmbH", "Own19"), ("GmbH", "0DE")]]
+        )
+        word("Common", item)
+        here.unlink()
+        self.assertEqual(said()[0][0][0], "Common", "what all companies say, where it has no own")
+        self.assertEqual(said()[1][0][0], "GmbH")
+        item.word_ids.filtered(lambda one: one.word == "Common").unlink()
+        self.assertEqual(said()[0][0][0], "Services", "never the word of another company")
+        there.unlink()
+        self.assertEqual(said()[1][0][0], "Services")
+
     def test_composing_asks_as_much_for_many_as_for_few(self):
         contract = self._start_deal()
         moves = self.env["account.move"]

@@ -4,6 +4,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
 
+from ..models.flow.bound import Bound
 from .hub_common import HubCase
 from .view_common import HubBrowser
 
@@ -133,6 +134,35 @@ class TestOverlays(VocabularyCase):
         plain, overlays = words._words_of(self.system)
         self.assertEqual(plain["deal_stage", "zu"][1], "lost")
         self.assertEqual(overlays["deal_stage", "zu", self.other.id][1], "won")
+
+    def test_what_goes_out_is_said_in_the_words_of_the_records_company(self):
+        """A field that is bound to a record, for records of three companies and of none."""
+        third = self.env["res.company"].create({"name": "SA"})
+        branch = self.env["res.partner.industry"].create({"name": "Mining"})
+        vocabulary = self.env["hub.vocabulary"].create(
+            {"name": "Branch", "code": "branch", "model_id": self.env["ir.model"]._get_id(branch._name)}
+        )  # fmt: skip
+        term = self.env["hub.vocabulary.term"].create(
+            {"vocabulary_id": vocabulary.id, "code": "own_code", "name": "Mining", "res_id": branch.id}
+        )  # fmt: skip
+        self.env["hub.entity.field"].create(
+            {"entity_id": self.customer.id, "name": "branch", "label": "Branch", "kind": "term:branch",
+             "binding": "field", "odoo_field": "industry_id", "direction": "both"}
+        )  # fmt: skip
+        companies = [self.company.id, self.other.id, third.id, False]
+        partners = self.env["res.partner"].create(
+            [{"name": "P", "industry_id": branch.id, "company_id": one} for one in companies]
+        )
+
+        def said():
+            bound = Bound(self.env, self.customer, "out")
+            return [bound.read(one, self.system)[one.id]["branch"] for one in partners]
+
+        self.word("Bergbau", term, self.other)
+        self.assertEqual(said(), ["own_code", "Bergbau", "own_code", "own_code"])
+        self.word("Common", term)
+        self.word("Ours", term, self.company)
+        self.assertEqual(said(), ["Ours", "Bergbau", "Common", "Common"])
 
     def test_customers_are_shared_so_the_common_word_counts(self):
         self.word("Bergbau", self.mining)

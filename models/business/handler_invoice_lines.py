@@ -7,6 +7,8 @@ from ...core.problem import Problem
 
 # part of a line → vocabulary whose words say it
 WORDS = {"item": "service_item", "account": "ledger_account", "tax": "tax_code"}
+# part of a line → what of an invoice line it is
+NAMED = {"item": "product_id", "account": "account_id", "tax": "tax_ids"}
 NO_TAX = "none"
 
 
@@ -120,30 +122,30 @@ class HubHandlerInvoice(models.AbstractModel):
 
     @api.model
     def _hub_words(self, moves, system):
-        """The ledger's words for all that these lines name: ``{part: {record id: word}}``."""
-        lines = moves.invoice_line_ids
+        """The ledger's words for all that these lines name, as the company of each document says them:
+        ``{part: {(record id or False, company id): word}}``."""
+        named = {part: set() for part in NAMED}
+        for move in moves:
+            company = move.company_id.id
+            for part, name in NAMED.items():
+                named[part] |= {(i, company) for i in move.invoice_line_ids[name].ids}
         Words = self.env["hub.vocabulary.word"]
-        found = {
-            "item": Words._outward(system, WORDS["item"], lines.product_id.ids),
-            "account": Words._outward(system, WORDS["account"], lines.account_id.ids),
-            "tax": Words._outward(system, WORDS["tax"], lines.tax_ids.ids),
-        }
+        found = {part: Words._outward(system, WORDS[part], pairs) for part, pairs in named.items()}
         known, _overlays = Words._words_of(system)
         if (WORDS["tax"], NO_TAX) in known:
             term = self.env["hub.vocabulary.term"].browse(known[WORDS["tax"], NO_TAX][0])
-            own = term.word_ids.filtered(lambda w: w.system_id == system)
-            own = own or term.word_ids.filtered(lambda w: w.product == system.product)
-            found["tax"][False] = own[:1].word or term.code
+            said = Words._said(system, term)
+            found["tax"] |= {(False, one.id): said(term, one.id) for one in moves.company_id}
         return found
 
     @api.model
     def _hub_lines(self, move, words, system):
         """Lines with amounts exact to the currency, which add up to the document."""
         needed = system._connector_class().document_words
-        digits = move.currency_id.decimal_places
+        digits, company = move.currency_id.decimal_places, move.company_id.id
         result = []
         for line in move.invoice_line_ids.filtered(lambda one: one.display_type == "product"):
-            named = {"item": line.product_id, "account": line.account_id, "tax": line.tax_ids}
+            named = {part: line[name] for part, name in NAMED.items()}
             if len(line.tax_ids) > 1:
                 raise Problem(
                     "ledger_taxes_several",
@@ -152,7 +154,7 @@ class HubHandlerInvoice(models.AbstractModel):
                     line=line.name or "",
                     taxes=", ".join(line.tax_ids.mapped("name")),
                 )
-            said = {part: words[part].get(record.id) for part, record in named.items()}
+            said = {part: words[part].get((record.id, company)) for part, record in named.items()}
             for part in needed:
                 if not said[part]:
                     self._hub_no_word(move, part, named[part], line, system)

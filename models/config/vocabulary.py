@@ -271,13 +271,30 @@ class HubVocabularyWord(models.Model):
         return words, overlays
 
     @api.model
-    def _outward(self, system, vocabulary, ids):
-        """What records that terms stand for are called in a system: ``{record id: word}``; its own word,
-        else the product's, else the term's code."""
+    def _outward(self, system, vocabulary, pairs):
+        """What records that terms stand for are called in a system, as companies say it: a query a step.
+
+        :param pairs: ``(record id, company id or False)``.
+        :return: ``{(record id, company id or False): word}``; records without a term are left out.
+        """
+        wanted = {res_id for res_id, _company in pairs}
         terms = self.env["hub.vocabulary.term"].search_fetch(
-            [("vocabulary_id.code", "=", vocabulary), ("res_id", "in", list(ids))],
+            [("vocabulary_id.code", "=", vocabulary), ("res_id", "in", list(wanted))],
             ["res_id", "code"],
         )
+        by_record = {term.res_id: term for term in terms}
+        said = self._said(system, terms)
+        return {
+            (res_id, company): said(by_record[res_id], company)
+            for res_id, company in pairs
+            if res_id in by_record
+        }
+
+    @api.model
+    def _said(self, system, terms):
+        """How a system calls terms: a function of a term and a company (id or False). It gives the company's
+        own word, else the common one of the system, else the product's, else the term's code; never what
+        another company says."""
         words = self.search_fetch(
             [
                 ("term_id", "in", terms.ids),
@@ -286,9 +303,11 @@ class HubVocabularyWord(models.Model):
                 ("product", "=", system.product),
             ],
             ["term_id", "word", "system_id", "company_id"],
-        ).sorted(
-            # What all companies say goes out; what only one says, where there is no other word.
-            lambda word: (not word.company_id, bool(word.system_id), -word.id)
-        )
-        by_term = {word.term_id.id: word.word for word in words}
-        return {term.res_id: by_term.get(term.id, term.code) for term in terms}
+        ).sorted(lambda word: (bool(word.system_id), -word.id))
+        known = {(word.term_id.id, word.company_id.id): word.word for word in words}
+
+        def said(term, company):
+            own = company and known.get((term.id, company))
+            return own or known.get((term.id, False)) or term.code
+
+        return said

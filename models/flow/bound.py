@@ -177,27 +177,39 @@ class Bound:
         if not self.fields:
             return {}
         records.fetch([bound.odoo_field for bound in self.fields.values()])
-        pointed = {
-            name: records.mapped(bound.odoo_field).ids
+        kept = "company_id" in records  # else the records are of all companies
+        companies = {r.id: r.company_id.id if kept else False for r in records}
+        texts = {
+            name: self._names(
+                bound, {(r[bound.odoo_field].id, companies[r.id]) for r in records}, system
+            )
             for name, bound in self.fields.items()
             if self._field(bound).type == "many2one"
         }
-        texts = {name: self._names(self.fields[name], ids, system) for name, ids in pointed.items()}
         return {
             record.id: {
-                name: self._from_odoo(bound, record[bound.odoo_field], texts.get(name))
+                name: self._from_odoo(
+                    bound, record[bound.odoo_field], texts.get(name), companies[record.id]
+                )
                 for name, bound in self.fields.items()
             }
             for record in records
         }
 
-    def _names(self, bound, ids, system):
-        """What the records that a field points to are called outside: ``{id: text}``."""
+    def _names(self, bound, pairs, system):
+        """What the records that a field points to are called outside.
+
+        :param pairs: ``(id, company id or False)`` of what is pointed to, and of who points.
+        :return: ``{(id, company id or False): text}``
+        """
         base, _sep, target = bound.kind.partition(":")
+        if base not in (*POINTS_TO, "ref"):
+            return self.env["hub.vocabulary.word"]._outward(system, target, pairs)
+        ids = sorted({res_id for res_id, _company in pairs if res_id})
         if base in POINTS_TO:
             column = "code" if base == "country" else "name"
-            return {r.id: r[column] for r in self.env[POINTS_TO[base]].browse(ids)}
-        if base == "ref":
+            texts = {r.id: r[column] for r in self.env[POINTS_TO[base]].browse(ids)}
+        else:
             links = self.env["hub.link"].search_fetch(
                 [
                     ("system_id", "=", system.id),
@@ -206,13 +218,13 @@ class Bound:
                 ],
                 ["res_id", "external_id"],
             )
-            return {link.res_id: link.external_id for link in links}
-        return self.env["hub.vocabulary.word"]._outward(system, target, ids)
+            texts = {link.res_id: link.external_id for link in links}
+        return {(res_id, company): texts.get(res_id) for res_id, company in pairs}
 
-    def _from_odoo(self, bound, value, texts):
+    def _from_odoo(self, bound, value, texts, company):
         field = self._field(bound)
         if field.type == "many2one":
-            return texts.get(value.id) if value else None
+            return texts.get((value.id, company)) if value else None
         if value is False and field.type != "boolean":
             return None
         if field.type in ("float", "monetary"):
