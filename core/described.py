@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .pushed import ENVELOPE, MOST_ITEMS
+from .pushed import ENVELOPE, MOST_ITEMS, MOST_VERSION, VERSION
 
 _RESULT = {
     "type": "object",
@@ -132,12 +132,18 @@ def _push(code, schema):
                     "schema": {
                         "type": "object",
                         "properties": {
+                            VERSION: {
+                                "type": "integer",
+                                "minimum": 1,
+                                "maximum": MOST_VERSION,
+                                "title": "The version of the entity’s schema that these items were made for",
+                            },
                             "items": {
                                 "type": "array",
                                 "minItems": 1,
                                 "maxItems": MOST_ITEMS,
                                 "items": item,
-                            }
+                            },
                         },
                         "required": ["items"],
                         "additionalProperties": False,

@@ -36,6 +36,24 @@ ENVELOPE: dict[str, Any] = {
     "additionalProperties": False,
 }
 
+# what a body calls the version of the schema that its items were made for
+VERSION = "schema_version"
+MOST_VERSION = 999_999_999
+
+
+def version_of(body: Any) -> int | None:
+    """The version of the schema that a body names; None if it names none.
+
+    :raise Problem: ``bad_value``: it is no number of a version.
+    """
+    number = body.get(VERSION) if isinstance(body, dict) else None
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number <= MOST_VERSION:
+        raise Problem("bad_value", field=VERSION, value=brief(number, 80), expected="whole number")
+    return number
+
+
 FORMATS = FormatChecker(formats=())
 
 
@@ -91,10 +109,10 @@ class Judge:
     def items(self, body: Any) -> list[Pushed | Refused]:
         """Each item of a body, in order.
 
-        :param body: ``{"items": […]}``, read from JSON.
+        :param body: ``{"items": […]}``, read from JSON, with or without a ``schema_version``.
         :raise Problem: ``push_shape``: it is no such object; ``push_too_many``.
         """
-        if not isinstance(body, dict) or body.keys() != {"items"}:
+        if not isinstance(body, dict) or body.keys() - {VERSION} != {"items"}:
             raise Problem("push_shape", kind="schema")
         items = body["items"]
         if not isinstance(items, list) or not items:

@@ -410,6 +410,43 @@ class TestPublished(CanonicalCase, HttpCase):
         older = self.get(f"/hub/v1/schema/opportunity?version={number}", viewer).json()
         self.assertEqual(json.dumps(older, sort_keys=True), json.dumps(schema, sort_keys=True))
 
+    def test_each_change_of_an_entity_is_published_whether_somebody_asks_or_not(self):
+        versions = self.env["hub.entity.version"]
+        opportunity = self.env.ref("lead_to_cash_hub.entity_opportunity")
+        line = self.env.ref("lead_to_cash_hub.entity_deal_line")
+        self.assertEqual(
+            len(versions.search([]).entity_id),
+            self.env["hub.entity"].search_count([]),
+            "from the start",
+        )
+
+        def newest(entity=opportunity):
+            return versions.search([("entity_id", "=", entity.id)], limit=1)
+
+        field = opportunity.field_ids.filtered(lambda f: f.name == "amount")
+        before = newest().number
+        for values, key, said in (
+            ({"label": "Signed amount"}, "title", "Signed amount"),
+            ({"data_class": "confidential"}, "x-hub-data-class", "confidential"),
+            ({"unit": "currency_code"}, "x-hub-unit", "currency_code"),
+            ({"required": not field.required}, None, None),
+        ):
+            field.write(values)
+            before += 1
+            self.assertEqual(newest().number, before, values)
+            if key:
+                self.assertEqual(newest().schema["properties"]["amount"][key], said)
+        field.write({"label": "Signed amount", "sequence": field.sequence})
+        self.assertEqual(newest().number, before, "nothing changed")
+        opportunity.name = "Deal"
+        self.assertEqual(newest().schema["title"], "Deal")
+        # what has its records as lines says something else as well
+        numbers = newest().number, newest(line).number
+        line.field_ids[0].label = "Other"
+        self.assertEqual((newest().number, newest(line).number), (numbers[0] + 1, numbers[1] + 1))
+        self.add_field(opportunity, "campaign_note", "text", "referred").unlink()
+        self.assertEqual(newest().number, numbers[0] + 3)
+
     @mute_logger("odoo.http")
     def test_who_may_read_it(self):
         viewer = self._make_role("reads-schema", "viewer")

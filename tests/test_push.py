@@ -114,6 +114,47 @@ class TestPushDoor(PushMixin, HttpCase):
         self.assertNotIn("session_id", answer.headers.get("Set-Cookie", ""))
         self.assertTrue(answer.json()["message"])
 
+    # -- the version of the schema -----------------------------------------------------------------
+
+    def _version(self):
+        return self.env["hub.entity.version"]._numbered("customer").number
+
+    def test_each_message_keeps_the_version_that_it_was_judged_by(self):
+        number = self._version()
+        self._push("customer", self._customer("C-1"))
+        self.assertEqual(self._stored().schema_version, number)
+
+    def test_a_call_names_the_version_that_its_records_were_made_for(self):
+        older = self._version()
+        field = self.env.ref("lead_to_cash_hub.field_customer_phone")
+        field.required = True
+        self.env.flush_all()
+        now = self._push("customer", self._customer("C-1"))
+        self.assertEqual(now.json()["results"][0]["code"], "missing_value")
+        body = {"schema_version": older, "items": [self._customer("C-2")]}
+        self.assertEqual(self.statuses(self._post("customer", body)), ["accepted"])
+        newer = self._customer("C-3", phone="1") | {"idempotency_key": "C-3"}
+        body = {"schema_version": older + 1, "items": [newer]}
+        self.assertEqual(self.statuses(self._post("customer", body)), ["accepted"])
+        self.assertEqual(self._stored().mapped("schema_version"), [older, older + 1])
+
+    @mute_logger("odoo.http")
+    def test_a_version_that_was_never_published_is_refused_with_a_sentence(self):
+        for bad, code in (
+            (self._version() + 1, "push_no_version"),
+            ("x", "bad_value"),
+            (0, "bad_value"),
+        ):
+            answer = self._post("customer", {"schema_version": bad, "items": [self._customer()]})
+            with self.subTest(bad):
+                self.assertRefused(answer, 400)
+                self.assertEqual(answer.json()["code"], code)
+        message = self._post(
+            "customer", {"schema_version": 999, "items": [self._customer()]}
+        ).json()["message"]
+        for text in ("999", "customer", str(self._version())):
+            self.assertIn(text, message)
+
     # -- what is taken -----------------------------------------------------------------------------
 
     def test_a_signed_call_is_stored_before_it_is_answered(self):

@@ -121,6 +121,8 @@ class HubEntity(models.Model):
         result = super().write(vals)
         if {"code", "handler", "model_id"} & set(vals):
             self._changed()
+        elif "name" in vals:
+            self._publish()
         return result
 
     @api.model
@@ -239,3 +241,9 @@ class HubEntity(models.Model):
         self.field_ids.flush_recordset()
         self.env.registry.clear_cache()
         self.env["hub.mapping"].search([("entity_id", "in", self.ids)])._grow()
+        self._publish()
+
+    def _publish(self):
+        """Keep what these, and what has them as lines, say now as a version, if it is another one."""
+        if self.env.registry.ready:  # else at the end of the addon's data, once
+            self.env["hub.entity.version"]._publish(self._wholes())

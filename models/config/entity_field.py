@@ -88,6 +88,8 @@ class HubEntityField(models.Model):
         result = super().write(vals)
         if {"name", "required", *_BINDING} & set(vals):
             (entities | self.entity_id)._changed()
+        elif {"label", "data_class", "unit"} & set(vals):
+            self.entity_id._publish()
         return result
 
     def unlink(self):

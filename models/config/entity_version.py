@@ -49,4 +49,17 @@ class HubEntityVersion(models.Model):
                     "digest": digest(schema),
                 }
             )
+            self.env.registry.clear_cache()  # what is pushed is judged by it
         return newest
+
+    @api.model
+    def _publish_all(self):
+        """Of every entity, once the addon's data are in place."""
+        self._publish(self.env["hub.entity"].search([]))
+
+    @api.model
+    def _numbered(self, code, number=None):
+        """A version of an entity by its code; the newest without a number. Empty if there is none."""
+        # With sudo: a program that pushes has no rights of the hub.
+        domain = [("entity_id.code", "=", code)] + ([("number", "=", number)] if number else [])
+        return self.sudo().search(domain, order="number desc", limit=1)

@@ -76,6 +76,10 @@ class HubMessage(models.Model):
         index="btree_not_null",
         groups="lead_to_cash_hub.group_hub_manager,lead_to_cash_hub.group_hub_auditor",
     )
+    schema_version = fields.Integer(
+        readonly=True,
+        help="Published version of its entity that it was judged by when it was pushed.",
+    )
     configuration = fields.Integer(
         readonly=True, help="Version of the configuration that treated it last."
     )

@@ -9,7 +9,7 @@ from ...connectors.times import iso
 from ...core import strict_json
 from ...core.problem import Problem
 from ...core.published import inbound
-from ...core.pushed import Judge, Pushed
+from ...core.pushed import Judge, Pushed, version_of
 from .cursors import own_transaction
 from .receive import Incoming
 from .sentence import _Params
@@ -64,8 +64,7 @@ class HubPush(models.AbstractModel):
         fields that are mapped. Forgotten with each change of entities, mappings and streams."""
         # With sudo: the same for everyone who may push.
         system = self.env["hub.system"].sudo().browse(system_id)
-        mappings = system.mapping_ids.filtered(lambda m: m.direction == "in")
-        mapped = {m.entity_id.code: set(m.line_ids.field_id.mapped("name")) for m in mappings}
+        mapped = self._mapped(system)
         streams = system.stream_ids.filtered(lambda s: s.direction == "in" and s.active)
         return {
             entity.code: inbound(entity._json_schema(), mapped)
@@ -73,11 +72,35 @@ class HubPush(models.AbstractModel):
             if entity.code in mapped
         }
 
+    def _mapped(self, system):
+        """Names of the fields that are mapped inbound, by entity."""
+        mappings = system.mapping_ids.filtered(lambda m: m.direction == "in")
+        return {m.entity_id.code: set(m.line_ids.field_id.mapped("name")) for m in mappings}
+
     @api.model
     @ormcache("system_id", "code")
     def _judge(self, system_id, code):
+        """What judges items by today's schema, and the number that it is published as; None if the system
+        may not push the entity."""
         schema = self._schemas(system_id).get(code)
-        return schema and Judge(schema)
+        if not schema:
+            return None
+        return Judge(schema), self.env["hub.entity.version"]._numbered(code).number or None
+
+    @api.model
+    @ormcache("system_id", "code", "number")
+    def _judge_of(self, system_id, code, number):
+        """The same by the schema of a published version: what it had, as far as that is mapped today.
+
+        :raise Problem: ``push_no_version``; that is not kept, or strangers could fill the cache.
+        """
+        versions = self.env["hub.entity.version"]
+        version = versions._numbered(code, number)
+        if not version:
+            newest = versions._numbered(code).number
+            raise Problem("push_no_version", entity=code, version=number, newest=newest)
+        system = self.env["hub.system"].sudo().browse(system_id)  # as _schemas
+        return Judge(inbound(version.schema, self._mapped(system))), number
 
     # -- taking ----------------------------------------------------------------------------------
 
@@ -92,7 +115,11 @@ class HubPush(models.AbstractModel):
         if judge is None:
             return self._refused(404, Problem("push_no_entity", entity=entity))
         try:
-            items = judge.items(strict_json.loads(raw))
+            content = strict_json.loads(raw)
+            if number := version_of(content):
+                judge = self._judge_of(door.system_id, entity, number)
+            judge, number = judge
+            items = judge.items(content)
         except strict_json.BadJson as error:
             return self._refused(400, Problem("push_bad_json", reason=error.code))
         except Problem as problem:
@@ -122,6 +149,7 @@ class HubPush(models.AbstractModel):
                 webhook=True,
                 settling=settling,
                 author=author,
+                schema=number,
                 tell=True,
             )
         if new:
@@ -208,8 +236,19 @@ class HubSentence(models.AbstractModel):
                 _("The body is not strict JSON in UTF-8 (%s).", p.get("reason", "")),
                 "",
             ),
+            "push_no_version": (
+                _(
+                    "Version %(version)s of “%(entity)s” was never published; the newest is %(newest)s.",
+                    version=p.get("version", ""),
+                    entity=p.get("entity", ""),
+                    newest=p.get("newest", ""),
+                ),
+                _("Read the schema again, and name the version that the records were made for."),
+            ),
             "push_shape": (
-                _("The body is an object with a list “items” of at least one item."),
+                _(
+                    "The body is an object with a list “items” of at least one item; it may name a “schema_version”."
+                ),
                 "",
             ),
             "push_too_many": (

@@ -48,7 +48,7 @@ _INSERT = """
     INSERT INTO hub_message (
         system_id, stream_id, entity_id, external_id, order_key, part, lane, direction,
         kind, action, changed_at, version, payload_id, state, reason, params, merged_into,
-        author_id, done_at)
+        author_id, schema_version, done_at)
     SELECT %(system)s, s.id, e.id, u.external_id, u.order_key, (u.order_key & 63)::smallint,
            coalesce(%(lane)s, CASE WHEN %(webhook)s THEN s.webhook_lane ELSE s.lane END, 1),
            'in', u.kind, u.action,
@@ -59,7 +59,7 @@ _INSERT = """
            CASE WHEN u.action = 'ignored' THEN 'ignored_event'
                 WHEN s.id IS NULL THEN 'no_stream' END,
            CASE WHEN u.action = 'ignored' THEN jsonb_build_object('type', u.reason) END,
-           u.merged_into, %(author)s::int,
+           u.merged_into, %(author)s::int, %(schema)s::int,
            CASE WHEN u.action = 'ignored' OR s.id IS NULL
                 THEN clock_timestamp() AT TIME ZONE 'UTC' END
       FROM u JOIN fresh USING (key)
@@ -106,6 +106,7 @@ class HubReceive(models.AbstractModel):
         webhook=False,
         settling=NOTHING,
         author=None,
+        schema=None,
         tell=False,
     ):
         """Store new messages with their payloads in one statement.
@@ -116,6 +117,7 @@ class HubReceive(models.AbstractModel):
         :param webhook: take the lane that each stream has for its webhooks.
         :param settling: SQL in front of the statement, see ``own_transaction``.
         :param author: id of the user who brings the values, and therefore approves none of them.
+        :param schema: number of the published version of the entity that they were judged by.
         :param tell: whether the caller has to know which ones are new.
         :return: number of new messages (``tell``: the set of their provider keys); the others were received
             before. Of several with one key the last counts.
@@ -145,14 +147,14 @@ class HubReceive(models.AbstractModel):
         columns = zip(*(rows[key] for key in sorted(rows)), strict=True)
         values = [system_id, lane, webhook, *map(list, columns)]
         # A conflict would otherwise write the whole payload into the log.
-        if len(rows) <= FEW and not tell and author is None:
+        if len(rows) <= FEW and not tell and author is None and schema is None:
             cr.execute(SQL("%s %s", settling, SQL(_CALL, *values)), log_exceptions=False)
             return cr.fetchone()[0]
         given = {
             name: SQL(f"%s::{kind}", value)
             for (name, kind), value in zip(_GIVEN.items(), values, strict=True)
         }
-        statement = SQL(_STORE_AND_TELL if tell else _STORE, author=author, **given)
+        statement = SQL(_STORE_AND_TELL if tell else _STORE, author=author, schema=schema, **given)
         cr.execute(SQL("%s %s", settling, statement), log_exceptions=False)
         return {named[bytes(row[0])] for row in cr.fetchall()} if tell else cr.rowcount
 
@@ -173,7 +175,9 @@ class HubReceive(models.AbstractModel):
             END $$
             """,
                 SQL(arguments),
-                SQL(_STORE, author=None, **{name: SQL(f"p_{name}") for name in _GIVEN}),
+                SQL(
+                    _STORE, author=None, schema=None, **{name: SQL(f"p_{name}") for name in _GIVEN}
+                ),
             )
         )
 

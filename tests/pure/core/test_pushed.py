@@ -4,7 +4,7 @@ import pytest
 
 from lead_to_cash_hub.core.problem import Problem
 from lead_to_cash_hub.core.published import Field, inbound, json_schema
-from lead_to_cash_hub.core.pushed import MOST_ITEMS, Judge, Pushed, Refused
+from lead_to_cash_hub.core.pushed import MOST_ITEMS, Judge, Pushed, Refused, version_of
 
 FIELDS = [
     Field("name", "Name", "text", required=True),
@@ -133,6 +133,18 @@ def test_a_body_of_another_shape_is_refused_whole(body):
     with pytest.raises(Problem) as caught:
         Judge(SCHEMA).items(body)
     assert caught.value.code == "push_shape"
+
+
+def test_a_body_may_name_the_version_of_the_schema():
+    items = [{"external_id": "C-1", "action": "delete"}]
+    body = {"schema_version": 3, "items": items}
+    assert version_of(body) == 3
+    assert version_of({"items": items}) is None
+    assert [item.external_id for item in Judge(SCHEMA).items(body)] == ["C-1"]
+    for bad in (0, -1, "3", 1.0, True, 10**10, [3]):
+        with pytest.raises(Problem) as caught:
+            version_of({"schema_version": bad, "items": items})
+        assert caught.value.code == "bad_value"
 
 
 def test_more_items_than_a_call_may_hold_are_refused_whole():
