@@ -564,6 +564,87 @@ class TestVersions(ChangeCase):
 
 
 @tagged("post_install", "-at_install")
+class TestEditsWithoutAChange(ChangeCase):
+    """A production system that nobody put under control: what is edited is kept, with what it said before."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.system.needs_approval = False
+        cls.env["hub.audit"].flush_model()
+
+    def kept(self, row=None):
+        """``[(user, kind, values)]`` of the edits that the audit has, of a row."""
+        domain = [("action", "=", "configure"), ("system_id", "=", self.system.id)]
+        domain += [("res_model", "=", row._name), ("res_id", "in", row.ids)] if row else []
+        found = self.env["hub.audit"].search(domain, order="id")
+        return [
+            (one.user_id, one.value_ids.body["kind"], one.value_ids.body["values"]) for one in found
+        ]
+
+    def test_each_edit_is_kept_with_the_old_and_the_new_value(self):
+        line = self.line.with_user(self.author)
+        line.write({"path": "properties.town", "transform": "none"})
+        line.path = "properties.town"
+        self.assertEqual(
+            self.kept(line),
+            [(self.author, "write", {"path": ["properties.city", "properties.town"]})],
+        )
+        field, mapping = line.field_id, line.mapping_id
+        line.unlink()
+        user, kind, values = self.kept(line)[-1]
+        self.assertEqual((user, kind), (self.author, "unlink"))
+        self.assertEqual(values["path"], ["properties.town", None])
+        again = self.env["hub.mapping.line"].with_user(self.author).create(
+            {"mapping_id": mapping.id, "field_id": field.id, "path": "properties.place"}
+        )  # fmt: skip
+        user, kind, values = self.kept(again)[-1]
+        self.assertEqual((user, kind), (self.author, "create"))
+        self.assertEqual(values["path"], [None, "properties.place"])
+        named = self.env["hub.audit"].search([("action", "=", "configure")], limit=1)
+        self.assertEqual(named.sentence, "Configuration edited")
+
+    def test_lines_that_are_edited_in_the_form_of_their_mapping(self):
+        mapping = self.mapping.with_user(self.author)
+        mapping.write({"line_ids": [Command.update(self.line.id, {"path": "properties.town"})]})
+        self.assertEqual(len(self.kept(self.line)), 1)
+
+    def test_what_goes_with_its_mapping_is_kept_too(self):
+        lines = self.mapping.line_ids
+        self.mapping.with_user(self.author).unlink()
+        self.assertEqual({kind for _user, kind, _values in self.kept(lines)}, {"unlink"})
+        self.assertEqual(len(self.kept(lines)), len(lines))
+
+    def test_what_a_change_does_is_kept_by_the_change(self):
+        self.system.with_user(self.author).needs_approval = True
+        self.assertEqual(self.kept(self.system)[-1][2], {"needs_approval": [False, True]})
+        before = len(self.kept())
+        self.in_force(self.city())
+        self.assertEqual(len(self.kept()), before)
+
+    def test_of_a_sandbox_nothing_until_it_becomes_production(self):
+        self.system.environment = "sandbox"
+        before = len(self.kept())
+        self.line.with_user(self.author).path = "properties.town"
+        self.assertEqual(len(self.kept()), before)
+        self.system.with_user(self.author).environment = "production"
+        self.assertEqual(self.kept(self.system)[-1][2], {"environment": ["sandbox", "production"]})
+
+    def test_a_live_system_says_that_everybody_edits_it(self):
+        self.assertTrue(self.system.edited_freely)
+        self.system.paused = True
+        self.assertFalse(self.system.edited_freely, "it is being set up")
+        self.system.action_resume()
+        self.assertTrue(self.system.edited_freely)
+        viewer = self._make_role("free-viewer", "viewer")
+        with self.assertRaises(AccessError):
+            self.system.with_user(viewer).action_control()
+        self.system.with_user(self.author).action_control()
+        self.assertFalse(self.system.edited_freely)
+        self.assertTrue(self.system.controlled)
+
+
+@tagged("post_install", "-at_install")
 class TestDeputies(ChangeCase):
     """A deputy approves in the name of a person who may, and never more than that person."""
 

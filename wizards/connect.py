@@ -52,6 +52,7 @@ class HubConnect(models.TransientModel):
     time_zone = fields.Selection(related="system_id.time_zone", readonly=False)
     webhook_url = fields.Char(related="system_id.webhook_url")
     asks_consent = fields.Boolean(related="system_id.asks_consent")
+    edited_freely = fields.Boolean(related="system_id.edited_freely")
     redirect_url = fields.Char(related="system_id.redirect_url")
     has_webhooks = fields.Boolean(compute="_compute_has_webhooks")
     check_text = fields.Text(related="system_id.check_text")

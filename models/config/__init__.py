@@ -34,6 +34,7 @@ from . import (
     change_item,
     change_simulation,
     consent,
+    edited,
     system_control,
     version,
 )  # isort: skip  (as well)

@@ -89,6 +89,9 @@ class HubGoverned(models.AbstractModel):
             work.created(
                 place, row.id, row._hub_values(self._hub_all())[row.id], **row._hub_concerns()
             )
+        if work is None and (ruled := rows._hub_in_production()):
+            values = rows._hub_values(self._hub_all())
+            rows._hub_keep("create", ruled, {}, values)
         self.env["hub.version"]._begin(rows)
         return rows
 
@@ -101,17 +104,20 @@ class HubGoverned(models.AbstractModel):
             self._hub_refuse("write", self.ids, {name: vals[name] for name in names})
         # With sudo: systems of all companies.
         former = self.sudo()._hub_systems() if work is None else ()
+        ruled = self._hub_in_production() if work is None else ()
         recording = isinstance(work, Recording)
         plain = {name for name in names if self._fields[name].type != "one2many"}
-        before = self._hub_values(plain) if recording and plain else {}
-        concerns = {row.id: row._hub_concerns() for row in self} if before else {}
+        before = self._hub_values(plain) if (recording or work is None) and plain else {}
+        concerns = {row.id: row._hub_concerns() for row in self} if recording and before else {}
         result = super().write(vals)
         if work is None:
             # It may rule another one now.
             self._hub_refuse("write", self.ids, {name: vals[name] for name in names}, apart=former)
         after = self._hub_values(plain) if before else {}
-        for row in self if before else ():
+        for row in self if concerns else ():
             work.written(self._name, row.id, before[row.id], after[row.id], **concerns[row.id])
+        if work is None and before and (ruled := ruled or self._hub_in_production()):
+            self._hub_keep("write", ruled, before, after)
         self.env["hub.version"]._begin(self)
         return result
 
@@ -119,9 +125,13 @@ class HubGoverned(models.AbstractModel):
         work = self._hub_at_work()
         if work is None:
             self._hub_refuse("unlink", self.ids, None)
-        else:
+        ruled = self._hub_in_production() if work is None else ()
+        if work is not None or ruled:
             self._hub_unlink_parts()
         before, concerns = {}, {}
+        if ruled:
+            values = self._hub_values(self._hub_all())
+            self._hub_keep("unlink", ruled, values, {})
         if isinstance(work, Recording):
             before = self._hub_values(self._hub_all())
             concerns = {row.id: row._hub_concerns() for row in self}

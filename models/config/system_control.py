@@ -21,11 +21,30 @@ class HubSystem(models.Model):
         help="The configuration of this production system changes through a Change only, which another "
         "person approves. Pausing stays possible at once.",
     )
+    edited_freely = fields.Boolean(
+        compute="_compute_edited_freely",
+        help="A production system that is live, and nobody approves what is changed in its configuration.",
+    )
     change_count = fields.Integer(compute="_compute_change_count")
 
     @api.depends("needs_approval", "environment")
     def _compute_controlled(self):
         return super()._compute_controlled()
+
+    @api.depends("needs_approval", "environment", "state", "paused", "active")
+    def _compute_edited_freely(self):
+        for system in self:
+            system.edited_freely = (
+                system.environment == "production"
+                and system.state == "connected"
+                and system.active
+                and not system.paused
+                and not system.needs_approval
+            )
+
+    def action_control(self):
+        """From now on its configuration changes by a Change."""
+        return self.write({"needs_approval": True})
 
     def _compute_change_count(self):
         counts = dict(

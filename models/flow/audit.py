@@ -54,6 +54,7 @@ class HubAudit(models.Model):
             "map": self.env._("Word mapped to a term"),
             "secret": self.env._("Secret stored"),
             "create": self.env._("System added"),
+            "configure": self.env._("Configuration edited"),
             "pause": self.env._("Paused"),
             "resume": self.env._("Resumed"),
             "declare": self.env._("Connector declared"),
