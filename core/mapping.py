@@ -204,6 +204,17 @@ class CompiledMapping:
             put(result, step.line.path, self._external(step, values[step.field], result))
         return result
 
+    def parts(self, content: Mapping) -> dict[str, tuple[Any, str]]:
+        """What each field has become in an external record: ``{field: (value, path)}``."""
+        result = {}
+        for step in self._steps:
+            part: Any = content
+            for key in step.line.path.split("."):
+                part = part.get(key) if isinstance(part, Mapping) else None
+            if part is not None:
+                result[step.field] = part, step.line.path
+        return result
+
     @property
     def _outward(self):
         """Lines whose argument reads another value of the record come after it."""

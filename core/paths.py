@@ -130,6 +130,19 @@ def is_writable(path: str) -> bool:
     return bool(_WRITABLE.fullmatch(path))
 
 
+def leaves(value: Any, path: str) -> dict[str, Any]:
+    """``{path: value}`` of what stands in nested keys and lists; what is empty is a leaf itself."""
+    if isinstance(value, dict):
+        parts = [(f"{path}.{key}", part) for key, part in value.items()]
+    elif isinstance(value, list):
+        parts = [(f"{path}[{place}]", part) for place, part in enumerate(value)]
+    else:
+        parts = []
+    if not parts:
+        return {path: value}
+    return {name: leaf for below, part in parts for name, leaf in leaves(part, below).items()}
+
+
 def put(record: dict, path: str, value: Any) -> None:
     """Put ``value`` at a dotted path of keys, made where they are missing."""
     *parents, leaf = path.split(".")

@@ -1,4 +1,5 @@
 import time
+from decimal import Decimal
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
@@ -13,17 +14,8 @@ APART = (
 )
 
 
-@tagged("post_install", "-at_install")
-class TestChangeSimulation(ChangeCase):
-    """What a Change would do to stored messages, and nothing else, is shown; nothing stays."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        country = cls.env["hub.mapping.line"].search(
-            [("mapping_id", "=", cls.mapping.id), ("field_id.name", "=", "country")]
-        )
-        cls.country = country
+class SimulatedCase(ChangeCase):
+    """Changes that are simulated, and all that is stored, beside the report."""
 
     def content(self):
         """Rows and checksum of every table but the report's."""
@@ -48,6 +40,19 @@ class TestChangeSimulation(ChangeCase):
         if steps:
             simulation._run()
         return simulation
+
+
+@tagged("post_install", "-at_install")
+class TestChangeSimulation(SimulatedCase):
+    """What a Change would do to stored messages, and nothing else, is shown; nothing stays."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        country = cls.env["hub.mapping.line"].search(
+            [("mapping_id", "=", cls.mapping.id), ("field_id.name", "=", "country")]
+        )
+        cls.country = country
 
     def outcomes(self, simulation):
         return {
@@ -159,3 +164,104 @@ class TestChangeSimulation(ChangeCase):
         simulation = self.simulate(change)
         self.assertEqual(len(self.differences(simulation)), 30)
         self.assertLess(time.monotonic() - started, 30)
+
+
+@tagged("post_install", "-at_install")
+class TestWhatWouldBeSent(SimulatedCase):
+    """The same for what leaves: composed with both configurations, beside each other."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.out = cls.system.with_context(active_test=False).stream_ids.filtered(
+            lambda s: s.direction == "out" and s.entity_id.code == "customer"
+        )
+        cls.out.active = True
+        cls.balance = cls.env["hub.mapping.line"].search(
+            [("mapping_id.system_id", "=", cls.system.id), ("field_id.name", "=", "balance")]
+        )
+
+    def sent(self):
+        """Balances of two customers that went out."""
+        self._use_stub()
+        self._patch(
+            "hub.handler.customer",
+            "_hub_compose",
+            lambda handler, records, system: {
+                r.id: {"balance": Decimal("12.50"), "overdue": Decimal(0)} for r in records
+            },
+        )
+        self.work(self._company("1"), self._company("2"))
+        self.drain()
+        messages = self.env["hub.message"].search(
+            [("system_id", "=", self.system.id), ("direction", "=", "out")]
+        )
+        self.assertEqual(len(messages), 2)
+        return messages
+
+    def differing(self, simulation):
+        return {
+            line.res_id: line.difference
+            for line in simulation.with_user(self.author).line_ids
+            if line.kind == "send"
+        }
+
+    def test_another_path_shows_what_would_be_sent(self):
+        messages = self.sent()
+        change = self.propose(self.balance, values={"path": "finance.balance"})
+        before = self.content()
+        simulation = self.simulate(change)
+        self.assertEqual(self.content(), before)
+        found = self.differing(simulation)
+        self.assertEqual(set(found), set(messages.mapped("res_id")))
+        for text in ("HubSpot: odoo_balance: 12.50 → –", "HubSpot: finance.balance: – → 12.50"):
+            self.assertIn(text, found[messages[0].res_id])
+        self.assertNotIn("overdue", found[messages[0].res_id])
+        outgoing = simulation.message_ids.filtered(lambda row: row.message_id in messages)
+        self.assertEqual(set(outgoing.mapped("outcome")), {"sent"})
+        self.assertEqual(change.simulation_state, "done")
+        self.assertIn("Sent Otherwise", change.simulation_html)
+
+    def test_what_ownership_and_write_back_stop(self):
+        messages = self.sent()
+        grant = self.system.grant_ids.filtered(lambda g: g.field_id == self.balance.field_id)
+        simulation = self.simulate(self.propose(grant, values={"active": False}))
+        found = self.differing(simulation)
+        self.assertIn("odoo_balance: 12.50 → –", found[messages[0].res_id])
+        self.assertNotIn("overdue", found[messages[0].res_id])
+
+    def test_a_record_that_can_no_longer_be_composed(self):
+        messages = self.sent()
+        change = self.propose(self.balance, values={"transform": "epoch_ms"})
+        simulation = self.simulate(change)
+        rows = simulation.message_ids.filtered(lambda row: row.message_id in messages)
+        self.assertEqual(set(rows.mapped("outcome")), {"failed"})
+        self.assertIn("Would fail; did not before", simulation.report_html)
+
+    def test_an_inbound_change_looks_at_nothing_that_leaves(self):
+        messages = self.sent()
+        simulation = self.simulate(self.city())
+        self.assertFalse(simulation.message_ids.message_id & messages)
+        self.assertEqual(self.city().simulation_state, "done")
+
+    def test_what_cannot_be_looked_at_is_not_called_simulated(self):
+        self.out.active = False
+        self.work(self._company("1"))
+        self.out.active = True
+        change = self.propose(self.balance, values={"path": "finance.balance"})
+        with self.assertRaises(UserError):  # it is about nothing that came in, and nothing left yet
+            change.message_domain = "[('direction', '=', 'out')]"
+            self.simulate(change)
+        change.message_domain = "[]"
+        self.simulate(change)
+        self.assertEqual(change.simulation_state, "part")
+        self.assertEqual(change.unsent_text, self.out.name)
+
+    def test_values_of_a_class_are_shown_to_whom_the_class_is_shown(self):
+        messages = self.sent()
+        retention = self.env.ref("lead_to_cash_hub.retention_financial")
+        retention.reader_ids = self.env.ref("lead_to_cash_hub.group_hub_billing_approver")
+        change = self.propose(self.balance, values={"path": "finance.balance"})
+        simulation = self.simulate(change)
+        self.assertEqual(self.balance.field_id.data_class, "financial")
+        self.assertNotIn("12.50", self.differing(simulation)[messages[0].res_id])

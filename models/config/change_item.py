@@ -86,6 +86,37 @@ class HubChangeItem(models.Model):
         :param items: as ``core.change`` has them.
         :return: names, as the environment's transaction has them.
         """
+        flagged = self._ruled(items).filtered(
+            lambda one: one.touches_postings or one.alters_billable
+        )
+        return sorted(flagged.mapped("name"))
+
+    @api.model
+    def _outgoing(self, items):
+        """Streams, switched on today or by these items, of which they can change what is sent."""
+        items = list(items)
+        own = {item["id"] for item in items if item["model"] == "hub.stream"}
+        ruled = self._ruled(item for item in items if not self._only_inbound(item))
+        return ruled.filtered(lambda one: one.direction == "out" and (one.active or one.id in own))
+
+    @api.model
+    def _only_inbound(self, item):
+        """Whether an item is about a row that says it serves what comes in, before and after."""
+        # With sudo: the row as it is.
+        model = self.env[item["model"]].sudo()
+        if "direction" not in model:
+            return False
+        after = {name: value for name, value in rules.new(item).items() if not rules.is_new(value)}
+        row = (
+            model.browse(item["id"]).exists() if item["id"] else model.new(model._hub_given(after))
+        )
+        serves = {row.direction, after.get("direction") or row.direction}
+        both = "both_ways" in row and (row.both_ways or after.get("both_ways"))
+        return serves == {"in"} and not both
+
+    @api.model
+    def _ruled(self, items):
+        """Streams whose records these items decide about, switched on or not."""
         # With sudo: what a stream touches is asked of all companies.
         streams = self.env["hub.stream"].sudo().with_context(active_test=False)
         found = streams.browse()
@@ -97,8 +128,7 @@ class HubChangeItem(models.Model):
                 entities = self.env["hub.entity"].sudo().browse(item["entities"]).exists()
                 domain.append(("entity_id", "in", entities._wholes().ids))
             found |= streams.search(domain)
-        flagged = found.filtered(lambda one: one.touches_postings or one.alters_billable)
-        return sorted(flagged.mapped("name"))
+        return found
 
     def _financial_fields(self):
         """Fields of the class Financial that these rows are about, whichever way they go."""

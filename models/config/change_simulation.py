@@ -1,4 +1,4 @@
-"""What a Change would do to stored messages, beside what today's configuration would do to them."""
+"""What a Change would do to stored messages and to what is sent, beside what today's configuration would do."""
 
 import ast
 
@@ -26,9 +26,15 @@ class HubChange(models.Model):
     )
     simulation_html = fields.Html(compute="_compute_simulation", sanitize=False)
     simulation_state = fields.Selection(
-        [("none", "Not simulated"), ("old", "Edited since"), ("running", "Running"), ("done", "Simulated")],
+        [("none", "Not simulated"), ("old", "Edited since"), ("running", "Running"),
+         ("part", "Simulated in part"), ("done", "Simulated")],
         compute="_compute_simulation",
     )  # fmt: skip
+    unsent_text = fields.Char(
+        compute="_compute_simulation",
+        string="Not Simulated",
+        help="Streams of which this Change can alter what is sent, and nothing was sent yet that could be looked at.",
+    )
 
     @api.constrains("sample")
     def _check_sample(self):
@@ -44,14 +50,18 @@ class HubChange(models.Model):
             last = change.simulation_ids.sorted("id", reverse=True)[:1]
             change.simulation_id = last
             change.simulation_html = last.report_html if last.state != "running" else False
+            unsent = change._outgoing() - last.sudo().message_ids.message_id.stream_id
+            change.unsent_text = ", ".join(unsent.mapped("name"))
             change.simulation_state = (
                 "none"
                 if not last
                 else "running"
                 if last.state == "running"
-                else "done"
-                if last.change_digest == change._digest()
                 else "old"
+                if last.change_digest != change._digest()
+                else "part"
+                if unsent
+                else "done"
             )
 
     def action_simulate(self):
@@ -70,28 +80,42 @@ class HubChange(models.Model):
 
     def _sampled(self):
         """The newest message of each of the newest records that the Change is about, of those that the
-        caller may read; of events, which stand for themselves, all."""
+        caller may read; of events, which stand for themselves, all. Of what it sends, as many."""
         try:
             domain = fields.Domain(ast.literal_eval(self.message_domain or "[]"))
         except (ValueError, SyntaxError) as error:
             raise UserError(self.env._("The choice of messages cannot be read.")) from error
-        domain &= fields.Domain("direction", "=", "in")
+        incoming = domain & fields.Domain("direction", "=", "in")
         if self.system_ids:
-            domain &= fields.Domain("system_id", "in", self.system_ids.ids)
+            incoming &= fields.Domain("system_id", "in", self.system_ids.ids)
         if self.entity_ids:
-            domain &= fields.Domain("entity_id", "in", self._sampled_entities().ids)
+            incoming &= fields.Domain("entity_id", "in", self._sampled_entities().ids)
+        ids = self._newest(incoming, SQL("payload_id IS NOT NULL AND state <> 'held'"))
+        if streams := self._outgoing():
+            outgoing = domain & fields.Domain("direction", "=", "out")
+            outgoing &= fields.Domain("stream_id", "in", streams.ids)
+            ids += self._newest(outgoing, SQL("res_id IS NOT NULL"))
+        return ids
+
+    def _outgoing(self):
+        """Outbound streams of which this Change can alter what is sent."""
+        return self.env["hub.change.item"]._outgoing(self._items())
+
+    def _newest(self, domain, whole):
+        """:param whole: condition of messages that say enough to be looked at."""
         self.env.flush_all()
         self.env.cr.execute(
             SQL(
                 """
                 SELECT max(id) FROM hub_message
-                 WHERE id IN %(messages)s AND payload_id IS NOT NULL AND kind <> 'notice' AND entity_id IS NOT NULL
-                   AND state IN ('done', 'skipped', 'failed', 'dead', 'pending', 'waiting')
+                 WHERE id IN %(messages)s AND %(whole)s AND kind <> 'notice' AND entity_id IS NOT NULL
+                   AND state IN ('done', 'skipped', 'failed', 'dead', 'pending', 'waiting', 'held', 'sending')
                    AND NOT coalesce(reason = ANY(%(apart)s), FALSE)
                  GROUP BY order_key, CASE WHEN kind = 'event' THEN id END
                  ORDER BY max(id) DESC LIMIT %(most)s
                 """,
                 messages=self.env["hub.message"]._search(domain).subselect(),
+                whole=whole,
                 apart=list(NOT_SAMPLED),
                 most=self.sample,
             )
@@ -114,8 +138,10 @@ class HubSimulation(models.Model):
     change_digest = fields.Char(readonly=True, help="What the Change said when it was simulated.")
 
     @api.model
-    def _of(self, messages_query, *, replay=None, anew=False, change=None):
-        simulation = super()._of(messages_query, replay=replay, anew=anew)
+    def _of(self, messages_query, *, replay=None, anew=False, sends=False, change=None):
+        simulation = super()._of(
+            messages_query, replay=replay, anew=anew, sends=sends or bool(change)
+        )
         if change:
             simulation._keep({"change_id": change.id, "change_digest": change._digest()})
         return simulation

@@ -60,6 +60,7 @@ from . import (
     vacuum,
     warning,
     watch,
+    would_send,
 )
 
 from . import push, shadow  # isort: skip  (they extend sentence and simulation)

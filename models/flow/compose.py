@@ -196,13 +196,7 @@ class HubCompose(models.AbstractModel):
             for res_id in roots
         }
         records = env[entity.model_name].browse(sorted(roots)).exists()
-        # With sudo: whether the system serves a record is asked before one of another company is read.
-        served = records.sudo().filtered(
-            lambda r: (
-                "company_id" not in r or not r.company_id or r.company_id in system.company_ids
-            )
-        )
-        records = records.browse(served.ids)
+        records = self._served(records, system)
         strangers = records.filtered(lambda record: record.id not in links)
         records -= strangers - handler._hub_new(strangers)
         mapping, _revision = (
@@ -247,6 +241,16 @@ class HubCompose(models.AbstractModel):
         # What was to be sent of the others was taken back before it left.
         self._supersede(env, list(keys.values()))
         return len(rows)
+
+    def _served(self, records, system):
+        """Those of the companies that the system serves."""
+        # With sudo: it is asked before a record of another company is read.
+        served = records.sudo().filtered(
+            lambda r: (
+                "company_id" not in r or not r.company_id or r.company_id in system.company_ids
+            )
+        )
+        return records.browse(served.ids)
 
     def _values(self, handler, entity, records, system):
         """Canonical values of today: the handler's own, and what is bound straight to Odoo fields."""

@@ -88,11 +88,7 @@ class Sendable:
         :param in_doubt: pairs of content and two-way values that it may have got since.
         :return: ``(external content, {two-way field: value})``; no content means nothing to send.
         """
-        allowed = {
-            name
-            for name in self._granted & values.keys()
-            if self._book.of(name, company).sends_to(self._system.id)
-        }
+        allowed = self._allowed(company, values)
         # Decimals and dates stay exact, as text; the connector's product decides their form.
         content = self._external(values, allowed - self.two_way.keys())
         sent = (link or {}).get("sent")
@@ -112,6 +108,21 @@ class Sendable:
         elif changed:
             content = _joined(content, self._external(values, changed.keys()))
         return content, changed
+
+    def everything(self, company, values):
+        """What the system gets of one record that it knows nothing of.
+
+        :return: ``(external content, {canonical field: (its part, path)})``
+        """
+        content = self._external(values, self._allowed(company, values))
+        return content, self._mapping.parts(content)
+
+    def _allowed(self, company, values):
+        return {
+            name
+            for name in self._granted & values.keys()
+            if self._book.of(name, company).sends_to(self._system.id)
+        }
 
     def _external(self, values, names):
         return plain(self._mapping.external({name: values[name] for name in names}))

@@ -39,7 +39,7 @@ AMOUNTS = {
 class Change(NamedTuple):
     """One record that differs: ``values`` are ``{field: [old, new]}``, plain data to show."""
 
-    kind: str  # create, write or delete
+    kind: str  # create, write, delete or send
     model: str
     res_id: int
     name: str

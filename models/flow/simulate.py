@@ -15,6 +15,8 @@ from .effects import Effects
 
 TRIES = 3  # when somebody else holds or changes a record meanwhile
 SECONDS = 30  # of one slice at most
+# what a message says of itself beside its state and reason
+NOTHING = dict.fromkeys(("params", "wait_key", "amount", "company_id", "code", "currency_id"))
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Outcome:
             change = change if other is None else change.against(other)
             if change:
                 changes.append(change)
-        changes += [other.instead() for other in others.values() if other.kind == "write"]
+        changes += [other.instead() for other in others.values() if other.kind in ("write", "send")]
         self.changes = changes
 
     def add(self, other):
@@ -52,7 +54,7 @@ class Outcome:
 
 
 def simulate(env, message_ids, *, given=(), override=None, anew=False):
-    """Apply messages and take everything back.
+    """Apply messages, or compose what would be sent of the records of outgoing ones, and take everything back.
 
     :param env: environment of whoever wants to know; nothing is written with its cursor.
     :param given: ids of messages that are applied before, and whose changes are not told: those that
@@ -85,11 +87,16 @@ def simulate(env, message_ids, *, given=(), override=None, anew=False):
 def _once(env, message_ids, given, override, anew):
     with rolled_back_cursor(env, SECONDS) as cr:
         cr.execute(
-            "SELECT y.user_id FROM hub_message m JOIN hub_system y ON y.id = m.system_id WHERE m.id = %s",
-            [message_ids[0]],
+            """SELECT m.id, m.direction, y.user_id FROM hub_message m JOIN hub_system y ON y.id = m.system_id
+                WHERE m.id = ANY(%s)""",
+            [list(message_ids)],
         )
+        found = {message_id: rest for message_id, *rest in cr.fetchall()}
+        outgoing = [one for one in message_ids if found[one][0] == "out"]
+        incoming = [one for one in message_ids if found[one][0] == "in"]
         # As in the engine: the technical user is the transaction's own, not a superuser.
-        technical = api.Environment(cr, cr.fetchone()[0], dict(HUB_CONTEXT))
+        user_id = found[(incoming or outgoing)[0]][1]
+        technical = api.Environment(cr, user_id, dict(HUB_CONTEXT))
         caller = api.Environment(cr, env.uid, env.context, env.su)
         if override:
             override(caller)
@@ -101,11 +108,18 @@ def _once(env, message_ids, given, override, anew):
             technical["hub.apply"]._apply_rows(cr, rows, Effects(), anew=anew)
 
         def work():
-            apply(message_ids)
-            return _states(cr, message_ids)
+            apply(incoming)
+            return _states(cr, incoming)
 
-        messages, changes = changes_of(technical, caller, work, given and (lambda: apply(given)))
-        return Outcome(messages, changes)
+        outcome = Outcome()
+        if outgoing:
+            states, changes = technical["hub.compose"]._would_send(caller, outgoing)
+            outcome.add(Outcome({one: NOTHING | row for one, row in states.items()}, changes))
+        if incoming:
+            outcome.add(
+                Outcome(*changes_of(technical, caller, work, given and (lambda: apply(given))))
+            )
+        return outcome
 
 
 def _identity(change):
@@ -133,12 +147,11 @@ def _states(cr, message_ids):
 
 def _failed(error):
     """One that cannot be told: why, without the text of the error, which can hold personal data."""
-    nothing = dict.fromkeys(("params", "wait_key", "amount", "company_id", "code", "currency_id"))
     if error is None:
-        return nothing | {"state": "locked", "reason": "simulation_locked"}
+        return NOTHING | {"state": "locked", "reason": "simulation_locked"}
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.name}:{place.lineno}"
-    return nothing | {
+    return NOTHING | {
         "state": "failed",
         "reason": "bug",
         "params": {"type": type(error).__name__, "place": where},

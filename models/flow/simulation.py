@@ -83,10 +83,11 @@ class HubSimulation(models.Model):
     # -- made from -----------------------------------------------------------------------------------
 
     @api.model
-    def _of(self, messages_query, *, replay=None, anew=False):
+    def _of(self, messages_query, *, replay=None, anew=False, sends=False):
         """A simulation that has not begun yet.
 
         :param messages_query: ``Query`` of ``hub.message``, of what the user may read.
+        :param sends: look at outgoing ones too: what their records would be sent.
         """
         self.env["hub.message"]._require_resolver()
         # With sudo: see _keep.
@@ -103,7 +104,7 @@ class HubSimulation(models.Model):
                 """
                 INSERT INTO hub_simulation_message (simulation_id, message_id, order_key, place, former_state, outcome)
                 SELECT %(simulation)s, m.id, m.order_key, coalesce(e.sequence, 0), m.state,
-                       CASE WHEN m.direction = 'out' THEN 'out'
+                       CASE WHEN m.direction = 'out' THEN CASE WHEN NOT %(sends)s THEN 'out' END
                             WHEN m.payload_id IS NULL OR m.kind = 'notice' THEN 'fetch'
                             WHEN m.entity_id IS NULL OR m.action = 'ignored' THEN 'skipped' END
                   FROM hub_message m LEFT JOIN hub_entity e ON e.id = m.entity_id
@@ -111,6 +112,7 @@ class HubSimulation(models.Model):
                  ORDER BY m.id DESC LIMIT %(most)s
                 """,
                 simulation=simulation.id,
+                sends=sends,
                 messages=messages_query.subselect(),
                 most=MOST_MESSAGES,
             )
@@ -262,7 +264,7 @@ class HubSimulation(models.Model):
 
 
 def _outcome(row):
-    """done, unchanged, skipped, waiting, retry, failed or locked."""
+    """done, unchanged, skipped, waiting, held, retry, failed, locked, sent or unsent."""
     if row["state"] in ("failed", "dead"):
         return "failed"
     if row["state"] == "skipped" and row["reason"] == "unchanged":

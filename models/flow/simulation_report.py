@@ -4,6 +4,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ...core.brief import brief
+
+SHOWN = 200  # characters of a value that would be sent
 RESULTS = [
     ("done", "Would be applied"),
     ("unchanged", "Nothing would change"),
@@ -14,9 +17,16 @@ RESULTS = [
     ("failed", "Would fail"),
     ("locked", "Not seen: somebody else works on the record"),
     ("fetch", "Not seen: it is read from the source first"),
+    ("sent", "Would be sent as shown"),
+    ("unsent", "Would not be sent"),
     ("out", "Not seen: outgoing messages are not simulated"),
 ]
-KINDS = [("create", "Created"), ("write", "Changed"), ("delete", "Deleted")]
+KINDS = [
+    ("create", "Created"),
+    ("write", "Changed"),
+    ("delete", "Deleted"),
+    ("send", "Sent Otherwise"),
+]
 
 
 class HubSimulationMessage(models.Model):
@@ -187,6 +197,8 @@ class HubSimulationLine(models.Model):
     def _lines(self, values):
         """``{field: [old, new]}`` as lines of text; fields that the reader may not see are left out."""
         model = self.env[self.res_model]
+        if self.kind == "send":
+            return self._sent_lines(model, values)
         lines = []
         for name, (old, new) in (values or {}).items():
             field = model._fields.get(name)
@@ -196,6 +208,26 @@ class HubSimulationLine(models.Model):
             old, new = self._word(field, old), self._word(field, new)
             lines.append(f"{label}: {new}" if self.kind == "create" else f"{label}: {old} → {new}")
         return (" · " if self.kind == "create" else "\n").join(lines)
+
+    def _sent_lines(self, model, values):
+        """The same of what leaves, by system and its own words; kept by canonical field, whose class and
+        Odoo field decide who is shown it."""
+        hidden = self.env["hub.retention"]._hidden()
+        # With sudo: names and classes of the configuration are no secret.
+        systems, fields_ = self.env["hub.system"].sudo(), self.env["hub.entity.field"].sudo()
+        lines = []
+        for key, (old, new) in (values or {}).items():
+            system_id, field_id, path = key.split(":", 2)
+            field = fields_.browse(int(field_id)).exists()
+            column = model._fields.get(field.odoo_field or "")
+            if not field or field.data_class in hidden:
+                continue
+            if column is not None and not model._has_field_access(column, "read"):
+                continue
+            name = systems.browse(int(system_id)).exists().name or ""
+            old, new = ("–" if one in (None, "") else brief(one, SHOWN) for one in (old, new))
+            lines.append(f"{name}: {path}: {old} → {new}")
+        return "\n".join(lines)
 
     def _word(self, field, value):
         if value is None or value is False:
@@ -268,7 +300,7 @@ class HubSimulationReport(models.Model):
         self.env.cr.execute(
             """
             WITH judged AS (
-                SELECT CASE WHEN outcome IN ('done', 'unchanged') AND fails THEN 'cured'
+                SELECT CASE WHEN outcome IN ('done', 'unchanged', 'sent') AND fails THEN 'cured'
                             WHEN outcome = 'failed' AND fails THEN 'again'
                             WHEN outcome = 'failed' AND (today IS NOT NULL OR former_state IN ('done', 'skipped'))
                                 THEN 'new'
