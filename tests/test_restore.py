@@ -167,3 +167,46 @@ class TestRestore(HubCase):
         self._compare()
         with self.assertRaises(AccessError):
             self.out.with_user(self.resolver).action_reopen()
+
+    def _say(self, reason, user=None, **values):
+        """Say in the form that the database was restored."""
+        wizard = self.env["hub.restored"].with_user(user or self.manager)
+        wizard.create({"reason": reason, **values}).action_confirm()
+        self.env.flush_all()
+
+    def test_a_restore_that_leaves_no_mark_is_said_by_a_manager(self):
+        self._change()
+        self.stub.effects.clear()
+        with self.assertRaises(AccessError):
+            self._say("A snapshot", self.resolver)
+        with self.assertRaisesRegex(UserError, "reason"):
+            self._say(" ")
+        self._say("A snapshot of the disk")
+        self.assertTrue(self.out.restored_at and self.out.paused)
+        self._change("2")
+        self.assertFalse(self.stub.effects)
+        audit = self.env["hub.audit"].search([("action", "=", "confirm_database")])
+        self.assertEqual(audit.value_ids.body["reason"], "A snapshot of the disk")
+        self._compare()
+        self.out.with_user(self.manager).action_reopen()
+        self.drain()
+        self.assertTrue(self.stub.effects)
+
+    def test_a_stream_that_is_switched_on_later_is_closed_too(self):
+        self.out.active = False
+        self._restore()
+        self.out.active = True
+        self.assertTrue(self.out.restored_at and self.out.paused)
+        self._change()
+        self.assertFalse(self.stub.effects)
+
+    def test_where_nothing_can_be_compared_a_reason_is_asked_for(self):
+        self._restore()
+        self._patch("hub.stream", "_can_compare", lambda stream: False)
+        action = self.out.with_user(self.manager).action_reopen()
+        self.assertEqual(action["res_model"], "hub.restored")
+        self.assertTrue(self.out.restored_at)
+        self._say("Looked at by hand", stream_ids=action["context"]["default_stream_ids"])
+        self.assertFalse(self.out.restored_at or self.out.paused)
+        audit = self.env["hub.audit"].search([("action", "=", "reopen")])
+        self.assertEqual(audit.value_ids.body["reason"], "Looked at by hand")

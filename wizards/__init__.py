@@ -18,5 +18,6 @@ from . import (
     resolve,
     resolve_record,
     resolve_words,
+    restored,
     upload,
 )

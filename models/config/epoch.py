@@ -54,11 +54,16 @@ class HubEpoch(models.AbstractModel):
         return bool(parameters.get_param("database.is_neutralized")) or self._is_copy()
 
     @api.model
-    def _confirm(self):
-        """A person says that this database is the live one from now on: it reads again, and sends
-        stream by stream, each after a comparison with its product."""
+    def _confirm(self, reason=""):
+        """A person says that this database is the live one from now on, or that it was restored where nothing
+        shows it: it reads again, and sends stream by stream, each after a comparison with its product.
+
+        :param reason: how they know, for the audit.
+        """
         if not self.env.user.has_group("lead_to_cash_hub.group_hub_manager"):
             raise AccessError(self.env._("Ask an integration manager to confirm this database."))
         self.env["ir.config_parameter"].sudo().set_param(PARAMETER, self._current())
         self.env["hub.stream"]._close_after_restore()
-        self.env["hub.audit"]._append([{"action": "confirm_database", "values": {}}])
+        self.env["hub.audit"]._append(
+            [{"action": "confirm_database", "values": {"reason": reason} if reason else {}}]
+        )

@@ -25,9 +25,11 @@ class HubStream(models.Model):
 
     @api.model
     def _close_after_restore(self):
-        """Close every outbound stream of every company. Called when the database is confirmed."""
+        """Close every outbound stream of every company, also those that are switched off: they may be switched
+        on later. Called when the database is confirmed."""
         # With sudo: the restore concerns all companies, not only those of who confirms it.
-        streams = self.sudo().search([("direction", "=", "out"), ("system_id", "!=", False)])
+        everything = self.sudo().with_context(active_test=False)
+        streams = everything.search([("direction", "=", "out"), ("system_id", "!=", False)])
         streams.write({"paused": True, "restored_at": fields.Datetime.now()})
         streams.flush_recordset()
         self.env["hub.issue"]._stand(
@@ -44,7 +46,7 @@ class HubStream(models.Model):
                     "owner_id": stream.process_id.owner_id.id or stream.system_id.owner_id.id,
                     "impact": "high",
                 }
-                for stream in streams
+                for stream in streams.filtered("active")
             ]
         )
 
@@ -80,12 +82,26 @@ class HubStream(models.Model):
             window["since"] = min(window["since"], known.replace(microsecond=0) - BEFORE)
         return window
 
-    def action_reopen(self):
-        """Send again. What was composed before the restore gives way to today's values."""
+    def action_reopen(self, reason=""):
+        """Send again. What was composed before the restore gives way to today's values.
+
+        :param reason: why streams may send that cannot be compared; without one it is asked for.
+        """
         if not self.env.user.has_group("lead_to_cash_hub.group_hub_manager"):
             raise AccessError(self.env._("Ask an integration manager to reopen this stream."))
         self.check_access("write")
-        for stream in self.filtered("restored_at"):
+        closed = self.filtered("restored_at")
+        reason = reason.strip()
+        if not reason and not all(stream._can_compare() for stream in closed):
+            return {
+                "type": "ir.actions.act_window",
+                "name": self.env._("Reopen without a Comparison"),
+                "res_model": "hub.restored",
+                "view_mode": "form",
+                "target": "new",
+                "context": {"default_stream_ids": closed.ids},
+            }
+        for stream in closed:
             gap = stream._compared_since_restore()
             stream._compose_anew()
             self.env["hub.audit"]._append(
@@ -99,6 +115,7 @@ class HubStream(models.Model):
                             "restored_at": fields.Datetime.to_string(stream.restored_at),
                             "comparison": gap.id or None,
                             "not_linked": gap.missing_count,
+                            **({} if gap else {"reason": reason}),
                         },
                     }
                 ]
@@ -107,6 +124,7 @@ class HubStream(models.Model):
             stream.sudo().write({"paused": False, "restored_at": False})
             self.env["hub.issue"]._lift([fingerprint("restored", stream.id)])
         self.env["hub.engine"]._wake_after_commit()
+        return True
 
     def _compared_since_restore(self):
         """The comparison made since the restore of all that the backup may not know; empty only where
