@@ -1,5 +1,7 @@
 """Chapter 8: the numbers are proved."""
 
+from datetime import date
+
 from .time_and_bill import APPROVED_HOURS
 
 # What names a record, and where: no name may come twice.
@@ -30,8 +32,10 @@ def _reconcile(world):
     """The hub's own reconciliation, started by a resolver and signed off by an approver."""
     step = world.context.steps.step
     runs = {}
+    # The work is of November 2026, payments are of the day on which the story is told.
+    last = max(date(2026, 12, 31), date.today()).isoformat()
     for kind, player, _states in LEDGERS:
-        values = {"kind": kind, "date_from": "2026-01-01", "date_to": "2026-12-31"}
+        values = {"kind": kind, "date_from": "2026-01-01", "date_to": last}
         if player:
             values["system_id"] = world.players[player].system
         runs[kind] = world.create("hub.reconciliation", values, user="rita")
