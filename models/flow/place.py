@@ -84,9 +84,9 @@ class HubPlace(models.Model):
         :param leave: as :meth:`_take` gave it; a place that was taken is given back.
         """
         started = time.monotonic()
-        if not leave.quick:
-            self._go_away()
         try:
+            if not leave.quick:
+                self._go_away()
             with calling(self.env.cr, CALLS):
                 yield
         finally:
