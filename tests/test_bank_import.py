@@ -230,6 +230,24 @@ class TestBankImport(BankCase):
 
     # --- cost -------------------------------------------------------------------------------------
 
+    def test_booking_costs_each_movement_the_same(self):
+        def queries(count, day):
+            rows = [
+                {"amount": f"{100 + n}.00", "text": self._open(100 + n).name, "day": day}
+                for n in range(count)
+            ]
+            wizard = self._wizard(camt(rows))
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            wizard.action_import()
+            self.env.flush_all()
+            return self.env.cr.sql_log_count - before
+
+        queries(2, "2025-07-10")
+        ten, twenty = queries(10, "2025-07-11"), queries(20, "2025-07-12")
+        self.assertLess(twenty, 2 * ten)
+
     def test_looking_into_a_file_costs_no_query_a_movement(self):
         def queries(count):
             wizard = self._wizard(

@@ -218,7 +218,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
         (document(entry(currency="EURO")), "bank_currency"),
         (document(entry().replace("<Dt>2026-03-02</Dt>", "<Dt>02.03.2026</Dt>")), "bank_day"),
         (document(entry().replace("<BookgDt><Dt>2026-03-02</Dt></BookgDt>", "")), "bank_no_day"),
-        (document(entry() * 5001), "bank_too_many"),
+        (document(entry() * (bank.MOST_ENTRIES + 1)), "bank_too_many"),
         (b"<" + b" " * bank.MOST_BYTES, "bank_too_large"),
     ],
 )
