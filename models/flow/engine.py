@@ -47,7 +47,7 @@ class HubEngine(models.AbstractModel):
         while True:
             now = time.monotonic()
             if now - last_sign > 1:
-                self._sign(name)
+                self._sign(name, ALIVE)
                 last_sign = now
                 if now - last_rest > BUSY:
                     self._wake_others(name)
