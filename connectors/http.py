@@ -89,6 +89,20 @@ class Answer:
             return {}
         return value if isinstance(value, dict) else {}
 
+    def spoilt_refusal(self, write: bool) -> ConnectorError | None:
+        """The error of a refusal of a record whose JSON cannot be read: cut or doubled on its way, it says nothing
+        of the record."""
+        error = from_status(self.status, write=write)
+        if error is None or error.kind not in ("data", "reference", "conflict"):
+            return None
+        try:
+            if self.structured:
+                strict_json.loads(self.body, repair=True)
+        except strict_json.BadJson:
+            kind, code = ("unknown", "answer_lost") if write else ("connection", "broken_off")
+            return ConnectorError(kind, code, status=self.status)
+        return None
+
     def plain_error(self, write: bool) -> ConnectorError | None:
         """The error by HTTP status alone, with ``Retry-After`` read as seconds."""
         error = from_status(self.status, write=write, structured=self.structured)
@@ -205,7 +219,7 @@ class Session:
         answer = error = None
         try:
             answer = self._exchange(request, write)
-            error = (classify or Answer.plain_error)(answer, write)
+            error = answer.spoilt_refusal(write) or (classify or Answer.plain_error)(answer, write)
         except ConnectorError as caught:
             error = caught
         finally:

@@ -199,8 +199,8 @@ def test_who_was_killed_is_woken_by_the_next_webhook(hub):
     hub.running.sql("UPDATE hub_message SET state = 'skipped' WHERE state = 'pending'")
     until(lambda: not hub.awake(), 30, "a drainer is still awake")
     before = set(hub.running.odoo.workers("cron"))
-    for _worker in before:
-        hub.running.odoo.kill_worker("cron")
+    for worker in before:
+        hub.running.odoo.kill_worker("cron", pick=lambda _workers, worker=worker: worker)
     until(
         lambda: len(set(hub.running.odoo.workers("cron")) - before) == 2, 30, "workers are missing"
     )

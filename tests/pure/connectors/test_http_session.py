@@ -7,7 +7,7 @@ import pytest
 
 from lead_to_cash_hub.connectors import http, masking
 from lead_to_cash_hub.connectors.errors import ConnectorError
-from lead_to_cash_hub.connectors.http import Session
+from lead_to_cash_hub.connectors.http import Answer, Session
 from lead_to_cash_hub.connectors.transport import is_public
 from sandbox.hubspot import HubSpotSandbox
 
@@ -330,3 +330,14 @@ def test_masking():
         "X-Api-Key": masking.HIDDEN,
         "Accept": "z",
     }
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+@pytest.mark.parametrize("body", [b'{"message": "Name has al', b'{"message": "x"}{"message": "x"}'])
+def test_a_refusal_that_cannot_be_read_says_nothing_of_the_record(status, body):
+    """Cut or doubled on its way: a write is asked for again instead of being given up."""
+    answer = Answer(status, {}, body)
+    assert answer.spoilt_refusal(write=True).kind == "unknown"
+    assert answer.spoilt_refusal(write=False).kind == "connection"
+    assert Answer(status, {}, b'{"message": "Name"}').spoilt_refusal(write=True) is None
+    assert Answer(401, {}, body).spoilt_refusal(write=True) is None
