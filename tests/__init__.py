@@ -53,6 +53,7 @@ from . import (
     test_engine_promises,
     test_engine_watch,
     test_erasure,
+    test_forged_states,
     test_forms_of_others,
     test_gap,
     test_grant_four_eyes,

@@ -3,6 +3,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tools.misc import formatLang
 
+from .account_move_issued import ISSUED
+from .account_move_ledger import SAID_OUTSIDE
 from .account_move_times import TIMES
 from .guard import called_by_people, is_own_code, own_code, refuse_guarded
 
@@ -16,6 +18,8 @@ GUARDED = (
     "hub_period_to",
     "hub_refund_payment_id",
     "hub_author_ids",
+    *ISSUED,
+    *SAID_OUTSIDE,
     *TIMES,
 )
 # Who changes one of these has a hand in what the document says.

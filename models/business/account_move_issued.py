@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+ISSUED = ("hub_issued_name", "hub_issued_vat")
+
 
 class AccountMove(models.Model):
     """Whom a posted document was issued to, where the customer was merged into another one since."""

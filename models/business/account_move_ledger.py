@@ -1,5 +1,8 @@
 from odoo import fields, models
 
+# Read from outside; that a document is paid there is what a reconciliation rests on.
+SAID_OUTSIDE = ("hub_ledger_state", "hub_ledger_open")
+
 
 class AccountMove(models.Model):
     """What an accounting ledger outside says of a customer document that it has as well."""

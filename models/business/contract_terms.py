@@ -4,6 +4,9 @@ from odoo.tools import SQL
 
 from ...core.terms import Rounding, percent, reached
 from .contract import SEE_MONEY
+from .guard import own_code, refuse_guarded
+
+GUARDED = ("cap_told",)
 
 
 class HubContract(models.Model):
@@ -89,14 +92,21 @@ class HubContract(models.Model):
         """Contracts of ``self`` whose time is not simply billed as it was worked."""
         return self.filtered(lambda contract: contract.cap_amount or contract.round_level != "none")
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_guarded(self, vals, GUARDED)
+        return super().create(vals_list)
+
     def write(self, vals):
+        refuse_guarded(self, vals, GUARDED)
         changed = self.browse()
         if "cap_amount" in vals:
             # With sudo: the amount is not shown to everybody; whoever may not write it is refused below.
             changed = self.filtered(lambda c: c.sudo().cap_amount != vals["cap_amount"])
         result = super().write(vals)
         if changed:
-            changed.cap_told = 0  # of another cap people are told anew
+            own_code(changed).cap_told = 0  # of another cap people are told anew
         return result
 
     # --- notices ----------------------------------------------------------------------------------
@@ -113,7 +123,7 @@ class HubContract(models.Model):
             notice = reached(work[contract.id], contract.cap_amount, contract.cap_told)
             if not notice:
                 continue
-            contract.cap_told = notice
+            own_code(contract).cap_told = notice
             contract._hub_tell(
                 self.env._("%(percent)s %% of the cap is worked", percent=notice),
                 self.env._(

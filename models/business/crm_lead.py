@@ -3,6 +3,8 @@ from odoo.tools.sql import column_exists, create_column
 
 from .guard import refuse_guarded
 
+GUARDED = ("hub_contract_id", "hub_asked", "hub_asked_activity_id")
+
 
 class CrmLead(models.Model):
     _inherit = "crm.lead"
@@ -57,9 +59,9 @@ class CrmLead(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            refuse_guarded(self, vals, {"hub_contract_id"})
+            refuse_guarded(self, vals, GUARDED)
         return super().create(vals_list)
 
     def write(self, vals):
-        refuse_guarded(self, vals, {"hub_contract_id"})
+        refuse_guarded(self, vals, GUARDED)
         return super().write(vals)

@@ -4,6 +4,7 @@ from odoo import api, models
 
 from ...core.billing import exact
 from ...core.problem import Problem, Term
+from .guard import own_code
 
 KINDS = {"out_invoice": "invoice", "out_refund": "credit_note"}
 
@@ -43,7 +44,7 @@ class HubHandlerInvoice(models.AbstractModel):
                 item.audit = {name: [move[name] or None, value] for name, value in vals.items()}
                 same[tuple(sorted(vals.items()))] |= move
         for vals, some in same.items():
-            some.write(dict(vals))
+            own_code(some).write(dict(vals))
 
     # canonical field → where it is kept
     _hub_told = {"ledger_state": "hub_ledger_state", "ledger_open": "hub_ledger_open"}

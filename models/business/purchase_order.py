@@ -4,6 +4,9 @@ from odoo.fields import Domain
 
 from ...core.billing import exact
 from ...core.terms import percent, reached
+from .guard import own_code, refuse_guarded
+
+GUARDED = ("told",)
 
 
 class HubPurchaseOrder(models.Model):
@@ -61,7 +64,14 @@ class HubPurchaseOrder(models.Model):
             if order.date_from and order.date_to and order.date_to < order.date_from:
                 raise ValidationError(self.env._("A purchase order ends after it begins."))
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            refuse_guarded(self, vals, GUARDED)
+        return super().create(vals_list)
+
     def write(self, vals):
+        refuse_guarded(self, vals, GUARDED)
         if {"contract_id", "number"} & vals.keys() and self.sudo().move_ids:  # to look only
             raise UserError(
                 self.env._("A purchase order that is on an invoice keeps its number and contract.")
@@ -69,7 +79,7 @@ class HubPurchaseOrder(models.Model):
         changed = self.filtered(lambda order: order.amount != vals.get("amount", order.amount))
         result = super().write(vals)
         if changed:
-            changed.told = 0  # of another amount people are told anew
+            own_code(changed).told = 0  # of another amount people are told anew
         return result
 
     @api.ondelete(at_uninstall=False)
@@ -85,7 +95,7 @@ class HubPurchaseOrder(models.Model):
             notice = reached(order.used, order.amount, order.told)
             if not notice:
                 continue
-            order.told = notice
+            own_code(order).told = notice
             order.contract_id._hub_tell(
                 self.env._(
                     "Purchase order %(number)s: %(percent)s %% used",
