@@ -227,6 +227,26 @@ class TestBusinessDeal(BusinessCase):
         lines = [self._line(self.architecture, 100, "150.00")]
         self._after_start("lines_changed_after_start", ["lines"], lines=lines)
 
+    def test_payment_terms_changed(self):
+        terms = self.env["account.payment.term"].create({"name": "90 days"})
+        term = Term("net90", "account.payment.term", terms.id)
+        self._after_start("terms_changed_after_start", ["payment_terms"], payment_terms=term)
+
+    def test_payment_terms_that_were_agreed_pass(self):
+        terms = self.env["account.payment.term"].create({"name": "90 days"})
+        contract = self._start_deal()
+        contract.payment_term_id = terms
+        for code, res_id in (("net90", terms.id), ("standard", None)):
+            item = self._item(
+                "opportunity",
+                self._deal(payment_terms=Term(code, "account.payment.term", res_id)),
+                record=contract.lead_id,
+                changed=["payment_terms"],
+            )
+            self._apply(item)
+            self.assertFalse(item.problem)
+        self.assertEqual(contract.payment_term_id, terms)
+
     def test_purchase_order_number_follows(self):
         contract = self._start_deal()
         item = self._item(

@@ -12,6 +12,30 @@ class HubHandlerEmployee(models.AbstractModel):
     _inherit = "hub.handler"
     _description = "Employee Handler"
 
+    _hub_together = (("cost_rate", "currency", "cost_from"),)
+
+    @api.model
+    def _hub_compared(self, entity):
+        """A cost is compared with the newest dated one that is kept; Odoo's own rate is only what that is today."""
+        cost = {"cost_rate": ("hourly_cost", "money")}
+        return {**super()._hub_compared(entity), **cost}
+
+    @api.model
+    def _hub_today(self, records, bound):
+        result = super()._hub_today(records, bound)
+        if "cost_rate" in bound:
+            newest = {}
+            rates = self.env["hub.cost.rate"].search_fetch(
+                [("employee_id", "in", records.ids)],
+                ["employee_id", "hourly_cost"],
+                order="date_from",
+            )
+            for rate in rates:
+                newest[rate.employee_id.id] = self._hub_value(rate, "hourly_cost", "money")
+            for record_id, values in result.items():
+                values["cost_rate"] = newest.get(record_id)
+        return result
+
     @api.model
     def _hub_match(self, items):
         emails = {identity.email_key(item.values.get("email")) for item in items} - {None}

@@ -35,6 +35,8 @@ class HubHandlerGeneric(models.AbstractModel):
     @api.model
     def _hub_check(self, items):
         """A binding that is not allowed (any more) stops its entity, not the batch."""
+        if not items:
+            return  # all of them are in dispute
         try:
             self._hub_bound(items)
         except Problem as problem:

@@ -244,6 +244,8 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
         if "stage" in item.changed and stage in ("open", "lost"):
             code = "deal_reopened" if stage == "open" else "deal_lost_after_start"
             raise Problem(code, kind="conflict", **self._facts(contract))
+        if stage == "won" and "payment_terms" in item.changed:
+            self._check_terms(item, contract)
         if not {"amount", "currency", "lines"} & item.changed or stage != "won":
             return
         amount = exact(values.get("amount") or 0)
@@ -258,6 +260,19 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
             )
         if "lines" in item.changed and self._line_set(item) != self._contract_set(contract):
             raise Problem("lines_changed_after_start", kind="conflict", **self._facts(contract))
+
+    @api.model
+    def _check_terms(self, item, contract):
+        """Payment terms that were signed stay until people agree others; the customer's own ask nothing."""
+        agreed = self._payment_terms(item).get("payment_term_id")
+        if agreed and agreed != contract.payment_term_id.id:
+            raise Problem(
+                "terms_changed_after_start",
+                kind="conflict",
+                theirs=self.env["account.payment.term"].browse(agreed).display_name,
+                ours=contract.payment_term_id.display_name or "",
+                **self._facts(contract),
+            )
 
     @api.model
     def _line_set(self, item):

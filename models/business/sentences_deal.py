@@ -180,6 +180,18 @@ def _lines_changed_after_start(env, p):
     )
 
 
+def _terms_changed_after_start(env, p):
+    return (
+        env._(
+            "The CRM says the payment terms “%(theirs)s” after the start; the contract has “%(ours)s”. %(state)s.",
+            theirs=p["theirs"],
+            ours=p["ours"] or env._("none"),
+            state=_deal_state(env, p),
+        ),
+        env._("Agree them and set them on contract and order, then replay; or correct the CRM."),
+    )
+
+
 DEAL_SENTENCES = {
     "deal_incomplete": _deal_incomplete,
     "deal_total_differs": _deal_total_differs,
@@ -193,4 +205,5 @@ DEAL_SENTENCES = {
     "deal_deleted_after_start": _deal_deleted_after_start,
     "amount_changed_after_start": _amount_changed_after_start,
     "lines_changed_after_start": _lines_changed_after_start,
+    "terms_changed_after_start": _terms_changed_after_start,
 }

@@ -5,9 +5,11 @@ from decimal import Decimal
 from odoo import api, models
 from odoo.tools import float_repr
 
+from ...core.problem import Term
 from .apply_merge import _comparable
 
-# A merge compares values. Words of a vocabulary and lines are decided by their handler.
+# A merge compares values. Lines are decided by their handler, and so are words of a vocabulary, but for those
+# that stand for the record which an Odoo field points to.
 NOT_COMPARED = ("term", "lines", "refs")
 # Odoo types whose values are canonical as they are; blank is None.
 AS_THEY_ARE = ("char", "text", "html", "selection", "date", "datetime")
@@ -38,8 +40,16 @@ class HubHandler(models.AbstractModel):
             if field.odoo_field
             and model is not None
             and field.odoo_field in model._fields
-            and field.kind.partition(":")[0] not in NOT_COMPARED
+            and (
+                field.kind.partition(":")[0] not in NOT_COMPARED
+                or (field.kind.startswith("term:") and self._hub_points(model, field))
+            )
         }
+
+    @api.model
+    def _hub_points(self, model, field):
+        """Whether a word of ``field`` is written as the record that it stands for."""
+        return field.binding == "field" and model._fields[field.odoo_field].type == "many2one"
 
     @api.model
     def _hub_meant(self, item, name):
@@ -76,11 +86,30 @@ class HubHandler(models.AbstractModel):
         for name, (column, kind) in bound.items():
             if records._fields[column].type in AS_THEY_ARE:
                 values = [value or None for value in records.mapped(column)]
+            elif kind.startswith("term:"):
+                values = self._hub_terms(records, column, kind.partition(":")[2])
             else:
                 values = [self._hub_value(record, column, kind) for record in records]
             for mine, value in zip(result.values(), values, strict=True):
                 mine[name] = value
         return result
+
+    @api.model
+    def _hub_terms(self, records, column, vocabulary):
+        """The term of each record's ``column``; one query. What no term stands for is called by its name."""
+        found = self.env["hub.vocabulary.term"].search_fetch(
+            [
+                ("vocabulary_id.code", "=", vocabulary),
+                ("res_id", "in", records[column].ids),
+                ("res_model", "=", records[column]._name),
+            ],
+            ["code", "res_id"],
+        )
+        codes = {term.res_id: term.code for term in found}
+        return [
+            Term(codes.get(one.id, one.display_name), one._name, one.id) if one else None
+            for one in (record[column] for record in records)
+        ]
 
     @api.model
     def _hub_value(self, record, column, kind):

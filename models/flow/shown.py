@@ -31,6 +31,11 @@ class HubHandler(models.AbstractModel):
             entity = self.env["hub.entity"].search([("code", "=", target)])
             record = self.env[entity.model_name].browse(int(value)).exists()
             return record._filtered_access("read").display_name or f"#{value}"
+        if base == "term":
+            term = self.env["hub.vocabulary.term"].search(
+                [("vocabulary_id.code", "=", target), ("code", "=", value)]
+            )
+            return term.name or str(value)
         if base == "date" and isinstance(value, str):
             return fields.Date.to_string(fields.Date.to_date(value))
         if isinstance(value, bool):
