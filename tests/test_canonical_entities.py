@@ -117,6 +117,25 @@ class TestModel(EntityCase):
                     set(version.schema["properties"]), set(entity.field_ids.mapped("name"))
                 )
 
+    def test_an_amount_names_its_currency_and_a_quantity_its_unit(self):
+        fields_ = self.env["hub.entity.field"].search([])
+        holders = {}  # the entities that have one as their lines
+        for field in fields_.filtered(lambda f: f.kind.startswith("lines:")):
+            holders.setdefault(field.kind.partition(":")[2], set()).add(field.entity_id)
+        counted = fields_.filtered(lambda f: f.kind in ("money", "decimal"))
+        self.assertGreater(len(counted), 40)
+        for field in counted:
+            entity = field.entity_id
+            with self.subTest(f"{entity.code}.{field.name}"):
+                self.assertTrue(field.unit)
+                schema = entity._json_schema()["properties"][field.name]
+                self.assertEqual(schema["x-hub-unit"], field.unit)
+                if field.kind != "money":
+                    continue
+                places = {entity, *holders.get(entity.code, ())}
+                named = {f.name for e in places for f in e.field_ids if f.kind == "currency"}
+                self.assertIn(field.unit, named | {"company.currency", "contract.currency"})
+
     def test_every_vocabulary_of_the_process_is_there(self):
         codes = set(self.env["hub.vocabulary"].search([]).mapped("code"))
         self.assertLessEqual(
@@ -153,6 +172,92 @@ class TestTerms(EntityCase):
         self.assertEqual(agreement.date_end, date(2028, 12, 31))
         bad = self.send("agreement", "a2", **{**values, "code": "MSA-2", "end_date": "2020-01-01"})
         self.assertExplained(bad, "odoo_rule")
+
+    def test_terms_that_both_changed_are_a_question(self):
+        """Bill-to, terms and dates: who changed alone is followed, a person decides about the rest."""
+        self.connect("agreement")
+        self.know("customer", "c1", self.partner)
+        payer, other = self.env["res.partner"].create(
+            [{"name": "Acme Payer", "is_company": True}, {"name": "Acme Other", "is_company": True}]
+        )
+        self.know("customer", "c2", payer)
+        self.know("customer", "c3", other)
+        days = self.env["account.payment.term"].create(
+            [{"name": f"{n} days"} for n in (30, 60, 90)]
+        )
+        self.env["hub.vocabulary.term"].create(
+            [
+                {
+                    "vocabulary_id": self.env.ref("lead_to_cash_hub.vocabulary_payment_terms").id,
+                    "code": code,
+                    "name": f"Term {code}",
+                    "res_id": record.id,
+                }
+                for code, record in zip(("net30", "net60"), days, strict=False)
+            ]
+        )
+        values = {"code": "MSA-9", "name": "Master", "customer": "c1", "bill_to": "c2", "start_date": "2026-01-01",
+                  "end_date": "2027-12-31", "payment_terms": "NET30"}  # fmt: skip
+        self.send("agreement", "a1", **values)
+        agreement = self.found("agreement", "a1")
+        alone = self.send("agreement", "a1", 2, **{**values, "payment_terms": "NET60"})
+        self.assertStates(alone, "done")
+        self.assertEqual(agreement.payment_term_id, days[1], "only the source changed")
+        typed = {
+            "bill_partner_id": other.id,
+            "payment_term_id": days[2].id,  # which no term stands for
+            "date_start": "2026-02-01",
+            "date_end": "2028-12-31",
+        }
+        agreement.write(typed)
+        again = {**values, "bill_to": "c1", "payment_terms": "NET30", "start_date": "2026-03-01",
+                 "end_date": "2029-12-31"}  # fmt: skip
+        exception = self.assertExplained(self.send("agreement", "a1", 3, **again), "merge_conflict")
+        self.assertEqual(
+            exception.params["fields"], ["bill_to", "end_date", "payment_terms", "start_date"]
+        )
+        self.assertEqual(
+            (agreement.bill_partner_id, agreement.payment_term_id, agreement.date_start),
+            (other, days[2], date(2026, 2, 1)),
+        )
+        action = exception.with_user(self._make_role("decides", "manager")).action_decide()
+        conflict = self.env["hub.conflict"].browse(action["res_id"])
+        shown = {line.field_id.name: (line.odoo, line.incoming) for line in conflict.line_ids}
+        self.assertEqual(shown["payment_terms"], ("90 days", "Term net30"))
+        conflict.line_ids.take = "source"
+        conflict.reason = "as signed"
+        conflict.action_confirm()
+        self.drain()
+        self.assertEqual(
+            (agreement.bill_partner_id, agreement.payment_term_id, agreement.date_end),
+            (self.partner, days[0], date(2029, 12, 31)),
+        )
+
+    def test_what_is_worth_money_is_a_question_from_the_start(self):
+        """The shipped proposal: bill-to, tax number, terms, currency, value, rate, dates, billing contact."""
+        rules = self.env["hub.ownership"].search(
+            [("company_id", "=", False), ("rule", "=", "hold")]
+        )
+        held = {(rule.entity_id.code, rule.field_id.name) for rule in rules}
+        self.assertLessEqual(
+            {
+                ("agreement", "bill_to"),
+                ("customer", "vat"),
+                ("agreement", "payment_terms"),
+                ("opportunity", "payment_terms"),
+                ("opportunity", "currency"),
+                ("opportunity", "amount"),
+                ("employee", "cost_rate"),
+                ("employee", "currency"),
+                ("employee", "cost_from"),
+                ("opportunity", "close_date"),
+                ("opportunity", "start_date"),
+                ("agreement", "start_date"),
+                ("agreement", "end_date"),
+                ("customer", "email"),
+            },
+            held,
+        )
 
     def test_terms_that_another_system_states_stand_beside_those_that_were_signed(self):
         self.connect("contract")
@@ -350,6 +455,31 @@ class TestPeople(EntityCase):
         self.assertEqual(rates, {"2026-01-01": 60.0, "2026-07-01": 76.0})
         today = self.employee._hub_cost_on(fields.Date.today())
         self.assertEqual(self.employee.hourly_cost, 50.0 if today is None else today)
+
+    def test_a_rate_that_a_person_changed_as_well_is_a_question(self):
+        self.send("employee", "e1", **self.values)
+        self.assertStates(
+            self.send("employee", "e1", 2, **{**self.values, "cost_rate": "65.00"}), "done"
+        )
+        rate = self.employee.hub_cost_rate_ids
+        self.assertEqual(rate.hourly_cost, 65.0, "only the source changed")
+        rate.hourly_cost = 70.0
+        exception = self.assertExplained(
+            self.send("employee", "e1", 3, **{**self.values, "cost_rate": "75.00", "cost_from": "2026-02-01"}),
+            "merge_conflict",
+        )  # fmt: skip
+        self.assertEqual(self.employee.hub_cost_rate_ids.mapped("hourly_cost"), [70.0])
+        manager = self._make_role("rates", "manager", "hr.group_hr_manager")
+        action = exception.with_user(manager).action_decide()
+        conflict = self.env["hub.conflict"].with_user(manager).browse(action["res_id"])
+        line = conflict.line_ids.filtered(lambda line: line.field_id.name == "cost_rate")
+        self.assertEqual((line.base, line.odoo, line.incoming), ("65.00", "70", "75"))
+        conflict.line_ids.take = "source"
+        conflict.reason = "the new contract"
+        conflict.action_confirm()
+        self.drain()
+        rates = {str(r.date_from): r.hourly_cost for r in self.employee.hub_cost_rate_ids}
+        self.assertEqual(rates, {"2026-01-01": 70.0, "2026-02-01": 75.0})
 
     def test_an_entry_costs_what_the_person_cost_that_day(self):
         self.env["hub.cost.rate"].create(
