@@ -1,3 +1,5 @@
+import json
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -157,6 +159,51 @@ class TestOwnershipConflict(OwnershipCase):
         nobody = self._make_role("nobody", "base.group_partner_manager")
         with self.assertRaises(AccessError):
             self.env["hub.origins"].with_user(nobody).get_origins("res.partner", self.partner.id)
+
+    def test_each_form_where_people_type_says_who_owns_its_fields(self):
+        company = self.company
+        project = self.env["project.project"].create({"name": "P", "company_id": company.id})
+        task = self.env["project.task"].create({"name": "T", "project_id": project.id})
+        employee = self.env["hr.employee"].create(
+            {"name": "Cora", "work_email": "cora@firm.example", "company_id": company.id}
+        )
+        entry = self.env["account.analytic.line"].create(
+            {"project_id": project.id, "employee_id": employee.id, "unit_amount": 1, "name": "Work"}
+        )
+        reader = self._make_role(
+            "reads-forms", "viewer", "hr.group_hr_user", "project.group_project_user",
+            "hr_timesheet.group_hr_timesheet_approver",
+        )  # fmt: skip
+        for record, entity, form, owned in (
+            (task, "task", "project.view_task_form2", "Name"),
+            (employee, "employee", "hr.view_employee_form", "E-mail"),
+            (entry, "time_entry", "hr_timesheet.timesheet_view_form_user", "Hours"),
+        ):
+            with self.subTest(entity):
+                field = self.env["hub.entity.field"].search(
+                    [("entity_id.code", "=", entity), ("label", "=", owned)]
+                )
+                self.env["hub.link"]._store(
+                    self.env.cr,
+                    [{"system_id": self.system.id, "entity_id": field.entity_id.id, "entity": entity,
+                      "external_id": "x1", "company_id": None, "res_model": record._name, "res_id": record.id,
+                      "base": json.dumps({field.name: "x"}), "version": None}],
+                )  # fmt: skip
+                self.env.invalidate_all()
+                theirs = record.with_user(reader)
+                self.assertIn(f"Owned by HubSpot: {owned}", theirs.hub_owned_note)
+                self.assertIn("Edit there, or take over", theirs.hub_owned_note)
+                data = (
+                    self.env["hub.origins"].with_user(reader).get_origins(record._name, record.id)
+                )
+                self.assertEqual(data["sections"][0]["rows"][0]["name"], field.name)
+                arch = theirs.get_view(self.env.ref(form).id, "form")["arch"]
+                self.assertIn("hub_owned_note", arch)
+                self.assertEqual(
+                    arch.count('name="action_hub_origins"'), 2, "above, and in its box"
+                )
+        arch = project.with_user(reader).get_view(view_type="form")["arch"]
+        self.assertIn("hub_owned_note", arch)
 
     def test_a_field_that_somebody_may_not_read_is_not_among_the_origins(self):
         self._patch(

@@ -297,3 +297,13 @@ class HubJourneyMixin(models.AbstractModel):
 class ProjectTask(models.Model):
     _name = "project.task"
     _inherit = ["project.task", "hub.journey.mixin"]
+
+
+class AccountAnalyticLine(models.Model):
+    _name = "account.analytic.line"
+    _inherit = ["account.analytic.line", "hub.journey.mixin"]
+
+
+class HrEmployee(models.Model):
+    _name = "hr.employee"
+    _inherit = ["hr.employee", "hub.journey.mixin"]
