@@ -49,6 +49,38 @@ class TestRegister(RegisterCase):
         contact.invalidate_recordset()
         self.assertFalse(contact.has_personal)
 
+    def test_streams_that_need_each_other_are_listed(self):
+        contact, customer = self.stream("contact"), self.stream("customer")
+        self.assertFalse(
+            contact.circle or customer.circle, "contacts need customers, and that is all"
+        )
+        field = self.env["hub.entity.field"].create(
+            {
+                "entity_id": customer.entity_id.id,
+                "name": "main_contact",
+                "label": "Main contact",
+                "kind": "ref:contact",
+            }
+        )
+        mapping = self.system.mapping_ids.filtered(
+            lambda m: m.entity_id == customer.entity_id and m.direction == "in"
+        )
+        self.env["hub.mapping.line"].create(
+            {"mapping_id": mapping.id, "field_id": field.id, "path": "main"}
+        )
+        self.env.invalidate_all()
+        self.assertEqual(contact.circle, "Contact → Customer → Contact")
+        self.assertEqual(customer.circle, "Customer → Contact → Customer")
+        self.assertFalse(
+            self.stream("opportunity").circle, "it needs them, and they do not need it"
+        )
+        found = self.env["hub.stream"].search(
+            [("circle", "!=", False), ("system_id", "=", self.system.id)]
+        )
+        self.assertEqual(found, contact | customer)
+        with self.assertRaisesRegex(ValidationError, "Customer → Contact → Customer"):
+            (field | self.env.ref(f"{HUB}field_contact_customer")).required = True
+
     def test_what_is_sent_counts_only_when_it_is_granted(self):
         self.out.active = True
         self.assertIn("Balance", self.out.exchanged)
@@ -194,6 +226,13 @@ class TestDuties(RegisterCase):
         stranger = self._make_role("duty-stranger", "manager", company=other)
         seen = duty.with_user(stranger).with_company(other)
         self.assertNotIn(both, seen.with_context(allowed_company_ids=other.ids).user_ids)
+
+    def test_who_approves_invoices_and_settles_money_is_named(self):
+        duty = self.env.ref(f"{HUB}duty_bills_and_takes_cash")
+        both = self._make_role("duty-cash", "billing_approver", "cash")
+        one = self._make_role("duty-cash-one", "cash")
+        self.assertIn(both, duty.user_ids)
+        self.assertNotIn(one, duty.user_ids)
 
     def test_rights_of_another_right_count(self):
         """Accounting managers have it through what their right implies."""

@@ -250,6 +250,11 @@ class TestTermsInUse(VocabularyCase):
         with self.assertRaises(UserError):
             self.vocabulary.write({"term_ids": [Command.delete(self.mining.id)]})
 
+    def test_a_vocabulary_that_only_the_lines_of_a_ledger_use_stays(self):
+        for name in ("ledger_account", "tax_code"):
+            with self.assertRaisesRegex(UserError, "in use"), self.env.cr.savepoint():
+                self.env.ref(f"lead_to_cash_hub.vocabulary_{name}").unlink()
+
 
 @tagged("post_install", "-at_install")
 class TestWordsTour(VocabularyCase, HubBrowser):

@@ -1,5 +1,6 @@
 """Xero through the whole engine: an invoice goes out once, is paid there, and comes back paid."""
 
+from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 
 from sandbox.xero import XeroSandbox
@@ -54,6 +55,12 @@ class TestXero(LedgerCase):
         self.assertEqual((move.payment_state, move.hub_ledger_state), (done, "paid"))
         payment = self.partner_of(paid, "payment", self.ledger)
         self.assertEqual((payment._name, payment.amount), ("account.payment", move.amount_total))
+        said = self.env["hub.vocabulary.term"].search(
+            [("res_id", "=", self.revenue.id), ("code", "=", "200")]
+        )
+        with self.assertRaisesRegex(UserError, "in use"), self.env.cr.savepoint():
+            said.unlink()  # no word and no field names it, but a document was sent in it
+
         self.settle()
         self.assertEqual(len(self.message(move)), 1)
         self.assertEqual(self.documents(), [(move.name, move.amount_total)])

@@ -1,6 +1,8 @@
 """A document whole, for an accounting ledger: whom it is for, and its lines in that ledger's words."""
 
 from odoo import api, models
+from odoo.fields import Domain
+from odoo.tools import SQL
 
 from ...core.billing import exact
 from ...core.problem import Problem
@@ -21,6 +23,31 @@ class HubVocabulary(models.Model):
         if set(WORDS.values()).isdisjoint(self.mapped("code")):
             return found
         return found | self.env["hub.entity"].search([("code", "=", "invoice_line")])
+
+
+class HubVocabularyTerm(models.Model):
+    _inherit = "hub.vocabulary.term"
+
+    def _agreed_count(self):
+        """Documents that a ledger got in this word count as well."""
+        return super()._agreed_count() + self._hub_said_count()
+
+    def _hub_said_count(self):
+        """How many documents with a line of this term's record were sent to a ledger."""
+        part = {code: part for part, code in WORDS.items()}.get(self.vocabulary_id.code)
+        if not part or not self.res_id:
+            return 0
+        # Asked with sudo: a document of another company was said in this word all the same; only the number is told.
+        moves = self.env["account.move"].sudo()
+        lines = Domain("display_type", "=", "product") & Domain(NAMED[part], "in", [self.res_id])
+        sent = moves._search(Domain("invoice_line_ids", "any", lines))
+        query = SQL(
+            """SELECT count(DISTINCT l.res_id) FROM hub_link l
+                 JOIN hub_entity e ON e.id = l.entity_id AND e.code = 'invoice'
+                WHERE l.res_model = 'account.move' AND l.sent IS NOT NULL AND l.res_id IN %s""",
+            sent.subselect(),
+        )
+        return self.env.execute_query(query)[0][0]
 
 
 class HubHandlerInvoice(models.AbstractModel):

@@ -3,6 +3,7 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 
+from ...core.circle import circle
 from ...core.schema import TYPES
 from .entity import GENERIC
 
@@ -48,7 +49,8 @@ class HubEntityField(models.Model):
         required=True,
     )
     unit = fields.Char(
-        help="Unit of a number (h, d, %), or the field that names the currency of an amount."
+        help="Unit of a number (h, min, d, %), or the field that names the currency of an amount: of the same record, "
+        "for lines also of the record that has them. Of another record: company.currency, contract.currency."
     )
     identity = fields.Boolean(
         help="Its value names one record: a record of Odoo with the same value is the same one."
@@ -177,6 +179,27 @@ class HubEntityField(models.Model):
                         "%(field)s is already written by %(other)s.",
                         field=field.odoo_field,
                         other=others[0].label,
+                    )
+                )
+
+    @api.constrains("kind", "required", "direction", "entity_id")
+    def _check_circle(self):
+        """Records that must name each other could never be made: each would wait for the other."""
+        fields_ = self.search(
+            [("required", "=", True), ("direction", "!=", "out"), ("kind", "=like", "ref%:%")]
+        )
+        needs = {}
+        for field in fields_:
+            needs.setdefault(field.entity_id.code, set()).add(field.kind.partition(":")[2])
+        for entity in self.entity_id:
+            found = circle(needs, entity.code)
+            if found:
+                names = {e.code: e.name for e in entity.search([("code", "in", found)])}
+                raise ValidationError(
+                    self.env._(
+                        "Each of these requires the next one, in a circle: %(names)s. None of their records could ever "
+                        "be the first.",
+                        names=" → ".join(names[code] for code in found),
                     )
                 )
 

@@ -57,14 +57,13 @@ class HubVocabulary(models.Model):
     def _unlink_except_in_use(self):
         """The terms go with their vocabulary by the database: ask for them here."""
         for vocabulary in self:
-            used = self.env["hub.entity.field"].search([("kind", "=", f"term:{vocabulary.code}")])
+            used = vocabulary._hub_entities()
             if used:
                 raise UserError(
                     self.env._(
-                        "%(vocabulary)s is in use: %(field)s of %(entity)s takes its words.",
+                        "%(vocabulary)s is in use: records of %(entity)s take their words from it.",
                         vocabulary=vocabulary.name,
-                        field=used[0].label,
-                        entity=used[0].entity_id.name,
+                        entity=used[0].name,
                     )
                 )
         self.term_ids._unlink_except_in_use()

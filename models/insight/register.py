@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
+from ...core.circle import circle
+
 POSTS = ("account.move", "account.payment", "account.bank.statement.line")
 BILLABLE = (
     "account.analytic.line", "hub.contract", "hr.expense", "product.product", "product.template",
@@ -53,6 +55,12 @@ class HubStream(models.Model):
         string="Alters Billable Values",
     )
     depends_on = fields.Char(compute="_compute_register")
+    circle = fields.Char(
+        compute="_compute_register",
+        search="_search_circle",
+        help="Streams that need records of each other. Two records that name each other wait until one of them comes "
+        "without the other: leave one of the references unmapped, or owned by Odoo.",
+    )
 
     @api.depends("process_id.impact")
     def _compute_criticality(self):
@@ -97,13 +105,14 @@ class HubStream(models.Model):
     )
     @api.depends_context("lang")
     def _compute_register(self):
-        mapped = self._mapped_fields()
+        streams = self.search([("system_id", "in", self.system_id.ids), ("direction", "=", "in")])
+        mapped = (self | streams)._mapped_fields()
         exchanged = self._exchanged_fields(mapped)
         classes = dict(
             self.env["hub.entity.field"]._fields["data_class"]._description_selection(self.env)
         )
-        streams = self.search([("system_id", "in", self.system_id.ids), ("direction", "=", "in")])
         by_entity = {(s.system_id, s.entity_id.code): s for s in streams}
+        needs = {stream: self._needed(mapped[stream.id], stream, by_entity) for stream in streams}
         for stream in self:
             moved = exchanged[stream.id]
             model, inbound = stream.entity_id.model_name, stream.direction == "in"
@@ -126,14 +135,26 @@ class HubStream(models.Model):
                     )
                 )
             )
-            wanted = {
-                field.kind.partition(":")[2]
-                for field in moved
-                if field.kind.startswith(("ref:", "refs:"))
-            }
-            needed = [by_entity.get((stream.system_id, code)) for code in sorted(wanted)]
-            names = [other.entity_id.name for other in needed if other and other != stream]
-            stream.depends_on = ", ".join(names)
+            needed = self._needed(moved, stream, by_entity)
+            stream.depends_on = ", ".join(other.entity_id.name for other in needed)
+            stream.circle = " → ".join(other.entity_id.name for other in circle(needs, stream))
+
+    @api.model
+    def _needed(self, moved, stream, by_entity):
+        """Inbound streams of the same system whose records those of ``stream`` point to."""
+        wanted = {
+            field.kind.partition(":")[2]
+            for field in moved
+            if field.kind.startswith(("ref:", "refs:"))
+        }
+        found = [by_entity.get((stream.system_id, code)) for code in sorted(wanted)]
+        return [other for other in found if other and other != stream]
+
+    def _search_circle(self, operator, value):
+        """Filters ask whether there is one, not for its words."""
+        if operator not in ("in", "not in") or set(value) - {True, False}:
+            return NotImplemented
+        return self._search_flag("circle", operator, value)
 
     def _search_flag(self, name, operator, value):
         if operator not in ("in", "not in"):
