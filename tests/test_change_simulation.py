@@ -1,9 +1,11 @@
 import time
 from decimal import Decimal
+from unittest.mock import patch
 
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
+from ..models.flow.simulation import MOST_MESSAGES
 from .change_common import ChangeCase
 
 APART = (
@@ -139,6 +141,32 @@ class TestChangeSimulation(SimulatedCase):
         simulation.action_step()
         self.assertEqual((simulation.state, simulation.progress), ("cancelled", 25))
         self.assertEqual(self.content(), before)
+
+    def test_more_than_may_be_looked_at_cancelled_half_way(self):
+        """The limit is over ten thousand; here it is ten, so that it is met in a moment."""
+        self.assertGreater(MOST_MESSAGES, 10_000)
+        self.work(*(self._company(str(key), city="a", town="b") for key in range(1, 15)))
+        change = self.city()
+        place = "odoo.addons.lead_to_cash_hub.models"
+        with (
+            patch(f"{place}.config.change_simulation.MOST", 10),
+            self.assertRaises(ValidationError),
+            self.env.cr.savepoint(),
+        ):
+            change.sample = 11
+        before = self.content()
+        with patch(f"{place}.flow.simulation.MOST_MESSAGES", 10):
+            simulation = self.simulate(change, steps=False)
+        self.assertEqual((simulation.message_count, simulation.further_count), (10, 4))
+        simulation._keep({"slice_size": 5})
+        simulation._step(seconds=0.0001)
+        simulation.action_cancel()
+        self.assertEqual((simulation.state, simulation.progress), ("cancelled", 50))
+        with self.assertRaisesRegex(UserError, "not edited"):
+            simulation.write({"state": "running"})
+        self.assertEqual(self.content(), before)
+        simulation.unlink()
+        self.assertEqual(self.content(), before, "the report goes, and nothing with it")
 
     def test_a_change_that_was_edited_meanwhile(self):
         self.work(*(self._company(str(key), city="a", town="b") for key in range(1, 4)))

@@ -114,6 +114,24 @@ class TestSimulation(HubCase):
         alone = self.simulate(contact)
         self.assertEqual(self.outcomes(alone), {"9": "waiting"})
 
+    def test_many_that_wait_each_for_its_own_are_seen_in_one_slice(self):
+        """Else ten thousand contacts of ten thousand companies would take as many transactions."""
+        messages = self.receive(*(self._contact(f"9{n}", company=str(n)) for n in range(6)))
+        messages |= self.receive(*(self._company(str(n)) for n in range(6)))
+        simulation = self.env["hub.simulation"]._of(self.query(messages))
+        simulation._keep({"slice_size": 6})
+        slices = []
+
+        def count(env, ids, **options):
+            slices.append((len(ids), len(options["given"])))
+            return simulate(env, ids, **options)
+
+        place = "odoo.addons.lead_to_cash_hub.models.flow.simulation"
+        with patch(f"{place}.simulate", count), patch(f"{place}.MOST_SLICE", 6):
+            simulation._run()
+        self.assertEqual(slices, [(6, 0), (6, 0), (6, 6)])
+        self.assertEqual(set(self.outcomes(simulation).values()), {"done"})
+
     def test_old_and_unchanged_ones_are_left_out_unless_everything_is_looked_at_anew(self):
         old = self.work(self._company("1", 1, city="Boston"))
         new = self.work(self._company("1", 2, city="Austin"))

@@ -6,7 +6,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-MOST = 5000
+from ..flow.simulation import MOST_MESSAGES as MOST
+
 # What was never looked at, or came too late to count, says nothing about a configuration.
 NOT_SAMPLED = ("stale", "superseded", "duplicate")
 
@@ -50,7 +51,7 @@ class HubChange(models.Model):
             last = change.simulation_ids.sorted("id", reverse=True)[:1]
             change.simulation_id = last
             change.simulation_html = last.report_html if last.state != "running" else False
-            unsent = change._outgoing() - last.sudo().message_ids.message_id.stream_id
+            unsent = change._outgoing() - last._streams()
             change.unsent_text = ", ".join(unsent.mapped("name"))
             change.simulation_state = (
                 "none"

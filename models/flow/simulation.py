@@ -8,7 +8,7 @@ from odoo.tools import SQL
 from .simulate import packs, simulate
 
 STEP_SECONDS = 2.0  # of work in one step, that is in one request of the page
-MOST_MESSAGES = 5000
+MOST_MESSAGES = 20_000
 MOST_SLICE = 1000
 DEPTH = 6  # records that wait for records that wait …
 LEFT_OUT = ("out", "fetch")
@@ -193,7 +193,10 @@ class HubSimulation(models.Model):
         self.invalidate_recordset()
 
     def _next(self, size):
-        """The next slice: ``(message ids, ids of what they wait for, the order keys of those)``."""
+        """The next slice: ``(message ids, ids of what some wait for, {message id: order keys of those})``.
+
+        What waits is looked at together with what it waits for, many at a time, each with its own.
+        """
         cr = self.env.cr
         cr.execute(
             """SELECT message_id FROM hub_simulation_message WHERE simulation_id = %s AND outcome IS NULL
@@ -202,7 +205,7 @@ class HubSimulation(models.Model):
         )
         ids = [row[0] for row in cr.fetchall()]
         if ids:
-            return ids, (), ()
+            return ids, (), {}
         cr.execute(
             """SELECT message_id, wait_key, coalesce(needs, '{}') FROM hub_simulation_message
                 WHERE simulation_id = %s AND outcome = 'waiting' AND coalesce(cardinality(needs), 0) < %s
@@ -211,19 +214,23 @@ class HubSimulation(models.Model):
         )
         waiting = cr.fetchall()
         if not waiting:
-            return [], (), ()
+            return [], (), {}
         cr.execute(
             """SELECT order_key, array_agg(message_id) FROM hub_simulation_message
                 WHERE simulation_id = %s AND NOT outcome = ANY(%s) GROUP BY order_key""",
             [self.id, list(LEFT_OUT)],
         )
         keys = dict(cr.fetchall())
-        for needs, found in packs(waiting, keys).items():
-            found = found[:size]
-            given = [m for key in needs for m in keys[key] if m not in found]
-            if given:
-                return found, given, needs
-        return [], (), ()
+        needs, given = {}, {}
+        for wanted, found in packs(waiting, keys).items():
+            found = found[: size - len(needs)]
+            first = [m for key in wanted for m in keys[key] if m not in found]
+            if first:
+                needs |= dict.fromkeys(found, wanted)
+                given |= dict.fromkeys(first)
+            if len(needs) >= size:
+                break
+        return list(needs), [m for m in given if m not in needs], needs
 
     def _store(self, ids, outcome, needs):
         cr = self.env.cr
@@ -232,15 +239,15 @@ class HubSimulation(models.Model):
             """
             UPDATE hub_simulation_message s
                SET outcome = u.outcome, reason = u.reason, params = u.params, wait_key = u.wait_key,
-                   amount_company = u.amount, currency_id = u.currency, company_id = u.company, needs = %s::bigint[],
-                   today = u.today
-              FROM unnest(%s::int[], %s::varchar[], %s::varchar[], %s::jsonb[], %s::bigint[], %s::numeric[],
-                          %s::int[], %s::int[], %s::varchar[])
-                   u(id, outcome, reason, params, wait_key, amount, currency, company, today)
+                   amount_company = u.amount, currency_id = u.currency, company_id = u.company,
+                   needs = u.needs::bigint[], today = u.today
+              FROM unnest(%s::varchar[], %s::int[], %s::varchar[], %s::varchar[], %s::jsonb[], %s::bigint[],
+                          %s::numeric[], %s::int[], %s::int[], %s::varchar[])
+                   u(needs, id, outcome, reason, params, wait_key, amount, currency, company, today)
              WHERE s.simulation_id = %s AND s.message_id = u.id
             """,
             [
-                list(needs),
+                [_array(needs.get(message_id, ())) for message_id, _row in rows],
                 [message_id for message_id, _row in rows],
                 [_outcome(row) for _id, row in rows],
                 [row["reason"] for _id, row in rows],
@@ -255,12 +262,26 @@ class HubSimulation(models.Model):
         )
         self.env["hub.simulation.line"]._append(self.id, outcome.changes)
 
+    def _streams(self):
+        """Streams of the messages of the simulation; one query, however many these are."""
+        self.env.cr.execute(
+            """SELECT DISTINCT m.stream_id FROM hub_simulation_message s JOIN hub_message m ON m.id = s.message_id
+                WHERE s.simulation_id = ANY(%s) AND m.stream_id IS NOT NULL""",
+            [self.ids],
+        )
+        return self.env["hub.stream"].browse([row[0] for row in self.env.cr.fetchall()])
+
     def _finish(self):
         self._keep({"state": "done", "ended_at": fields.Datetime.now()})
 
     def unlink(self):
         self.env["hub.message"]._require_resolver()
         return super().unlink()
+
+
+def _array(numbers):
+    """Numbers as the text of an array of PostgreSQL: arrays of unlike length are no array of arrays."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _outcome(row):
