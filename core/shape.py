@@ -54,24 +54,54 @@ def learn(known: Mapping[str, Any], shapes: Sequence[Mapping[str, str]]) -> dict
     return {"count": known.get("count", 0) + len(shapes), "paths": paths}
 
 
-def compare(known: Mapping[str, Any], shapes: Sequence[Mapping[str, str]]) -> list[Drift]:
-    """How new payloads differ from what is known; nothing before :data:`ENOUGH` payloads are."""
-    count = known.get("count", 0)
-    if count < ENOUGH or not shapes:
+def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    paths = {path: [seen, list(types)] for path, (seen, types) in one.get("paths", {}).items()}
+    for path, (seen, types) in other.get("paths", {}).items():
+        entry = paths.setdefault(path, [0, []])
+        entry[0] += seen
+        entry[1] += [kind for kind in types if kind not in entry[1]]
+    return {"count": one.get("count", 0) + other.get("count", 0), "paths": paths}
+
+
+def look(
+    known: Mapping[str, Any], recent: Mapping[str, Any], shapes: Sequence[Mapping[str, str]]
+) -> tuple[list[Drift], dict[str, Any], dict[str, Any]]:
+    """How new payloads differ from what is known.
+
+    What is new or of another type is said of the first payload that has it; what is gone, once :data:`ENOUGH`
+    payloads came without it, in however many looks. Nothing is said before :data:`ENOUGH` payloads are known.
+
+    :param known: as :func:`learn` gives it; ``recent``, the same of payloads since what is gone was judged last.
+    :return: ``(differences, known, recent)``, the last two for the next look.
+    """
+    result = _new(_together(known, recent), shapes)
+    recent = learn(recent, shapes)
+    if recent["count"] >= ENOUGH:
+        result += _gone(known, recent)
+        known, recent = _together(known, recent), {}
+    return sorted(result), dict(known), recent
+
+
+def _new(known, shapes):
+    if known["count"] < ENOUGH:
         return []
-    paths, found = known["paths"], learn({}, shapes)["paths"]
-    result = []
-    for path, (_seen, types) in found.items():
+    result, paths = [], known["paths"]
+    for path, (_seen, types) in learn({}, shapes)["paths"].items():
         if path not in paths:
             result.append(Drift(path, "appeared", "", ", ".join(types)))
             continue
         before = paths[path][1]
         if before and (strange := [kind for kind in types if kind not in before]):
             result.append(Drift(path, "type", ", ".join(before), ", ".join(strange)))
-    if len(shapes) >= ENOUGH:
-        result += [
-            Drift(path, "vanished", ", ".join(types), "")
-            for path, (seen, types) in paths.items()
-            if seen >= ALWAYS * count and path not in found
-        ]
-    return sorted(result)
+    return result
+
+
+def _gone(known, recent):
+    count = known.get("count", 0)
+    if count < ENOUGH:
+        return []
+    return [
+        Drift(path, "vanished", ", ".join(types), "")
+        for path, (seen, types) in known["paths"].items()
+        if seen >= ALWAYS * count and path not in recent["paths"]
+    ]

@@ -35,6 +35,35 @@ class TestDrift(HubCase):
         self.assertEqual(len(newer), 3, "what is known is not said again")
         self.assertEqual(len(self.look()), 3)
 
+    def test_what_is_new_is_said_within_the_hour_and_what_is_gone_once_it_is_sure(self):
+        self.receive(*[self._company(f"a{n}", city="Ulm") for n in range(25)])
+        self.look()
+        for hour in range(20):
+            self.receive(self._company(f"b{hour}", tier="gold"))
+            found = self.look()
+            self.assertEqual(found["properties.tier"].change, "appeared")
+            self.assertEqual("properties.city" in found, hour == 19)
+        self.assertEqual(found["properties.city"].change, "vanished")
+
+    def test_what_a_look_costs_grows_with_streams_that_got_something_not_with_messages(self):
+        def cost(*incoming):
+            self.receive(*incoming)
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.env["hub.drift"]._look()
+            self.env.flush_all()
+            return self.env.cr.sql_log_count - before
+
+        cost(self._company("0"))
+        few = cost(*[self._company(f"a{n}") for n in range(5)])
+        self.assertEqual(cost(*[self._company(f"b{n}") for n in range(10)]), few)
+        self.assertLess(cost(), few, "nothing new, nothing read")
+        self.receive(self._notice("customer", "c1"))
+        self.look()
+        shape = self.env["hub.shape"].search([("stream_id.entity_id.code", "=", "customer")])
+        newest = self.env["hub.message"].search([], limit=1).id
+        self.assertEqual(shape.last_message, newest, "what has no content is not looked at again")
+
     def test_only_paths_and_types_are_kept(self):
         self.receive(self._company("1", city="Secretville"))
         self.look()

@@ -221,3 +221,57 @@ class TestIdentityMigration(HubCase):
         self.assertNotEqual(*own.mapped("identity"))
         shipped = self.env.ref("lead_to_cash_hub.process_master_data")
         self.assertEqual(shipped.identity, "lead_to_cash_hub.process_master_data")
+
+
+@tagged("post_install", "-at_install")
+class TestOwnershipMigration(HubCase):
+    def test_a_rule_that_somebody_chose_is_taken_for_the_shipped_one(self):
+        """Else the update would make a second row for the field, and end there."""
+        shipped = self.env.ref("lead_to_cash_hub.ownership_agreement_bill_to")
+        field = shipped.field_id
+        shipped.unlink()
+        chosen = self.env["hub.ownership"].create({"field_id": field.id, "rule": "odoo"})
+        self.env.flush_all()
+        script = load_script(
+            file_path("lead_to_cash_hub/migrations/19.0.1.3.0/pre-ownership.py"), "pre-ownership"
+        )
+        script.migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.env.registry.clear_cache()
+        row = self.env["ir.model.data"].search([("name", "=", "ownership_agreement_bill_to")])
+        self.assertEqual((row.res_id, row.noupdate), (chosen.id, True))
+        self.assertEqual(
+            self.env.ref("lead_to_cash_hub.ownership_customer_vat").rule, "hold", "not touched"
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestUnitsMigration(HubCase):
+    def test_what_has_no_unit_gets_the_shipped_one_and_an_admins_stays(self):
+        amount = self.env.ref("lead_to_cash_hub.field_opportunity_amount")
+        hours = self.env.ref("lead_to_cash_hub.field_time_entry_hours")
+        amount.unit, hours.unit = False, "decimal hours"
+        self.env["ir.model.data"].search(
+            [("name", "=", "field_opportunity_amount")]
+        ).noupdate = True
+        script = load_script(
+            file_path("lead_to_cash_hub/migrations/19.0.1.3.0/post-units.py"), "post-units"
+        )
+        script.migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.assertEqual((amount.unit, hours.unit), ("currency", "decimal hours"))
+
+
+@tagged("post_install", "-at_install")
+class TestDriftMigration(HubCase):
+    def test_the_shipped_rhythm_becomes_hourly_and_a_chosen_one_stays(self):
+        script = load_script(
+            file_path("lead_to_cash_hub/migrations/19.0.1.3.0/post-drift.py"), "post-drift"
+        )
+        cron = self.env.ref("lead_to_cash_hub.cron_drift")
+        for number, kind, after in ((1, "days", "hours"), (2, "days", "days")):
+            cron.write({"interval_number": number, "interval_type": kind})
+            self.env.flush_all()
+            script.migrate(self.env.cr, "19.0.1.2.0")
+            self.env.invalidate_all()
+            self.assertEqual((cron.interval_number, cron.interval_type), (number, after))

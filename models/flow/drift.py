@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...core import strict_json
-from ...core.shape import compare, learn, shape
+from ...core.shape import look, shape
 
 SAMPLE = 50  # payloads of a stream that one look reads
 
@@ -19,6 +19,9 @@ class HubShape(models.Model):
     stream_id = fields.Many2one("hub.stream", required=True, readonly=True, ondelete="cascade")
     last_message = fields.Integer(readonly=True)
     known = fields.Json(readonly=True)
+    recent = fields.Json(
+        readonly=True, help="The same of payloads since it was judged last what is no longer sent."
+    )
 
     _stream_unique = models.Constraint("UNIQUE(stream_id)", "This stream has its shape already.")
 
@@ -54,16 +57,20 @@ class HubDrift(models.Model):
     def _look(self):
         """Compare a sample of what each stream received since the last look; keep what differs.
 
-        Runs nightly as OdooBot over all companies, away from the hot path; it keeps paths and types.
+        Runs each hour as OdooBot over all companies, away from the hot path; it keeps paths and types. What it costs
+        grows with the streams that got something since, not with the messages that these got.
         """
-        streams = self.env["hub.stream"].search(
-            [("direction", "=", "in"), ("system_id", "!=", False)]
-        )
-        shapes = {one.stream_id.id: one for one in self.env["hub.shape"].search([])}
-        for stream in streams:
-            known = shapes.get(stream.id)
-            newest, found = self._sample(stream, known.last_message if known else 0)
+        Shape = self.env["hub.shape"]
+        shapes = {one.stream_id: one for one in Shape.search([])}
+        for stream, newest in self._with_news():
+            known = shapes.get(stream) or Shape.create({"stream_id": stream.id})
+            found = self._sample(stream, known.last_message)
+            known.last_message = newest
             if not found:
+                continue
+            drifts, before, recent = look(known.known or {}, known.recent or {}, found)
+            known.write({"known": before, "recent": recent})
+            if not drifts:
                 continue
             mapping = self.env["hub.mapping"].search(
                 [
@@ -77,31 +84,39 @@ class HubDrift(models.Model):
                 [
                     {"stream_id": stream.id, "path": one.path, "change": one.change, "was": one.was, "now": one.now,
                      "is_mapped": _reads(read, one.path)}
-                    for one in compare(known.known if known else {}, found)
+                    for one in drifts
                 ]
             )  # fmt: skip
-            vals = {"known": learn(known.known if known else {}, found), "last_message": newest}
-            if known:
-                known.write(vals)
-            else:
-                self.env["hub.shape"].create({"stream_id": stream.id, **vals})
+
+    def _with_news(self):
+        """Inbound streams that got messages since they were looked at: ``[(stream, id of its newest message)]``."""
+        self.env["hub.shape"].flush_model()
+        self.env.cr.execute(
+            """SELECT s.id, m.newest FROM hub_stream s
+                 LEFT JOIN hub_shape h ON h.stream_id = s.id
+                 JOIN LATERAL (SELECT max(id) AS newest FROM hub_message WHERE stream_id = s.id) m ON TRUE
+                WHERE s.direction = 'in' AND s.system_id IS NOT NULL AND s.active
+                  AND m.newest > coalesce(h.last_message, 0)
+                ORDER BY s.id"""
+        )
+        streams = self.env["hub.stream"]
+        return [(streams.browse(stream_id), newest) for stream_id, newest in self.env.cr.fetchall()]
 
     def _sample(self, stream, after):
-        """Shapes of the newest payloads of a stream: ``(newest message id, [shape])``."""
+        """Shapes of the newest payloads of a stream."""
         self.env.cr.execute(
-            """SELECT m.id, p.body FROM hub_message m JOIN hub_payload p ON p.id = m.payload_id
+            """SELECT p.body FROM hub_message m JOIN hub_payload p ON p.id = m.payload_id
                 WHERE m.stream_id = %s AND m.id > %s AND m.direction = 'in' AND m.kind = 'snapshot'
                 ORDER BY m.id DESC LIMIT %s""",
             [stream.id, after, SAMPLE],
         )
-        rows = self.env.cr.fetchall()
         found = []
-        for _id, body in rows:
+        for (body,) in self.env.cr.fetchall():
             try:
                 found.append(shape(strict_json.loads(bytes(body or b""))))
             except strict_json.BadJson:
                 continue  # its own message says so
-        return max((row[0] for row in rows), default=after), found
+        return found
 
     def write(self, vals):
         if not self.env.su and set(vals) - {"state"}:
