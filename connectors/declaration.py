@@ -36,7 +36,17 @@ from .declaration_values import (
 from .errors import KINDS
 
 VERSION = 1
-MOST = {"streams": 60, "writes": 60, "types": 100, "errors": 60, "headers": 20, "query": 20}
+MOST = {
+    "lines": 300,
+    "mappings": 120,
+    "words": 1000,
+    "streams": 60,
+    "writes": 60,
+    "types": 100,
+    "errors": 60,
+    "headers": 20,
+    "query": 20,
+}
 SIGN_INS = (
     "none", "header", "query", "bearer", "basic", "client_credentials", "authorization_code",
 )  # fmt: skip
@@ -178,6 +188,39 @@ ERROR = {
     "kind": Field(one_of(*ERROR_KINDS), True),
     "sentence": Field(text(300)),
 }
+PRESET_LINE = {
+    "field": Field(_code, True),
+    "path": Field(text(1000)),
+    "transform": Field(_code),
+    "argument": Field(text(1000)),
+    "both_ways": Field(flag),
+}
+OF_STREAM = {"entity": Field(_code, True), "direction": Field(one_of("in", "out"), True)}
+PRESETS = {
+    "mappings": Field(
+        list_of(
+            record_of(
+                {**OF_STREAM, "lines": Field(list_of(record_of(PRESET_LINE), MOST["lines"]), True)}
+            ),
+            MOST["mappings"],
+        )
+    ),
+    "words": Field(
+        list_of(
+            record_of(
+                {
+                    "vocabulary": Field(_code, True),
+                    "term": Field(text(80), True),
+                    "word": Field(text(200), True),
+                }
+            ),
+            MOST["words"],
+        )
+    ),
+    "processes": Field(
+        list_of(record_of({**OF_STREAM, "process": Field(_code, True)}), MOST["mappings"])
+    ),
+}
 DECLARATION = {
     "hub_connector": Field(one_of(VERSION), True),
     "code": Field(_code, True),
@@ -191,6 +234,8 @@ DECLARATION = {
     "webhook": Field(record_of(WEBHOOK)),
     "pace": Field(record_of(PACE)),
     "errors": Field(list_of(record_of(ERROR), MOST["errors"])),
+    # What systems of the product begin with; of a file only, how it speaks does not depend on it.
+    "presets": Field(record_of(PRESETS)),
 }
 
 

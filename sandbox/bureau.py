@@ -403,6 +403,59 @@ def declaration(host: str) -> dict:
                 "sentence": "Bureau wants a trading name.",
             }
         ],
+        "presets": {
+            "mappings": [
+                {
+                    "entity": "customer",
+                    "direction": "in",
+                    "lines": [
+                        {"field": "name", "path": "trading_name"},
+                        {"field": "vat", "path": "tax_id"},
+                        {"field": "email", "path": "mail"},
+                        {"field": "city", "path": "address.town"},
+                        {
+                            "field": "country",
+                            "path": "address.nation",
+                            "transform": "country_code",
+                        },
+                    ],
+                },
+                {
+                    "entity": "customer",
+                    "direction": "out",
+                    "lines": [{"field": "balance", "path": "ledger.outstanding"}],
+                },
+                {
+                    "entity": "employee",
+                    "direction": "in",
+                    "lines": [
+                        {"field": "name", "path": "full_name"},
+                        {"field": "email", "path": "mail"},
+                    ],
+                },
+                {
+                    "entity": "time_entry",
+                    "direction": "in",
+                    "lines": [
+                        {"field": "project", "path": "job_no"},
+                        {"field": "employee", "path": "staff_no"},
+                        {"field": "date", "path": "day"},
+                        {"field": "hours", "path": "hours"},
+                        {"field": "note", "path": "text"},
+                        {"field": "approval", "path": "status"},
+                        {"field": "billable", "path": "billable"},
+                    ],
+                },
+            ],
+            "words": [
+                {"vocabulary": "approval_state", "term": "draft", "word": "open"},
+                {"vocabulary": "approval_state", "term": "approved", "word": "signed"},
+            ],
+            "processes": [
+                {"entity": "customer", "direction": "in", "process": "master_data"},
+                {"entity": "time_entry", "direction": "in", "process": "time_to_invoice"},
+            ],
+        },
     }
 
 

@@ -1,11 +1,14 @@
 """A product that the code does not know: declared in forms, then records flow both ways."""
 
+import base64
 import json
 from datetime import datetime, timezone
 
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import Form, HttpCase, tagged
+
+from sandbox.bureau import declaration
 
 from ..connectors import documents
 from .declared_common import DeclaredMixin
@@ -107,6 +110,79 @@ class TestDeclared(DeclaredMixin, HttpCase):
         back = self._import(text.encode())
         self.assertEqual(back, self.connector)
         self.assertEqual(self.connector.declaration, again)
+
+    def test_one_file_declares_all_of_it(self):
+        """How it speaks, what it maps, its words and the processes it takes part in: nothing else is entered."""
+        document = declaration(self.url) | {"code": "bureau_two", "name": "Bureau Two"}
+        connector = self._import(document)
+        system = self._connect(connector)
+        self.assertEqual(system.state, "connected", system.check_text)
+        self.assertFalse(any(system.all_stream_ids.mapped("active")), "nothing moves by itself")
+        booked = self._stream(system, "time_entry")
+        self.assertEqual(
+            booked.process_id, self.env.ref("lead_to_cash_hub.process_time_to_invoice")
+        )
+        person = self.env["hr.employee"].create(
+            {"name": "Ann", "work_email": "ann@firm.example", "company_id": self.company.id}
+        )
+        project = self.env["project.project"].create({"name": "Rollout", "allow_timesheets": True})
+        self.bureau.seed(clients=[{"trading_name": "Mill", "address": {"nation": "Germany"}}])
+        staff = self.bureau.seed(staff=[{"full_name": "Ann", "mail": "ann@firm.example"}])["staff"][
+            0
+        ]
+        job = self.bureau.seed(jobs=[{"title": "Rollout"}])["jobs"][0]
+        self.env["hub.claim.wizard"].create(
+            {"res_model": "project.project", "res_id": project.id, "system_id": system.id,
+             "entity_id": self._entity("project").id, "external_id": job, "look_up": True}
+        ).action_claim()  # fmt: skip
+        booking = self.bureau.seed(
+            bookings=[{"job_no": job, "staff_no": staff, "hours": "1.50", "text": "Design",
+                       "status": "signed", "billable": False}]
+        )["bookings"][0]  # fmt: skip
+        for codes in (("customer", "employee"), ("time_entry",)):
+            for code in codes:
+                self._stream(system, code).action_switch_on()
+            self.env["hub.cursor"]._poll_now(system.stream_ids)
+            self.env.flush_all()
+            self.drain()
+        self.assertFalse(self.issues(), self.issues().mapped("sentence"))
+        link = self.env["hub.link"].search([("external_id", "=", booking)])
+        entry = self.env["account.analytic.line"].browse(link.res_id)
+        self.assertEqual(
+            (entry.employee_id, entry.unit_amount, entry.hub_approval), (person, 1.5, "approved")
+        )
+        mill = self.env["res.partner"].search([("name", "=", "Mill")])
+        self.assertEqual(mill.country_id.code, "DE")
+
+    def test_the_file_that_is_exported_is_the_one_that_was_read(self):
+        document = declaration(self.url) | {"code": "bureau_two", "name": "Bureau Two"}
+        connector = self._import(document)
+        exported = documents.read(self._exported(connector))
+        self.assertEqual(exported["presets"], document["presets"])
+        # read again, it changes nothing and doubles nothing
+        self.assertEqual(self._import(exported), connector)
+        self.assertEqual(documents.read(self._exported(connector)), exported)
+
+    def _exported(self, connector):
+        action = connector.action_export()
+        wizard = self.env["hub.connector.export"].browse(int(action["url"].split("/")[4]))
+        return base64.b64decode(wizard.file)
+
+    def test_a_file_that_names_what_is_not_there_says_all_of_it(self):
+        document = declaration(self.url) | {"code": "bureau_two", "name": "Bureau Two"}
+        document["presets"] = {
+            "mappings": [{"entity": "customer", "direction": "in", "lines": [{"field": "shoe_size", "path": "a"}]}],
+            "words": [{"vocabulary": "approval_state", "term": "perhaps", "word": "x"}],
+            "processes": [{"entity": "spaceship", "direction": "in", "process": "reporting"}],
+        }  # fmt: skip
+        with self.assertRaises(ValidationError) as error, self.env.cr.savepoint():
+            self._import(document)
+        for words in ("“shoe_size” of Customer", "“perhaps”", "“spaceship”"):
+            self.assertIn(words, str(error.exception))
+        document["presets"] = {"mappings": [{"entity": "customer", "direction": "up", "lines": []}]}
+        with self.assertRaisesRegex(ValidationError, "is none of"), self.env.cr.savepoint():
+            self._import(document)
+        self.assertFalse(self.env["hub.connector"]._named("bureau_two"))
 
     def test_a_page_is_looked_at_before_anything_moves(self):
         self.bureau.seed(clients=[{"trading_name": "Mill", "address": {"town": "Leeds"}}, {}])

@@ -56,16 +56,22 @@ class HubConnectorImport(models.TransientModel):
             nowhere = self.env["hub.connector"]
             sentences = [f"• {fault_sentence(self.env, nowhere, fault)}" for fault in faults]
             raise ValidationError("\n".join(sentences))
+        presets = document.get("presets") or {}
         vals = self.env["hub.connector"]._vals_of(document)
         found = self.env["hub.connector"]._named(document["code"]).with_env(self.env)
         if not found:
-            return self.env["hub.connector"].create(vals), None
+            connector = self.env["hub.connector"].create(vals)
+            connector._take_presets(presets)
+            return connector, None
         for name in ("stream_ids", "write_ids", "type_ids", "error_ids"):
             vals[name] = [fields.Command.clear(), *vals[name]]
         vals = {name: value for name, value in vals.items() if name != "code"}
-        change = self.env["hub.change"]._carry_out(
-            lambda env: found.with_env(env).write(vals), self.env._("Connector: %s", found.name)
-        )
+
+        def act(env):
+            found.with_env(env).write(vals)
+            found.with_env(env)._take_presets(presets)
+
+        change = self.env["hub.change"]._carry_out(act, self.env._("Connector: %s", found.name))
         return found, change
 
     def _from_openapi(self, document):

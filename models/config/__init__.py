@@ -5,6 +5,7 @@ from . import (
     connector,
     connector_changes,
     connector_parts,
+    connector_presets,
     connector_use,
     connector_words,
     credential,

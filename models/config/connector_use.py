@@ -3,6 +3,7 @@ import base64
 from odoo import api, fields, models, tools
 from odoo.exceptions import UserError
 
+from ...connectors import documents
 from ...connectors.declared import connector_class
 
 
@@ -67,12 +68,16 @@ class HubConnector(models.Model):
         }
 
     def action_export(self):
-        """Download the declaration as YAML. It holds no secret."""
+        """Download the declaration as YAML, with what systems of the product begin with. It holds no secret."""
         self.ensure_one()
         self.check_access("read")
+        presets = self._presets()
+        text = documents.write_yaml(
+            (self.declaration or {}) | ({"presets": presets} if presets else {})
+        )
         wizard = self.env["hub.connector.export"].create(
             {
-                "file": base64.b64encode((self.text or "").encode()),
+                "file": base64.b64encode(text.encode()),
                 "file_name": f"{self.code}.yaml",
             }
         )

@@ -252,7 +252,9 @@ class HubSystem(models.Model):
                 [("product", "=", system.product), ("system_id", "=", False)]
             )
             for stream in streams:
-                stream.copy({"system_id": system.id, "product": False, "active": True})
+                # What was only declared stays off until a person has looked at its mapping.
+                shipped = system.product in connectors.PRODUCTS
+                stream.copy({"system_id": system.id, "product": False, "active": shipped})
         self._add_declared_streams()
 
     # -- connection -------------------------------------------------------------------------------
@@ -367,6 +369,7 @@ class HubSystem(models.Model):
 
     def action_confirm_database(self):
         """This copied or restored database is the live one now."""
+        self.check_access("write")
         self.env["hub.epoch"]._confirm()
         self.env["hub.engine"]._wake_after_commit()
 

@@ -72,7 +72,7 @@ class HubSystem(models.Model):
     def _processes_of_entities(self):
         """``{(entity code, direction): process id}`` as the shipped streams have them; the rest is master
         data."""
-        rows = self.env["hub.stream"].search([("system_id", "=", False)])
+        rows = self.env["hub.stream"].search([("product", "in", list(connectors.PRODUCTS))])
         found = {(row.entity_id.code, row.direction): row.process_id.id for row in rows}
         found |= {
             (code, "out"): found.get((code, "out"), process)
