@@ -260,6 +260,8 @@ class TestUnitsMigration(HubCase):
         script.migrate(self.env.cr, "19.0.1.2.0")
         self.env.invalidate_all()
         self.assertEqual((amount.unit, hours.unit), ("currency", "decimal hours"))
+        schema = self.env["hub.entity.version"]._numbered("opportunity").schema
+        self.assertEqual(schema["properties"]["amount"]["x-hub-unit"], "currency")
 
 
 @tagged("post_install", "-at_install")

@@ -49,4 +49,5 @@ def migrate(cr, version):
             field = env.ref(f"lead_to_cash_hub.field_{name}", raise_if_not_found=False)
             if field and not field.unit:
                 field.unit = unit
+    env["hub.entity.version"]._publish_all()  # the data's own turn was before this
     keep_the_admins(env)  # rows that are new with this version are the admin's from now on, too
