@@ -187,6 +187,9 @@ class Connector:
     # what each line of a document needs a word for: of "item", "account", "tax"
     document_words: ClassVar[tuple[str, ...]] = ()
 
+    # how the ids of credit notes begin among those of invoices
+    credit_prefix: ClassVar[str] = ""
+
     # where a person signs in to let us in; None where secrets are made in the product
     consent: ClassVar[Consent | None] = None
 

@@ -203,11 +203,12 @@ def record(entity: str, kind: Kind, row: dict) -> Record:
 
 
 def _document(kind: Kind, row: dict) -> dict:
-    """Number and open amount. A bill of a supplier has a number of the supplier's, which is none of ours."""
+    """Number, day and open amount. A bill of a supplier has a number of the supplier's, which is none of ours."""
     ours = row.get("Type") in ("ACCREC", "ACCRECCREDIT")
     number = row.get("InvoiceNumber" if kind.list == "Invoices" else "CreditNoteNumber")
     return {
         "number": number if ours and number else f"{row.get('Type')} {row[kind.id]}",
+        "date": str(row.get("DateString") or "")[:10] or None,
         "open": row.get("AmountDue" if kind.list == "Invoices" else "RemainingCredit"),
         "state": str(row.get("Status") or "").lower(),
     }

@@ -60,6 +60,7 @@ from . import (
     test_identity,
     test_lanes,
     test_leakage,
+    test_ledger_books,
     test_ledger_words,
     test_mapping_editor,
     test_migration,

@@ -5,9 +5,15 @@ from unittest.mock import patch
 from odoo import tools
 from odoo.fields import Command
 
-from ..connectors import get_connector_class
+from sandbox.quickbooks import QuickBooksSandbox
+from sandbox.xero import XeroSandbox
+
+from ..connectors import get_connector_class, quickbooks_write
 from .business_common import BusinessCase
 from .hub_common import HubMixin
+
+REALM = "9341453474484455"
+TENANT = "c2cc9b6e-5b7a-4d5f-9c53-0f3a1b2c3d4e"
 
 
 class LedgerCase(HubMixin, BusinessCase):
@@ -120,3 +126,55 @@ class LedgerCase(HubMixin, BusinessCase):
             self.later()
             self.drain()
         self.env.invalidate_all()
+
+
+class QuickBooksCase(LedgerCase):
+    speaks = "quickbooks"
+    sandbox_class = QuickBooksSandbox
+    tenant = REALM
+    client_name = "qbo-client"
+    stored = {
+        "refresh_token": "qbo-refresh-1",
+        "client_secret": "qbo-client-secret",
+        "verifier_token": "verifier-token-sandbox",
+    }
+    token_path = "/oauth2/v1/tokens/bearer"
+    words = (("service_item", "Services", "consulting"), ("tax_code", "TAX", "tax"))
+
+    def setUp(self):
+        quickbooks_write._words.clear()
+        super().setUp()
+
+    def documents(self):
+        rows = [*self.sandbox.rows["Invoice"].values(), *self.sandbox.rows["CreditMemo"].values()]
+        return sorted((row["DocNumber"], row["TotalAmt"]) for row in rows)
+
+    def _key(self, move):
+        (row,) = [r for r in self.sandbox.rows["Invoice"].values() if r["DocNumber"] == move.name]
+        return row["Id"]
+
+
+class XeroCase(LedgerCase):
+    speaks = "xero"
+    sandbox_class = XeroSandbox
+    tenant = TENANT
+    client_name = "xero-client"
+    stored = {
+        "refresh_token": "xero-refresh-1",
+        "client_secret": "xero-client-secret",
+        "webhook_key": "xero-webhook-key",
+    }
+    token_path = "/connect/token"
+    words = (("ledger_account", "200", "revenue"), ("tax_code", "OUTPUT", "tax"))
+
+    def documents(self):
+        rows = [
+            (row["InvoiceNumber"], row["Total"]) for row in self.sandbox.rows["Invoices"].values()
+        ]
+        notes = self.sandbox.rows["CreditNotes"].values()
+        return sorted(rows + [(row["CreditNoteNumber"], row["Total"]) for row in notes])
+
+    def _key(self, move):
+        rows = self.sandbox.rows["Invoices"].values()
+        (row,) = [one for one in rows if one["InvoiceNumber"] == move.name]
+        return row["InvoiceID"]

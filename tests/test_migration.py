@@ -4,7 +4,7 @@ from odoo.tools import file_path
 
 from .hub_common import HubCase
 
-FOLDER = "lead_to_cash_hub/migrations/19.0.1.1.0"
+FOLDER = "lead_to_cash_hub/migrations"
 # What 19.0.1.0.0 had where this version has something else.
 FORMER_LANES = """
     DELETE FROM ir_model_data WHERE module = 'lead_to_cash_hub' AND model = 'hub.lane';
@@ -22,9 +22,9 @@ FORMER_LANES = """
 """
 
 
-def migrate(env, name):
+def migrate(env, name, version="19.0.1.1.0"):
     """Run a script of the update as Odoo does."""
-    script = load_script(file_path(f"{FOLDER}/{name}.py"), name)
+    script = load_script(file_path(f"{FOLDER}/{version}/{name}.py"), name)
     env.flush_all()
     script.migrate(env.cr, "19.0.1.0.0")
     env.flush_all()
@@ -224,6 +224,7 @@ class TestIdentityMigration(HubCase):
 
 
 @tagged("post_install", "-at_install")
+<<<<<<< HEAD
 class TestOwnershipMigration(HubCase):
     def test_a_rule_that_somebody_chose_is_taken_for_the_shipped_one(self):
         """Else the update would make a second row for the field, and end there."""
@@ -277,3 +278,31 @@ class TestDriftMigration(HubCase):
             script.migrate(self.env.cr, "19.0.1.2.0")
             self.env.invalidate_all()
             self.assertEqual((cron.interval_number, cron.interval_type), (number, after))
+=======
+class TestPresetsMigration(HubCase):
+    def test_new_lines_of_a_preset_reach_systems_that_copied_it_before(self):
+        ledger = self._make_system("Books", product="xero", account_ref="t")
+        mapping = self.env["hub.mapping"].search(
+            [
+                ("system_id", "=", ledger.id),
+                ("entity_id.code", "=", "invoice"),
+                ("direction", "=", "in"),
+            ]
+        )
+        news = {"ledger_date": "document.date", "ledger_tax": "TotalTax"}
+
+        def mapped():
+            return {
+                line.field_id.name: line.path
+                for line in mapping.line_ids
+                if line.field_id.name in news
+            }
+
+        self.assertEqual(mapped(), news)
+        mapping.line_ids.filtered(lambda line: line.field_id.name == "ledger_date").unlink()
+        own = mapping.line_ids.filtered(lambda line: line.field_id.name == "ledger_tax")
+        own.path = "SubTotal"
+        for _again in range(2):
+            migrate(self.env, "post-presets", "19.0.1.3.0")
+            self.assertEqual(mapped(), {"ledger_date": "document.date", "ledger_tax": "SubTotal"})
+>>>>>>> 5fed7f7 (Compare invoices with those of an accounting ledger, each night)

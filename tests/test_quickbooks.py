@@ -5,41 +5,15 @@ from unittest.mock import patch
 
 from odoo.tests import HttpCase, tagged
 
-from sandbox.quickbooks import QuickBooksSandbox
 
 from ..connectors import quickbooks, quickbooks_write
 from .hub_common import HubMixin
-from .ledger_common import LedgerCase
+from .ledger_common import REALM, QuickBooksCase
 
-REALM = "9341453474484455"
 
 
 @tagged("post_install", "-at_install")
-class TestQuickBooks(LedgerCase):
-    speaks = "quickbooks"
-    sandbox_class = QuickBooksSandbox
-    tenant = REALM
-    client_name = "qbo-client"
-    stored = {
-        "refresh_token": "qbo-refresh-1",
-        "client_secret": "qbo-client-secret",
-        "verifier_token": "verifier-token-sandbox",
-    }
-    token_path = "/oauth2/v1/tokens/bearer"
-    words = (("service_item", "Services", "consulting"), ("tax_code", "TAX", "tax"))
-
-    def setUp(self):
-        quickbooks_write._words.clear()
-        super().setUp()
-
-    def documents(self):
-        rows = [*self.sandbox.rows["Invoice"].values(), *self.sandbox.rows["CreditMemo"].values()]
-        return sorted((row["DocNumber"], row["TotalAmt"]) for row in rows)
-
-    def _key(self, move):
-        (row,) = [r for r in self.sandbox.rows["Invoice"].values() if r["DocNumber"] == move.name]
-        return row["Id"]
-
+class TestQuickBooks(QuickBooksCase):
     def test_an_invoice_goes_out_once_is_paid_there_and_comes_back_paid(self):
         # the answer to the invoice is lost: it was made, and nobody here knows
         self.sandbox.faults.add({"kind": "reset_after", "method": "POST", "path": "invoice"})

@@ -3,40 +3,14 @@
 from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 
-from sandbox.xero import XeroSandbox
 
 from .hub_common import HubMixin
-from .ledger_common import LedgerCase
+from .ledger_common import TENANT, XeroCase
 
-TENANT = "c2cc9b6e-5b7a-4d5f-9c53-0f3a1b2c3d4e"
 
 
 @tagged("post_install", "-at_install")
-class TestXero(LedgerCase):
-    speaks = "xero"
-    sandbox_class = XeroSandbox
-    tenant = TENANT
-    client_name = "xero-client"
-    stored = {
-        "refresh_token": "xero-refresh-1",
-        "client_secret": "xero-client-secret",
-        "webhook_key": "xero-webhook-key",
-    }
-    token_path = "/connect/token"
-    words = (("ledger_account", "200", "revenue"), ("tax_code", "OUTPUT", "tax"))
-
-    def documents(self):
-        rows = [
-            (row["InvoiceNumber"], row["Total"]) for row in self.sandbox.rows["Invoices"].values()
-        ]
-        notes = self.sandbox.rows["CreditNotes"].values()
-        return sorted(rows + [(row["CreditNoteNumber"], row["Total"]) for row in notes])
-
-    def _key(self, move):
-        rows = self.sandbox.rows["Invoices"].values()
-        (row,) = [one for one in rows if one["InvoiceNumber"] == move.name]
-        return row["InvoiceID"]
-
+class TestXero(XeroCase):
     def test_an_invoice_goes_out_once_is_paid_there_and_comes_back_paid(self):
         # the answer to the invoice is lost: it was made, and nobody here knows
         self.sandbox.faults.add({"kind": "reset_after", "method": "PUT", "path": "Invoices"})

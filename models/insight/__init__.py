@@ -5,6 +5,7 @@ from . import (
     leakage,
     ledger,
     ledger_billing,
+    ledger_books,
     ledger_contract,
     ledger_payment,
     ledger_time,

@@ -24,6 +24,8 @@ class HubLedger(models.AbstractModel):
 
     _entity = None  # canonical entity whose records the other side lists; None where both sides are Odoo's
     _days = False  # whether days have to agree
+    _late = False  # whether what was changed there long after the window may belong into it
+    _sends = None  # model whose records are sent to the other side; None where they come from there
 
     @api.model
     def _systems(self, company):
@@ -78,6 +80,11 @@ class HubLedger(models.AbstractModel):
         return (self._entity, key) if self._entity and not key.startswith("odoo:") else None
 
     @api.model
+    def _sent_id(self, key):
+        """Id of the record here that the other side should have got; None if it is not sent there."""
+        return int(key[5:]) if self._sends and key.startswith("odoo:") else None
+
+    @api.model
     def _own_cause(self, difference):
         """A cause that lies in the kind itself, None if it has to be looked for."""
         return None
@@ -103,8 +110,10 @@ class HubLedger(models.AbstractModel):
     @api.model
     def _read(self, run, entity):
         since = datetime.combine(run.date_from, time.min, timezone.utc) - BEFORE
+        now = datetime.now(timezone.utc)
         until = datetime.combine(run.date_to, time.max, timezone.utc) + AFTER
-        until = min(until, datetime.now(timezone.utc))
+        # An hour more: the other side's clock counts, and its last second is a whole one.
+        until = now + timedelta(hours=1) if self._late else min(until, now)
         found = {}
         for records in run.system_id._connector().listing(entity, since, until):
             found.update((record.external_id, record) for record in records)
@@ -137,6 +146,8 @@ class HubLedger(models.AbstractModel):
 
         result = []
         for key, record in records.items():
+            if record.deleted:
+                continue
             values, _problems = mapping.canonical(strict_json.loads(record.payload))
             result.append((key, {name: term(value) for name, value in values.items()}))
         return result

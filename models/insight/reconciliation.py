@@ -15,6 +15,7 @@ LEDGERS = {
     "invoice": "hub.ledger.invoice",
     "contract": "hub.ledger.contract",
     "payment": "hub.ledger.payment",
+    "books": "hub.ledger.books",
 }
 KEPT = 2000  # lines that are kept to look at; totals and counts are of all
 
@@ -38,6 +39,7 @@ class HubReconciliation(models.Model):
             ("invoice", "Billing ledger and invoice lines"),
             ("contract", "Deals won and contracts"),
             ("payment", "Payments: provider and Odoo"),
+            ("books", "Invoices: accounting ledger and Odoo"),
         ],
         required=True,
     )

@@ -150,6 +150,8 @@ class HubReconciliationLine(models.Model):
                         self._shown(steps, line.unit, line.currency_id) for steps in (here, there)
                     )
                 text = _("In Odoo %(here)s, there %(there)s.", here=here, there=there)
+            elif line.reconciliation_id._ledger()._sent_id(line.key):
+                text = _("It was never sent there, or its message is gone. “Ask Again” sends it.")
             elif line.key.startswith("odoo:"):
                 text = _("Entered by hand in Odoo: nothing there stands for it.")
             else:
@@ -197,12 +199,13 @@ class HubReconciliationLine(models.Model):
         records = ledger._records(run, entries) if entries else {}
         sources = {d.key: ledger._source_id(d.key) for d in differences}
         messages = self._last_messages(run, {pair for pair in sources.values() if pair})
+        sent = self._last_sent(run, ledger, [d.key for d in differences])
         currencies = ledger._currencies()
         result = []
         for number, one in enumerate(differences):
             entry = one.here or one.there
             model, res_id = records.get(one.key, (False, False))
-            message, cause = messages.get(sources[one.key], (False, False))
+            message, cause = sent.get(one.key) or messages.get(sources[one.key], (False, False))
             result.append(
                 {
                     "reconciliation_id": run.id,
@@ -253,6 +256,23 @@ class HubReconciliationLine(models.Model):
         }
 
     @api.model
+    def _last_sent(self, run, ledger, keys):
+        """The last message to the other side about each record that it should have got; as :meth:`_last_messages`."""
+        ids = {res_id: key for key in keys if (res_id := ledger._sent_id(key))}
+        if not ids:
+            return {}
+        self.env.cr.execute(
+            """SELECT DISTINCT ON (res_id) res_id, id, state, reason FROM hub_message
+                WHERE res_model = %s AND res_id = ANY(%s) AND system_id = %s AND direction = 'out'
+                ORDER BY res_id, id DESC""",
+            [ledger._sends, list(ids), run.system_id.id],
+        )
+        return {
+            ids[res_id]: (message, self._cause_of(state, reason, False))
+            for res_id, message, state, reason in self.env.cr.fetchall()
+        }
+
+    @api.model
     def _cause_of(self, state, reason, kept):
         if state in ON_WAY:
             return "on_way"
@@ -282,7 +302,7 @@ class HubReconciliationLine(models.Model):
         }
 
     def action_ask_again(self):
-        """Fetch what is missing or differs, and apply it like everything that arrives."""
+        """Fetch what is missing or differs, and apply it like everything that arrives; what never went out is sent."""
         self.check_access("read")
         self.env["hub.message"]._require_resolver()
         Entity = self.env["hub.entity"]
@@ -293,11 +313,15 @@ class HubReconciliationLine(models.Model):
             wanted = [
                 (entities[code], code, key, LANE) for code, key in sources if code in entities
             ]
-            if not wanted:
+            sent = list(filter(None, (ledger._sent_id(line.key) for line in lines)))
+            if sent:
+                self.env["hub.compose"]._mark_all(ledger._sends, sent)
+            if not wanted and not sent:
                 raise UserError(
                     self.env._("Both ledgers are Odoo's own: there is nothing to fetch.")
                 )
-            request_records(self.env.cr, run.system_id.id, wanted)
+            if wanted:
+                request_records(self.env.cr, run.system_id.id, wanted)
         self.env["hub.engine"]._wake_after_commit()
         return {
             "type": "ir.actions.client",
