@@ -75,9 +75,7 @@ class BooksMixin:
         self.assertFalse(found["MAN-1"].cause)
         self.assertEqual(run.state, "different")
         records = {k: self.env[v.res_model].browse(v.res_id) for k, v in found.items() if v.res_id}
-        self.assertEqual(
-            records, {move.name: move for move in (other, voided, gone, stuck)}
-        )
+        self.assertEqual(records, {move.name: move for move in (other, voided, gone, stuck)})
 
     def test_the_tax_and_the_day_are_compared_too(self):
         move = self.posted()

@@ -11,7 +11,6 @@ from .hub_common import HubMixin
 from .ledger_common import REALM, QuickBooksCase
 
 
-
 @tagged("post_install", "-at_install")
 class TestQuickBooks(QuickBooksCase):
     def test_an_invoice_goes_out_once_is_paid_there_and_comes_back_paid(self):

@@ -8,7 +8,6 @@ from .hub_common import HubMixin
 from .ledger_common import TENANT, XeroCase
 
 
-
 @tagged("post_install", "-at_install")
 class TestXero(XeroCase):
     def test_an_invoice_goes_out_once_is_paid_there_and_comes_back_paid(self):
