@@ -224,7 +224,6 @@ class TestIdentityMigration(HubCase):
 
 
 @tagged("post_install", "-at_install")
-<<<<<<< HEAD
 class TestOwnershipMigration(HubCase):
     def test_a_rule_that_somebody_chose_is_taken_for_the_shipped_one(self):
         """Else the update would make a second row for the field, and end there."""
@@ -278,7 +277,9 @@ class TestDriftMigration(HubCase):
             script.migrate(self.env.cr, "19.0.1.2.0")
             self.env.invalidate_all()
             self.assertEqual((cron.interval_number, cron.interval_type), (number, after))
-=======
+
+
+@tagged("post_install", "-at_install")
 class TestPresetsMigration(HubCase):
     def test_new_lines_of_a_preset_reach_systems_that_copied_it_before(self):
         ledger = self._make_system("Books", product="xero", account_ref="t")
@@ -305,4 +306,3 @@ class TestPresetsMigration(HubCase):
         for _again in range(2):
             migrate(self.env, "post-presets", "19.0.1.3.0")
             self.assertEqual(mapped(), {"ledger_date": "document.date", "ledger_tax": "SubTotal"})
->>>>>>> 5fed7f7 (Compare invoices with those of an accounting ledger, each night)

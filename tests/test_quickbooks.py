@@ -5,8 +5,7 @@ from unittest.mock import patch
 
 from odoo.tests import HttpCase, tagged
 
-
-from ..connectors import quickbooks, quickbooks_write
+from ..connectors import quickbooks
 from .hub_common import HubMixin
 from .ledger_common import REALM, QuickBooksCase
 

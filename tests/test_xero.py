@@ -3,7 +3,6 @@
 from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 
-
 from .hub_common import HubMixin
 from .ledger_common import TENANT, XeroCase
 
