@@ -5,6 +5,8 @@ from unittest.mock import patch
 
 from odoo.tests import HttpCase, tagged
 
+from sandbox.quickbooks import QuickBooksSandbox
+
 from ..connectors import quickbooks
 from .hub_common import HubMixin
 from .ledger_common import REALM, QuickBooksCase

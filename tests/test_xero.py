@@ -3,6 +3,8 @@
 from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 
+from sandbox.xero import XeroSandbox
+
 from .hub_common import HubMixin
 from .ledger_common import TENANT, XeroCase
 
