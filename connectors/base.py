@@ -395,3 +395,24 @@ def chunks(items: Sequence[Any], size: int):
     """The items in order, at most ``size`` at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def rounds(writes: Sequence[Write], size: int) -> Iterator[list[list[Write]]]:
+    """Calls for products that take several records at once, in rounds: a call holds at most ``size`` writes of one
+    operation, and a round names a record once, because products refuse a call that names it twice. The next change
+    of a record goes in the next round, so its changes stay in their order.
+
+    :return: for each round its calls, creates first.
+    """
+    left = list(writes)
+    while left:
+        taken: dict[Any, Write] = {}
+        for write in left:
+            taken.setdefault((write.operation, write.external_id or write.key), write)
+        batch = list(taken.values())
+        creates = [write for write in batch if write.operation == "create"]
+        others = [write for write in batch if write.operation != "create"]
+        yield [*chunks(creates, size), *chunks(others, size)]
+        # a key that was sent is not sent again
+        done = {write.key for write in batch}
+        left = [write for write in left if write.key not in done]

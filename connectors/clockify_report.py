@@ -120,9 +120,10 @@ class Entries:
 
     def poll(self, cursor: dict, now: datetime) -> Page:
         """The next page of the running windows; at the end, where the next run begins."""
-        if not cursor.get("todo"):
+        cursor = _renamed(cursor)
+        if not cursor.get("windows"):
             cursor = self._begin(cursor, now)
-        window, state, page = cursor["todo"][0], cursor["state"], cursor["page"]
+        window, state, page = cursor["windows"][0], cursor["state"], cursor["page"]
         rows, count = self.page(window, state, page, PAGE)
         records = self.records((row, state) for row in rows)
         first = count if page == 1 else cursor["count"]
@@ -136,8 +137,8 @@ class Entries:
         elif state == STATES[0]:
             after["state"] = STATES[1]
         else:
-            after.update(state=STATES[0], todo=cursor["todo"][1:])
-        if after["todo"]:
+            after.update(state=STATES[0], windows=cursor["windows"][1:])
+        if after["windows"]:
             return Page(records, after, True)
         return Page(records, {"deep": after["deep"], "since": after["since"]}, False)
 
@@ -150,14 +151,14 @@ class Entries:
         else:
             begin = now - (RECENT if cursor["deep"] == today else DEEP)
             begin = max(begin, start or begin)
-        todo = shapes.windows(begin, end)
+        windows = shapes.windows(begin, end)
         since, begun = parse_iso(cursor.get("since")), now
         if since:
-            todo += self._decided(since, begin, start)
+            windows += self._decided(since, begin, start)
             begun = self._of.begun(now)
         overlap = timedelta(seconds=int(self._of.settings.get("overlap_seconds") or 300))
         return {
-            "todo": todo,
+            "windows": windows,
             "state": STATES[0],
             "page": 1,
             "again": 0,
@@ -304,3 +305,12 @@ class Entries:
                 raise ConnectorError("connection", "listing_incomplete", params={"read": len(rows)})
             keys.update(shapes.key_of(row) for row in rows)
         return keys
+
+
+def _renamed(cursor: dict) -> dict:
+    """A cursor whose windows go by their name: up to 19.0.1.2.0 they were stored as "todo", and a run that was
+    under way at the update goes on where it stood."""
+    if "todo" not in cursor:
+        return cursor
+    cursor = dict(cursor)
+    return {"windows": cursor.pop("todo"), **cursor}

@@ -14,7 +14,6 @@ project is archived by its update).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
@@ -22,48 +21,27 @@ from .base import Outcome, Write, path_id
 from .clockify_shapes import duration_of, seconds_of
 from .clockify_webhook import HEX_ID
 from .errors import ConnectorError
-from .harvest_setup import same
+from .setup import Setup, named, same
 
 CLIENT = ("name", "address", "email", "note", "ccEmails", "currencyId", "archived")
 PROJECT = ("name", "clientId", "billable", "note", "color", "isPublic", "archived")
 TASK = ("name", "billable", "status", "assigneeIds", "userGroupIds", "estimate", "budgetEstimate")
 
 
-class ProjectSetup:
-    """One write of entity ``project``.
+class ProjectSetup(Setup):
+    """One write of entity ``project``; calls are made below the workspace."""
 
-    :param call: makes a call below the workspace. :param listing: reads a whole list: ``(path, query)``.
-    """
-
-    def __init__(self, call: Callable, listing: Callable):
-        self._call = call
-        self._list = listing
-
-    def run(self, write: Write) -> Outcome:
-        """Set the project up. The outcome's links name all that was found or made, also when a
-        later step failed, so that nothing is lost track of."""
-        outcome = Outcome(write.key, False, write.external_id)
-        done: dict[str, Any] = {"created": [], "changed": [], "unknown_people": []}
-        outcome.response = done
-        try:
-            values = write.values
-            project = self._project(write, outcome, done)
-            outcome.external_id = project["id"]
-            if not project.get("archived"):
-                self._estimate(project, values.get("budget"), done)
-                self._tasks(project, values.get("tasks") or (), outcome, done)
-                self._people(project, values.get("people") or (), outcome, done)
-                if values.get("active") is False:
-                    self._change("project", f"/projects/{project['id']}", project, ARCHIVED, done)
-            outcome.ok = True
-        except ConnectorError as error:
-            outcome.error = error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            # our own values or Clockify's answer have another shape than this code knows
-            outcome.error = ConnectorError(
-                "schema", "bad_shape", params={"error": str(type(error).__name__)}
-            )
-        return outcome
+    def _set_up(self, write: Write, outcome: Outcome, done: dict) -> None:
+        values = write.values
+        project = self._project(write, outcome, done)
+        outcome.external_id = project["id"]
+        if project.get("archived"):
+            return
+        self._estimate(project, values.get("budget"), done)
+        self._tasks(project, values.get("tasks") or (), outcome, done)
+        self._people(project, values.get("people") or (), outcome, done)
+        if values.get("active") is False:
+            self._change("project", f"/projects/{project['id']}", project, ARCHIVED, done)
 
     # -- client and project -------------------------------------------------------------------
 
@@ -204,24 +182,7 @@ class ProjectSetup:
     # -- one step -----------------------------------------------------------------------------
 
     def _named(self, path: str, name: str) -> dict | None:
-        return next((row for row in self._list(path, {}) if same(row["name"], name)), None)
-
-    def _make(
-        self, what: str, path: str, values: dict, done: dict, find: Callable[[], dict | None]
-    ) -> dict:
-        """Make a record, or take the one that another worker made since we looked.
-
-        :param find: looks again.
-        """
-        try:
-            row = self._answer("POST", path, values)
-        except ConnectorError as error:
-            found = find() if error.code == "already_exists" else None
-            if found is None:
-                raise
-            return found
-        done["created"].append(f"{what}:{row['id']}")
-        return row
+        return named(self._list(path, {}), name)
 
     def _change(self, what: str, path: str, now: dict, wanted: dict, done: dict) -> dict:
         """Replace a record by itself with the wanted values; nothing is sent if it has them."""
@@ -233,18 +194,6 @@ class ProjectSetup:
         kept = {name: now[name] for name in names if now.get(name) is not None}
         row = self._answer("PUT", path, {**kept, **wanted})
         done["changed"].append(f"{what}:{row['id']}")
-        return row
-
-    def _answer(self, method: str, path: str, values: dict) -> dict:
-        try:
-            row = self._call(method, path, json=values).json()
-        except ConnectorError as error:
-            if error.kind == "schema" and 200 <= (error.status or 0) < 300:
-                # taken, but the answer cannot be read: the next look-up will find it
-                raise ConnectorError("unknown", "answer_lost", status=error.status) from None
-            raise
-        if not isinstance(row, dict) or "id" not in row:
-            raise ConnectorError("unknown", "answer_lost")
         return row
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .base import Outcome, Write, chunks
+from .base import Outcome, Write, rounds
 from .declared_read import at, filled, listed, safe_id
 from .errors import ConnectorError
 
@@ -35,13 +35,9 @@ class Writer:
             # a key that was worked on in this very call is not worked on again
             if write not in together and write.key not in outcomes:
                 outcomes[write.key] = self._alone(write)
-        while together:
-            # a batch names a record once; its next change goes in the next one
-            batch = list({w.external_id: w for w in reversed(together)}.values())[::-1]
-            for part in chunks(batch, update["most"]):
+        for calls in rounds(together, update["most"] if together else 1):
+            for part in calls:
                 self._together(update, part, outcomes)
-            done = {write.key for write in batch}
-            together = [write for write in together if write.key not in done]
         return [outcomes[write.key] for write in writes]
 
     def _is_update(self, write: Write) -> bool:

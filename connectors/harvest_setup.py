@@ -17,39 +17,17 @@ from typing import Any
 
 from .base import Outcome, Write, path_id
 from .errors import ConnectorError
+from .setup import Setup, named, same
 
 
-class ProjectSetup:
-    """One write of entity ``project``.
+class ProjectSetup(Setup):
+    """One write of entity ``project``."""
 
-    :param call: the connector's ``_call``. :param listing: reads a whole list: ``(path, query)``.
-    """
-
-    def __init__(self, call: Callable, listing: Callable):
-        self._call = call
-        self._list = listing
-
-    def run(self, write: Write) -> Outcome:
-        """Set the project up. The outcome's links name all that was found or made, also when a
-        later step failed, so that nothing is lost track of."""
-        outcome = Outcome(write.key, False, write.external_id)
-        done: dict[str, Any] = {"created": [], "changed": [], "unknown_people": []}
-        outcome.response = done
-        try:
-            values = write.values
-            project = self._project(write, outcome, done)
-            outcome.external_id = str(project["id"])
-            self._tasks(project, values.get("tasks") or (), outcome, done)
-            self._people(project, values.get("people") or (), outcome, done)
-            outcome.ok = True
-        except ConnectorError as error:
-            outcome.error = error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            # our own values or Harvest's answer have another shape than this code knows
-            outcome.error = ConnectorError(
-                "schema", "bad_shape", params={"error": str(type(error).__name__)}
-            )
-        return outcome
+    def _set_up(self, write: Write, outcome: Outcome, done: dict) -> None:
+        project = self._project(write, outcome, done)
+        outcome.external_id = str(project["id"])
+        self._tasks(project, write.values.get("tasks") or (), outcome, done)
+        self._people(project, write.values.get("people") or (), outcome, done)
 
     # -- client and project -------------------------------------------------------------------
 
@@ -70,7 +48,7 @@ class ProjectSetup:
                     f"/clients/{client['id']}", {"is_active": True}, "client", done
                 )
         else:
-            client = self._make("/clients", {"name": name}, "client", done, find)
+            client = self._make("client", "/clients", {"name": name}, done, find)
         if values.get("key"):
             outcome.links[f"customer:{values['key']}"] = str(client["id"])
         return client
@@ -94,9 +72,9 @@ class ProjectSetup:
             wanted["client_id"] = client["id"]
         if project is None:
             return self._make(
+                "project",
                 "/projects",
                 {**PROJECT_DEFAULTS, **wanted},
-                "project",
                 done,
                 lambda: self._known(client["id"], values),
             )
@@ -132,9 +110,9 @@ class ProjectSetup:
                 row = found[0]
             else:
                 row = self._make(
+                    "task",
                     "/tasks",
                     {"name": name},
-                    "task",
                     done,
                     lambda name=name: named(self._list("/tasks", {}), name),
                 )
@@ -179,7 +157,7 @@ class ProjectSetup:
                 return next((one for one in rows if one[what]["id"] == row["id"]), None)
 
             values = {name: row["id"], **wanted}
-            assigned[row["id"]] = self._make(path, values, f"{what}_assignment", done, find)
+            assigned[row["id"]] = self._make(f"{what}_assignment", path, values, done, find)
             return
         changes = differing(current, wanted)
         if changes:
@@ -189,38 +167,9 @@ class ProjectSetup:
 
     # -- one step -----------------------------------------------------------------------------
 
-    def _make(
-        self, path: str, values: dict, what: str, done: dict, find: Callable[[], dict | None]
-    ) -> dict:
-        """Make a row, or take the one that another worker made since we looked.
-
-        :param find: looks again.
-        """
-        try:
-            row = self._answer("POST", path, values)
-        except ConnectorError as error:
-            found = find() if error.code == "already_exists" else None
-            if found is None:
-                raise
-            return found
-        done["created"].append(f"{what}:{row['id']}")
-        return row
-
     def _change(self, path: str, values: dict, what: str, done: dict) -> dict:
         row = self._answer("PATCH", path, values)
         done["changed"].append(f"{what}:{row['id']}")
-        return row
-
-    def _answer(self, method: str, path: str, values: dict) -> dict:
-        try:
-            row = self._call(method, path, json=values).json()
-        except ConnectorError as error:
-            if error.kind == "schema" and 200 <= (error.status or 0) < 300:
-                # taken, but the answer cannot be read: the next look-up will find it
-                raise ConnectorError("unknown", "answer_lost", status=error.status) from None
-            raise
-        if not isinstance(row, dict) or "id" not in row:
-            raise ConnectorError("unknown", "answer_lost")
         return row
 
 
@@ -246,16 +195,6 @@ def project_values(values: dict) -> dict:
     if values.get("budget") is not None:
         wanted.update(budget_by="project", budget=values["budget"])
     return wanted
-
-
-def same(left: Any, right: Any) -> bool:
-    """Whether two names are one: case and outer spaces do not count, as Harvest compares them."""
-    return str(left or "").strip().casefold() == str(right or "").strip().casefold() != ""
-
-
-def named(rows: list[dict], name: Any) -> dict | None:
-    """The first of the rows that has this name."""
-    return next((row for row in rows if same(row["name"], name)), None)
 
 
 def differing(current: dict, wanted: dict) -> dict:

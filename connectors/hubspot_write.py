@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from . import hubspot_errors
-from .base import Outcome, Write, chunks
+from .base import Outcome, Write, rounds
 from .errors import ConnectorError
 from .http import Answer
 from .hubspot_objects import OBJECTS, merged_ids
@@ -43,18 +43,9 @@ class HubSpotWriter:
                 outcomes[write.key] = Outcome(write.key, False, write.external_id, error=error)
             else:
                 ready.append(write)
-        while ready:
-            # HubSpot refuses a batch that names a record twice
-            taken: dict[Any, Write] = {}
-            for write in ready:
-                taken.setdefault((write.operation, write.external_id or write.key), write)
-            batch = list(taken.values())
-            for operation in ("create", "update"):
-                some = [write for write in batch if write.operation == operation]
-                for part in chunks(some, BATCH):
-                    self._send(OBJECTS[entity], part, outcomes)
-            keys = {write.key for write in batch}
-            ready = [write for write in ready if write.key not in keys]
+        for calls in rounds(ready, BATCH):
+            for part in calls:
+                self._send(OBJECTS[entity], part, outcomes)
         return [outcomes[write.key] for write in writes]
 
     @staticmethod

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from .base import Outcome, Write, chunks
+from .base import Outcome, Write, rounds
 from .errors import ConnectorError
 from .http import Answer
 from .salesforce_errors import from_item
@@ -45,19 +45,10 @@ class SalesforceWriter:
                 outcomes[write.key] = Outcome(write.key, False, write.external_id, error=error)
             else:
                 ready.append(write)
-        while ready:
-            # a collection may name a record once
-            taken: dict[Any, Write] = {}
-            for write in ready:
-                taken.setdefault((write.operation, write.external_id or write.key), write)
-            batch = list(taken.values())
-            for operation in ("create", "update"):
-                some = [write for write in batch if write.operation == operation]
-                for part in chunks(some, BATCH):
-                    self._send(OBJECTS[entity], part, outcomes)
-            self._to_survivors(entity, batch, outcomes)
-            keys = {write.key for write in batch}
-            ready = [write for write in ready if write.key not in keys]
+        for calls in rounds(ready, BATCH):
+            for part in calls:
+                self._send(OBJECTS[entity], part, outcomes)
+            self._to_survivors(entity, [w for part in calls for w in part], outcomes)
         return [outcomes[write.key] for write in writes]
 
     @staticmethod
@@ -149,14 +140,9 @@ class SalesforceWriter:
             for key, write in gone.items()
             if (winner := (rows.get(key) or {}).get("MasterRecordId"))
         ]
-        by_winner: dict[str, list[Write]] = {}
-        for write in again:
-            by_winner.setdefault(str(write.external_id), []).append(write)
-        while by_winner:
-            part = [several.pop(0) for several in by_winner.values()]
-            for some in chunks(part, BATCH):
-                self._send(name, some, outcomes)
-            by_winner = {key: several for key, several in by_winner.items() if several}
+        for calls in rounds(again, BATCH):  # several may have gone into one
+            for part in calls:
+                self._send(name, part, outcomes)
 
 
 def _typed(value: Any, field: dict | None) -> Any:

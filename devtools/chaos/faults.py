@@ -1,9 +1,11 @@
 """What goes wrong in a trial, and when: a schedule that the seed decides."""
 
 import contextlib
+import itertools
 import random
 import threading
 import time
+from collections import Counter
 
 import psycopg2
 
@@ -23,6 +25,17 @@ PRODUCT = (
     {"kind": "status", "status": 500},
     {"kind": "html", "status": 502},
 )
+# What each of them is called where they are counted; a status goes by its number.
+ANSWERS = {
+    "timeout": "delayed",
+    "reset_before": "cut",
+    "malformed": "cut",
+    "truncated": "cut",
+    "doubled": "doubled",
+    "html": "HTML",
+    "reset_after": "lost after the effect",
+}
+KINDS = ("delayed", "cut", "doubled", "429", "500", "HTML", "lost after the effect")
 READS, WRITES = r"/batch/read$", r"/batch/update$|/clients|/projects"
 # One call in so many fails: five in a row would open the circuit for 20 seconds.
 APART = 5
@@ -34,13 +47,15 @@ class Faults:
     :param stage: the :class:`~.stage.Stage`
     :param chunks: how many chunks the trial sends
     :param seed: decides which fault strikes when
-    :attr done: how often each fault struck
+    :attr done: how often each process was struck
     """
 
     def __init__(self, stage, chunks, seed):
         self.stage, self.rng = stage, random.Random(seed)
-        self.done = dict.fromkeys((*PROCESSES, "product"), 0)
+        self.done = dict.fromkeys(PROCESSES, 0)
         self.schedule = self._schedule(chunks)
+        # each kind has its turn, in an order that the seed decides
+        self._turns = itertools.cycle(self.rng.sample(PRODUCT, len(PRODUCT)))
         self._threads = []
 
     def _schedule(self, chunks):
@@ -70,10 +85,25 @@ class Faults:
 
     def end(self):
         """The products answer properly again."""
-        for sandbox in (self.stage.hubspot, self.stage.harvest):
+        for sandbox in self._products:
             with sandbox.lock:
-                self.done["product"] -= len(sandbox.faults.queue)
                 sandbox.faults.clear()
+
+    @property
+    def _products(self):
+        return (self.stage.hubspot, self.stage.harvest)
+
+    def answers(self):
+        """How often each kind of bad answer reached Odoo, by the products' own journals.
+
+        :return: ``{kind: times}``, with all :data:`KINDS`
+        """
+        struck = Counter(dict.fromkeys(KINDS, 0))
+        for sandbox in self._products:
+            for call in list(sandbox.journal):
+                if call["fault"]:
+                    struck[ANSWERS.get(call["fault"], str(call["status"]))] += 1
+        return dict(struck)
 
     # -- one fault each --------------------------------------------------------------------------
 
@@ -110,15 +140,13 @@ class Faults:
         """Some of the next answers of the products are late, cut, doubled, refused or lost."""
         crm = [
             {**fault, "method": "POST", "path": path, "skip": place * APART}
-            for place, fault in enumerate(self.rng.sample(PRODUCT, 4))
+            for place, fault in enumerate(itertools.islice(self._turns, 4))
             for path in (READS, WRITES)
         ]
         tracker = [{**fault, "method": "POST", "path": WRITES} for fault in PRODUCT[2:5]]
         self.stage.hubspot.faults.add(crm)
         if not self.stage.harvest.faults.queue:
             self.stage.harvest.faults.add(tracker)
-            self.done["product"] += len(tracker)
-        self.done["product"] += len(crm)
 
 
 def wait_until(check, timeout, pause=0.1):

@@ -1,5 +1,10 @@
-"""The CRM's webhooks: truly signed, each event up to three times, in any order, until Odoo took it."""
+"""The CRM's webhooks: truly signed, each event up to three times, in any order, until Odoo took it.
 
+A copy goes at once, beside the first, or at any time until the end of the trial.
+"""
+
+import heapq
+import itertools
 import json
 import queue
 import threading
@@ -22,12 +27,16 @@ class Refused(Exception):
 class Sending:
     """Sends events, several bodies at once.
 
+    :param turns: how often events will be sent messily while there is a trial
     :attr sent: copies of events that were answered 2xx; :attr again: bodies that had to be offered again
+    :attr late: copies that went when others had been sent in between; :attr latest: how many, at most
     """
 
-    def __init__(self, stage, rng):
-        self.stage, self.rng = stage, rng
-        self.sent = self.again = 0
+    def __init__(self, stage, rng, turns):
+        self.stage, self.rng, self.turns = stage, rng, turns
+        self.sent = self.again = self.late = self.latest = 0
+        self._turn = self._told = 0
+        self._kept, self._numbers = [], itertools.count()
         self._lock = threading.Lock()
 
     def send(self, events, messy=True):
@@ -35,7 +44,40 @@ class Sending:
 
         :param messy: each up to three times, shuffled, in bodies of any size
         """
-        copies = [event for event in events for _turn in range(self._times(messy))]
+        if not messy:
+            self._send(events, messy)
+            return
+        self._turn += 1
+        now = [copy for event in events for copy in self._copies(event)]
+        self._told += len(events)
+        self._send(now + self._due(self._turn), messy)
+
+    def send_rest(self):
+        """Send the copies that are still kept back."""
+        self._send(self._due(self.turns), True)
+
+    def _copies(self, event):
+        """The copies that go at once; the others wait for a place between here and the end."""
+        yield event
+        for _turn in range(self.rng.choice((0, 0, 1, 2))):
+            if self.rng.random() < 0.5:
+                yield event
+            else:
+                due = self.rng.uniform(self._turn, max(self.turns, self._turn))
+                heapq.heappush(self._kept, (due, next(self._numbers), self._told, event))
+
+    def _due(self, turn):
+        """Copies whose turn has come."""
+        copies = []
+        while self._kept and self._kept[0][0] <= turn:
+            _due, _number, told, event = heapq.heappop(self._kept)
+            copies.append(event)
+            self.late += 1
+            self.latest = max(self.latest, self._told - told)
+        return copies
+
+    def _send(self, copies, messy):
+        copies = list(copies)
         if messy:
             self.rng.shuffle(copies)
         bodies, start = queue.Queue(), 0
@@ -54,9 +96,6 @@ class Sending:
             thread.join()
         if faults:
             raise faults[0]
-
-    def _times(self, messy):
-        return self.rng.choice((1, 1, 2, 3)) if messy else 1
 
     def _work(self, bodies, faults):
         try:

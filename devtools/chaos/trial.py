@@ -72,8 +72,9 @@ class Trial:
         self.stage, self.count, self.watch = stage, count, watch
         rng = random.Random(seed)
         self.source = Source(stage.hubspot, rng)
-        self.sending = Sending(stage, rng)
         self.chunks = max(count // CHUNK, 4)
+        turns = sum(len(self._pieces(chunk)) for chunk in range(self.chunks))
+        self.sending = Sending(stage, rng, turns)
         self.faults = Faults(stage, self.chunks, rng.random())
         self.report = Report(count, seed)
         self.projects = [f"Project {number}" for number in range(min(count // 150, 60))]
@@ -99,6 +100,8 @@ class Trial:
             self.report.demand("calls of the copy", calls)
             self.report.demand("copy without anything to send", int(not waiting))
         if self.count >= LONG:
+            missing = [name for name, times in self.report.faults.items() if not times]
+            self.report.demand("kinds of fault that never struck", len(missing), missing)
             with step(f"The races are forced {RACES} times"):
                 self._race(copy.running(self.stage, copied))
         with step("Each event and each record is asked for"):
@@ -138,12 +141,12 @@ class Trial:
                 self.faults.settle()
                 if chunk == self.chunks // 2:
                     copied = copy.restore(self.stage)
+            self.sending.send_rest()
             self.faults.end()
             self.report.add("transactions of the rival writer", writer.times)
             self.report.add("old snapshots held", snapshot.times)
         self.last_fault = time.monotonic()
-        for name, times in self.faults.done.items():
-            self.report.faults[name] = times
+        self.report.faults = {**self.faults.done, **self.faults.answers()}
         return copied
 
     def _pieces(self, chunk):
@@ -217,6 +220,8 @@ class Trial:
         self.report.sent = self.sending.sent
         self.report.events = len(self.source.events)
         self.report.add("bodies offered again", self.sending.again)
+        self.report.add("copies that came late", self.sending.late)
+        self.report.add("the latest, in events after the first", self.sending.latest)
         for name, value in ledger.counts.items():
             self.report.add(name, value)
         self.report.add("duplicates", self.sending.sent - ledger.counts["stored"])

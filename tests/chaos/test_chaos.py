@@ -33,6 +33,7 @@ def test_every_kind_of_fault_struck(report):
     assert report.figures["transactions of the rival writer"] > 0
     assert report.figures["old snapshots held"] > 0
     assert report.figures["duplicates"] > 0
+    assert report.figures["the latest, in events after the first"] > EVENTS / 2
 
 
 def test_all_goes_on_afterwards_and_comes_to_rest(report):

@@ -341,6 +341,17 @@ def test_rows_that_slip_past_while_pages_are_turned_are_read_after_all(workspace
     assert seen >= set(keys) - {keys[3]}
 
 
+def test_a_run_that_was_under_way_at_the_update_goes_on_where_it_stood(workspace, now):
+    keys = entries(workspace.sandbox, 1100, now - timedelta(days=2))
+    page = connector(workspace).poll("time_entry", {}, now)
+    former = dict(page.cursor)
+    former["todo"] = former.pop("windows")  # as up to 19.0.1.2.0
+    records, cursor = drain(connector(workspace), "time_entry", former, now)
+    assert set(states([*page.records, *records])) == set(keys)
+    assert len(states(records)) < len(keys), "what was read is not read again"
+    assert set(cursor) == {"deep", "since"}
+
+
 def test_the_reports_of_a_region_and_of_the_world(workspace):
     for base, reports in (
         ("https://api.clockify.me/api/v1", "https://reports.api.clockify.me/v1"),

@@ -1,0 +1,92 @@
+"""What setting something up in a product needs, step by step, where the product knows no idempotency keys.
+
+Every step looks before it makes, so that the whole may be repeated after any crash or lost answer and ends in
+the same state. A product adds its own steps (:meth:`Setup._set_up`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .base import Outcome, Write
+from .errors import ConnectorError
+
+
+class Setup:
+    """One write that takes several calls.
+
+    :param call: makes a call: ``(method, path, json=…)``. :param listing: reads a whole list: ``(path, query)``.
+    """
+
+    def __init__(self, call: Callable, listing: Callable):
+        self._call = call
+        self._list = listing
+
+    def run(self, write: Write) -> Outcome:
+        """Set it up. The outcome's links name all that was found or made, also when a later step failed, so
+        that nothing is lost track of; faults are in the outcome."""
+        outcome = Outcome(write.key, False, write.external_id)
+        done: dict[str, Any] = {"created": [], "changed": [], "unknown_people": []}
+        outcome.response = done
+        try:
+            self._set_up(write, outcome, done)
+            outcome.ok = True
+        except ConnectorError as error:
+            outcome.error = error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            # our own values or the product's answer have another shape than this code knows
+            outcome.error = ConnectorError(
+                "schema", "bad_shape", params={"error": str(type(error).__name__)}
+            )
+        return outcome
+
+    def _set_up(self, write: Write, outcome: Outcome, done: dict) -> None:
+        """The steps.
+
+        :raise ConnectorError: one of them failed; it may be repeated.
+        """
+        raise NotImplementedError
+
+    def _make(
+        self, what: str, path: str, values: dict, done: dict, find: Callable[[], dict | None]
+    ) -> dict:
+        """Make a row, or take the one that another worker made since we looked.
+
+        :param find: looks again.
+        """
+        try:
+            row = self._answer("POST", path, values)
+        except ConnectorError as error:
+            found = find() if error.code == "already_exists" else None
+            if found is None:
+                raise
+            return found
+        done["created"].append(f"{what}:{row['id']}")
+        return row
+
+    def _answer(self, method: str, path: str, values: dict) -> dict:
+        """Make a call that answers with the row that it made or changed.
+
+        :raise ConnectorError: kind ``unknown``: it was taken, but the answer does not tell what came of it.
+        """
+        try:
+            row = self._call(method, path, json=values).json()
+        except ConnectorError as error:
+            if error.kind == "schema" and 200 <= (error.status or 0) < 300:
+                # taken, but the answer cannot be read: the next look-up will find it
+                raise ConnectorError("unknown", "answer_lost", status=error.status) from None
+            raise
+        if not isinstance(row, dict) or "id" not in row:
+            raise ConnectorError("unknown", "answer_lost")
+        return row
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two names are one: case and outer spaces do not count, as products compare them."""
+    return str(left or "").strip().casefold() == str(right or "").strip().casefold() != ""
+
+
+def named(rows: list[dict], name: Any) -> dict | None:
+    """The first of the rows that has this name."""
+    return next((row for row in rows if same(row["name"], name)), None)
