@@ -86,7 +86,8 @@ class Page:
 @dataclass(frozen=True)
 class Write:
     """One change to send. ``key`` stays the same over repeats; ``attempt`` counts them from 1; ``record`` is
-    the id of our record, the same in all its changes."""
+    the id of our record, the same in all its changes; ``waited`` says how many seconds ago this change was last
+    tried, None if it never was or nobody knows."""
 
     key: str
     entity: str
@@ -95,6 +96,7 @@ class Write:
     values: dict
     attempt: int = 1
     record: int | None = None
+    waited: float | None = None
 
 
 @dataclass

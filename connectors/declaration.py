@@ -137,6 +137,7 @@ LOOK_UP = {
     "ours": Field(flag),
     "items": Field(json_path),
     "id": Field(json_path),
+    "lag": Field(number(1, 600)),
 }
 WRITE = {
     "entity": Field(_code, True),

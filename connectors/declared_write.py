@@ -2,7 +2,8 @@
 
 An update sets values, so it may be repeated. A create is safe in one of three ways, of which a
 declaration must have one: the product honours an idempotency key; the path of a PUT names the record
-by one of our values; or it is looked for before it is made again, by a value that we sent.
+by one of our values; or it is looked for before it is made again, by a value that we sent. Where a product finds
+a new record only after a while, "not there" is believed when that time has passed since the last try.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from .base import Outcome, Write, rounds
 from .declared_read import at, filled, listed, safe_id
-from .errors import ConnectorError
+from .errors import NOT_THERE_YET, ConnectorError
 
 SPLITTING = ("data", "reference", "identity", "conflict")  # one record can refuse a whole batch
 
@@ -59,13 +60,21 @@ class Writer:
                 outcome.external_id = self._create(part, write)
             outcome.ok = True
         except ConnectorError as error:
+            if error.kind == "unknown" and write.operation == "create":
+                # a look-up before would say nothing; one second for storing this
+                error.retry_after = max(error.retry_after or 0, self._lag() + 1)
             outcome.error = error
         return outcome
+
+    def _lag(self) -> float:
+        """Seconds that the product may take to find what it has."""
+        return (self.declared.get("look_up") or {}).get("lag") or 0
 
     def _create(self, part: dict, write: Write) -> str:
         """Create a record, or find the one that an earlier try has made.
 
         :return: its id.
+        :raise ConnectorError: kind ``unknown``, code ``not_there_yet``: it is too early to tell.
         """
         look_up = self.declared.get("look_up")
         body = self._body(write)
@@ -73,6 +82,8 @@ class Writer:
             found = self._find(look_up, body)
             if found is not None:
                 return found
+            if write.waited is not None and write.waited < self._lag():
+                raise ConnectorError("unknown", NOT_THERE_YET)
         answer = self._send(part, body, write, body)
         try:
             key = at(answer.json(), self.declared["id"]) if self.declared.get("id") else None

@@ -14,6 +14,9 @@ from ..core import retry
 # honours, sets values that may be set twice, or looks up before it creates.
 # What becomes of each: ``core.retry.ROUTES``. 'lock' and 'rule' are Odoo's own.
 KINDS = frozenset(retry.ROUTES) - {"lock", "rule"}
+# A look-up found nothing, but the product shows a new record only after a while: no answer yet. The product is
+# well, only this write waits.
+NOT_THERE_YET = "not_there_yet"
 
 
 class ConnectorError(Exception):

@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from werkzeug.wrappers import Request, Response
@@ -72,6 +72,7 @@ class BureauSandbox(Sandbox):
         "webhook_secret": "bureau-note-secret",
         "office": "OFFICE-7",
         "page": 50,
+        "search_lag": 0,  # seconds until a client is found by its external_ref
     }
 
     def __init__(self, **settings):
@@ -160,6 +161,13 @@ class BureauSandbox(Sandbox):
         rows = self._sorted("clients", "changed")
         if "external_ref" in query:
             rows = [row for row in rows if row["external_ref"] == query["external_ref"]]
+            # the search may be behind (settings["search_lag"], in seconds)
+            latest = self.now() - timedelta(seconds=self.settings["search_lag"])
+            rows = [
+                row
+                for row in rows
+                if datetime.fromisoformat(row["changed"].replace("Z", "+00:00")) <= latest
+            ]
         if "changed_after" in query:
             since = datetime.fromisoformat(query["changed_after"].replace("Z", "+00:00"))
             rows = [

@@ -297,6 +297,7 @@ class HubMixin:
             "hub_place": ("until",),
             "hub_pace": ("tat", "blocked_until"),
             "hub_cursor": ("next_poll_at", "lease_until"),
+            "hub_attempt": ("at",),
             "hub_lane_part": ("low_water", "scanned_at"),
         }.items():
             for column in columns:

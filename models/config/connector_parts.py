@@ -234,6 +234,11 @@ class HubConnectorWrite(models.Model):
     )
     look_up_items = fields.Char(string="List Found At")
     look_up_id = fields.Char(string="Id Found At")
+    look_up_lag = fields.Integer(
+        string="Found After",
+        help="Seconds until the product finds a record that it has just made. When an answer was lost, the hub "
+        "waits so long before it believes that the record is not there, and makes it again. Empty: at once.",
+    )
 
 
 class HubConnectorType(models.Model):

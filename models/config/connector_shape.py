@@ -86,6 +86,7 @@ WRITE = {
     "look_up_ours": "look_up.ours",
     "look_up_items": "look_up.items",
     "look_up_id": "look_up.id",
+    "look_up_lag": "look_up.lag",
 }
 TYPE = {"name": "type", "entity": "entity", "action": "action"}
 ERROR = {

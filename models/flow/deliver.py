@@ -6,7 +6,7 @@ from odoo import models
 from odoo.exceptions import UserError
 
 from ...connectors.base import Outcome, Write
-from ...connectors.errors import ConnectorError
+from ...connectors.errors import NOT_THERE_YET, ConnectorError
 from ...core.keys import order_key
 from ...core.merge import plain
 from .apply import CONCURRENCY
@@ -69,7 +69,7 @@ class HubDeliver(models.AbstractModel):
             outcomes = self._call(connector, entity.code, part)
             calls += 1
             answered += zip(part, outcomes, strict=True)
-            if any(not one.ok and one.error.kind in STOPPING for one in outcomes):
+            if any(not one.ok and self._stops(one.error) for one in outcomes):
                 break
         if calls:
             taken = (time.monotonic() - started) / calls
@@ -81,6 +81,10 @@ class HubDeliver(models.AbstractModel):
         size = self.env["hub.system"].browse(system_id)._connector_class().batch_write
         taken = _seconds_a_call.get((self.env.cr.dbname, system_id), SECONDS)
         return min(MOST, size * max(1, int(SECONDS / max(taken, 0.001))))
+
+    @staticmethod
+    def _stops(error):
+        return error.kind in STOPPING and error.code != NOT_THERE_YET
 
     @staticmethod
     def _fault(row, error):
@@ -101,6 +105,7 @@ class HubDeliver(models.AbstractModel):
                 # A replay counts from one again; a product has to be asked all the same.
                 max(row["attempts"], 2 if row["tried"] else 1),
                 row["res_id"],
+                row["waited"],
             )
             for row in rows
         ]

@@ -57,7 +57,13 @@ class HubDeliver(models.AbstractModel):
                                        WHERE a.message_id = m.id AND a.stage = 'deliver')
                               OR EXISTS (SELECT 1 FROM hub_message e
                                           WHERE e.order_key = m.order_key AND e.maybe_sent
-                                            AND e.direction = 'out' AND e.id < m.id) AS tried
+                                            AND e.direction = 'out' AND e.id < m.id) AS tried,
+                              extract(epoch FROM clock_timestamp() AT TIME ZONE 'UTC' - greatest(
+                                  (SELECT max(a.at) FROM hub_attempt a
+                                    WHERE a.message_id = m.id AND a.stage = 'deliver'),
+                                  (SELECT max(a.at) FROM hub_message e JOIN hub_attempt a ON a.message_id = e.id
+                                    WHERE e.order_key = m.order_key AND e.maybe_sent AND e.direction = 'out'
+                                      AND e.id < m.id AND a.stage = 'deliver')))::float AS waited
                 ), tried AS (
                     INSERT INTO hub_attempt (message_id, stage, at, outcome)
                     SELECT id, 'deliver', clock_timestamp() AT TIME ZONE 'UTC', 'sending' FROM mine

@@ -1,6 +1,6 @@
 from odoo import models
 
-from ...connectors.errors import ConnectorError
+from ...connectors.errors import NOT_THERE_YET, ConnectorError
 from ...core.keys import fingerprint
 from ...core.retry import transient
 from .cursors import short_cursor
@@ -33,7 +33,7 @@ class HubOutage(models.AbstractModel):
         circuit = self.env["hub.circuit"]
         if code in NOT_CALLED or kind == "bug" or not isinstance(error, ConnectorError):
             circuit._not_tried(leave, getattr(error, "retry_after", None) or 5.0)
-        elif kind in DOWN:
+        elif kind in DOWN and code != NOT_THERE_YET:
             circuit._failed(leave)
         else:
             circuit._answered(leave)

@@ -5,12 +5,16 @@ import re
 import socket
 import threading
 from collections import Counter
+from datetime import datetime, timezone
 
 import pytest
+import requests
 
 from benchmarks.sending import Sender
 from benchmarks.sending import events as body
-from devtools.running import odoo_on_clone
+from devtools import databases
+from devtools.running import Running, odoo_on_clone
+from devtools.supervisor import Supervisor
 from sandbox.hubspot import HubSpotSandbox
 
 SECRET = "sandbox-client-secret"
@@ -96,6 +100,49 @@ def at_once(*calls):
     return results
 
 
+def test_a_signed_request_meets_only_the_database_of_the_configuration(hub, hub_env):
+    """A second database has the same account, address and secret; a request names it in every way there is."""
+    with databases.lent(hub_env, "process") as other:
+        neighbour = Running(Supervisor(hub_env, other))
+        token = hub.url.rpartition("/")[2]
+        same = f"first.webhook_token = {token!r}\nenv.cr.commit()\n"
+        neighbour.shell(SET_UP.replace("URL", repr(hub.running.url)) + same)
+
+        def send(number, query="", **headers):
+            url, body = hub.url + query, json.dumps(events([number])).encode()
+            signed = hub.sandbox.webhook_headers(
+                url, body, datetime.now(timezone.utc), "sandbox-client-secret"
+            )
+            with requests.Session() as session:
+                session.trust_env = False
+                return session.post(
+                    url,
+                    data=body,
+                    headers={"Content-Type": "application/json", **signed, **headers},
+                    timeout=30,
+                    allow_redirects=False,
+                ).status_code
+
+        host = f"{other}.example"
+        taken = [
+            send(60_001),
+            send(60_002, f"?db={other}"),
+            send(60_003, Host=host),
+            send(60_004, f"?db={other}", Host=host, Cookie=f"db={other}"),
+            send(60_005, f"?db={other}", **{"X-Forwarded-Host": host, "Forwarded": f"host={host}"}),
+        ]
+        named = send(60_006, **{"X-Odoo-Database": other})
+        assert taken == [200] * 5
+        stored = hub.running.sql(
+            "SELECT external_id::int FROM hub_message WHERE external_id::int BETWEEN 60001 AND 60006 ORDER BY 1"
+        )
+        assert [number for (number,) in stored][:5] == list(range(60_001, 60_006))
+        # Odoo's own header asks for a database: one that is not served is refused, or it does not count.
+        assert (named == 200) == (len(stored) == 6)
+        assert neighbour.sql("SELECT count(*) FROM hub_message") == [(0,)]
+        assert neighbour.sql("SELECT count(*) FROM hub_seen") == [(0,)]
+
+
 def test_two_deliveries_of_the_same_events_in_opposite_order_do_not_deadlock(hub):
     before = len(hub.log())
     for turn in range(1, 16):
@@ -111,20 +158,24 @@ def test_two_deliveries_of_the_same_events_in_opposite_order_do_not_deadlock(hub
 
 
 def test_one_delivery_six_times_at_once_is_stored_once(hub):
-    before, slowest = len(hub.log()), []
+    before, asked = len(hub.log()), []
     for turn in range(1, 11):
         one, begin = events([turn + 90_000]), len(hub.log())
         assert at_once(*[lambda e=one: hub.send(e)] * 6) == [200] * 6
         # Odoo's own account of a request: number of queries, seconds in PostgreSQL, other seconds.
-        took = re.findall(r'"POST /hub/\S+ \S+" 200 - \d+ ([\d.]+) ([\d.]+)', hub.log()[begin:])
+        took = re.findall(r'"POST /hub/\S+ \S+" 200 - (\d+) ([\d.]+) ([\d.]+)', hub.log()[begin:])
         assert len(took) == 6
-        slowest.append(max(float(queries) + float(rest) for queries, rest in took))
+        asked.append(max(int(queries) for queries, _in, _out in took))
+        print(f"slowest of six: {max(float(a) + float(b) for _queries, a, b in took):.3f} s")
     assert (
         hub.count("SELECT count(*) FROM hub_message WHERE external_id::int BETWEEN 90000 AND 91000")
         == 10
     )
-    assert " ERROR " not in hub.log()[before:]
-    assert min(slowest) < 0.1, f"seconds; the best of ten, as the machine is shared: {slowest}"
+    log = hub.log()[before:]
+    assert " ERROR " not in log and "serialize" not in log and "deadlock" not in log
+    # What a duplicate costs is judged by what it does, not by a clock on a shared machine: it asks no more often
+    # than the first one, and nothing is tried again. What it waits for is the commit of one statement.
+    assert max(asked) <= 2, f"stored, and looked whether a drainer is awake: {asked}"
 
 
 def test_ten_thousand_bad_signatures_leave_a_bounded_trace(hub):

@@ -325,6 +325,40 @@ def test_a_create_that_never_arrived_is_made(bureau):
     assert len(bureau.sandbox.rows["clients"]) == 1
 
 
+@pytest.mark.parametrize("fault", ["reset_after", "reset_before"])
+def test_not_there_is_believed_when_the_declared_time_has_passed(bureau, fault):
+    """The product finds what it has made only seconds later."""
+    bureau.sandbox.settings["search_lag"] = 5
+    part(bureau, "writes", "customer")["look_up"]["lag"] = 8
+    bureau.fault(fault, method="POST")
+    (lost,) = bureau.connector().deliver("customer", [create(bureau)])
+    assert lost.error.retry_after > 8, "a look-up before would say nothing"
+    made = len(bureau.sandbox.rows["clients"])
+
+    def again(waited):
+        values = {"trading_name": "Mill"}
+        write = Write("key-1", "customer", "create", None, values, attempt=2, waited=waited)
+        return bureau.connector().deliver("customer", [write])[0]
+
+    early = again(2.0)  # its worker was killed, or a person was quick
+    assert (early.error.kind, early.error.code) == ("unknown", "not_there_yet")
+    assert early.error.retry_after > 8
+    assert len(bureau.sandbox.rows["clients"]) == made
+    bureau.sandbox.offset += timedelta(seconds=9)
+    found = again(9.0)
+    assert found.ok
+    assert list(bureau.sandbox.rows["clients"]) == [found.external_id]
+
+
+def test_what_is_found_early_is_an_answer(bureau):
+    part(bureau, "writes", "customer")["look_up"]["lag"] = 8
+    bureau.fault("reset_after", method="POST")
+    bureau.connector().deliver("customer", [create(bureau)])
+    again = Write("key-1", "customer", "create", None, {}, attempt=2, waited=0.5)
+    (found,) = bureau.connector().deliver("customer", [again])
+    assert list(bureau.sandbox.rows["clients"]) == [found.external_id]
+
+
 def test_a_product_that_ignores_the_look_up_creates_no_wrong_link(bureau):
     bureau.sandbox.seed(clients=[{}, {}])
     part(bureau, "writes", "customer")["look_up"]["parameter"] = "unheard_of"
