@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
@@ -322,6 +322,40 @@ class TestDeclared(DeclaredMixin, HttpCase):
         (row,) = self.bureau.rows["clients"].values()
         self.assertEqual(row["trading_name"], "Mill Lane Brewery")
         self.assertEqual(self.partner_of(row["client_no"]), partner)
+
+    def test_a_product_that_finds_its_records_late_gets_none_twice(self):
+        self._two_way()
+        customers = self.connector.write_ids.filtered(lambda w: w.entity_id.code == "customer")
+        customers.look_up_lag = 8
+        self.bureau.settings["search_lag"] = 5
+        self.bureau.faults.add({"kind": "reset_after", "method": "POST"})
+        self._firm("Mill Lane Brewery")
+        self.drain()
+        out = self._out()
+        self.assertStates(out, "pending:error_unknown")
+        self.env.cr.execute(
+            """SELECT extract(epoch FROM next_attempt_at - clock_timestamp() AT TIME ZONE 'UTC') > 8,
+                      (SELECT state FROM hub_circuit WHERE system_id = m.system_id)
+                 FROM hub_message m WHERE id = %s""",
+            out.ids,
+        )
+        self.assertEqual(self.env.cr.fetchone()[0], True, "it is not looked for before")
+        # A worker that took over at once, or a person who was quick, asks too early.
+        self.env.cr.execute(
+            "UPDATE hub_message SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = %s",
+            out.ids,
+        )
+        self.env.invalidate_all()
+        self.drain()
+        self.assertStates(out, "pending:error_unknown")
+        self.assertEqual(len(self.bureau.rows["clients"]), 1)
+        self.env.cr.execute("SELECT DISTINCT state FROM hub_circuit")
+        self.assertNotIn(("open",), self.env.cr.fetchall())
+        self.bureau.offset += timedelta(seconds=30)
+        self.later(30)
+        self.drain()
+        self.assertStates(out, "done")
+        self.assertEqual(len(self.bureau.rows["clients"]), 1, "and none is made again")
 
     def test_a_change_goes_out_and_what_came_in_is_no_change(self):
         self._customers()

@@ -7,6 +7,8 @@ from odoo.exceptions import UserError, ValidationError
 from ...core.hours import Window, is_open, next_change
 from .cursors import short_cursor
 
+# How finely records are divided: part of stored messages and of their index. What is set in the form is how many
+# workers share these out (docs/architecture.md, "Partitions").
 PARTS = 64
 MOST_WORKERS = 16
 MOST_SLICE = 1000
@@ -54,7 +56,8 @@ class HubLane(models.Model):
         string="Workers at Once",
         default=2,
         required=True,
-        help="How many workers may apply messages of this lane at the same time.",
+        help="How many workers may apply messages of this lane at the same time. Its records are divided among "
+        "them: no two ever have the same record in work. It can be changed at any time and counts with the next batch.",
     )
     time_zone = fields.Selection(
         _tz_get, required=True, default=lambda self: self.env.user.tz or "UTC"
