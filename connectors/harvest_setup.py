@@ -10,7 +10,6 @@ Source: Harvest API V2 documentation: "Clients", "Projects", "Tasks", "Project t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any

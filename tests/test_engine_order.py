@@ -229,8 +229,55 @@ class TestEngineOrder(HubCase):
         self.assertStates(contact, "done")
         self.assertEqual(self.partner_of("9", "contact").parent_id, self.partner_of("7"))
 
-    def test_a_merge_of_two_that_odoo_never_knew_is_left_out(self):
+    def test_a_merge_of_two_that_odoo_does_not_know_waits_for_the_survivor(self):
+        """What is on its way of the id that is gone would become a customer of its own."""
+        stub = self._use_stub()
+        merge = self.receive(self._event("customer", "1", "merge", number=3, merged_into="7"))
+        self.step()
+        self.assertStates(merge, "waiting:waits_for")
+        stub.records["customer", "7"] = {
+            "id": "7",
+            "properties": {"name": "Survivor", "domain": "survivor.example"},
+            "version": 4,
+        }
+        self.drain()
+        self.assertStates(merge, "skipped:merge_followed")
+        self.assertStates(self.work(self._company("1", 2, name="Late")), "skipped:stale")
+        self.assertEqual(self.partner_of("1"), self.partner_of("7"))
+        self.assertEqual(self.partner_of("7").name, "Survivor")
+
+    def test_what_comes_late_of_an_id_that_is_gone_waits_behind_its_merge(self):
+        self._use_stub()
+        merge = self.receive(self._event("customer", "1", "merge", number=3, merged_into="7"))
+        self.step()
+        late = self.work(self._company("1", 2, name="Late"))
+        self.assertStates(late, "waiting:waits_for_earlier")
+        self.work(self._company("7", 4, name="Survivor"))
+        self.later(61)
+        self.drain()
+        self.assertStates(merge + late, "skipped:merge_followed", "skipped:stale")
+        self.assertEqual(self.partner_of("1").name, "Survivor")
+
+    def test_a_merge_whose_survivor_the_source_does_not_have_is_left_out_with_it(self):
+        self._use_stub()
         merge = self.work(self._event("customer", "404", "merge", merged_into="405"))
+        survivor = self.env["hub.message"].search([("external_id", "=", "405")])
+        self.assertExplained(survivor, "not_found_at_source")
+        self.assertStates(merge, "waiting:waits_for")
+        survivor._skip("nobody knows it")
+        self.later(61)
+        self.drain()
+        self.assertStates(merge, "skipped:not_linked")
+
+    def test_a_merge_does_not_wait_longer_than_a_day(self):
+        self._use_stub()
+        merge = self.work(self._event("customer", "404", "merge", merged_into="405"))
+        self.env.cr.execute(
+            "UPDATE hub_message SET params = jsonb_set(params, '{since}', '\"2026-01-01T00:00:00\"') WHERE id = %s",
+            merge.ids,
+        )
+        self.later()
+        self.drain()
         self.assertStates(merge, "skipped:not_linked")
 
     def test_a_deletion_of_what_odoo_never_knew_is_left_out(self):

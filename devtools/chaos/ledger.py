@@ -89,7 +89,8 @@ class Ledger:
                  LEFT JOIN LATERAL (
                       SELECT y.state, y.code FROM hub_message e
                         JOIN hub_exception y ON y.message_id = e.id AND y.state = 'open'
-                       WHERE e.order_key = m.wait_key AND m.state = 'waiting' AND e.id < m.id LIMIT 1) f ON TRUE"""
+                       WHERE e.order_key = m.wait_key AND m.state = 'waiting'
+                         AND (e.id < m.id OR m.reason = 'waits_for') LIMIT 1) f ON TRUE"""
         )
         for number, direction, state, key, reason, code, params in rows:
             states[direction, state] += 1

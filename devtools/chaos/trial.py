@@ -48,7 +48,8 @@ OPEN = """
              WHERE state IN ('received', 'pending', 'waiting', 'sending')
                AND NOT (state = 'waiting' AND EXISTS (
                    SELECT 1 FROM hub_message e
-                    WHERE e.order_key = m.wait_key AND e.id < m.id AND e.state IN ('failed', 'dead'))))
+                    WHERE e.order_key = m.wait_key AND (e.id < m.id OR m.reason = 'waits_for')
+                      AND e.state IN ('failed', 'dead'))))
          + (SELECT count(*) FROM hub_outbox)
 """
 PROJECTS = """

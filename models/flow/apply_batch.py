@@ -237,6 +237,7 @@ class ApplyBatch(Known, Resolver, Merger, Gatekeeper):
                 if item.values.get("merged_into"):
                     # The survivor's own values are read as well.
                     self._missing[self.entity.code, item.values["merged_into"]] = 1
+            self._await_survivors([item for item in gone if item.open])
         items = [item for item in items if item.action == "change"]
         if gone and items:
             self._relink(items)

@@ -173,6 +173,31 @@ class Resolver(Words):
         )
         return None
 
+    def _await_survivors(self, items):
+        """Merges of which Odoo knows neither id wait for the survivor, which is read: else what is still on its way
+        of the id that is gone would become a record of its own. One whose survivor was left out is left out too."""
+        if not items:
+            return
+        code = self.entity.code
+        keys = {
+            item.message_id: order_key(self.system.id, code, item.values["merged_into"])
+            for item in items
+        }
+        self.env.cr.execute(
+            """SELECT DISTINCT order_key FROM hub_message
+                WHERE order_key = ANY(%s) AND direction = 'in'
+                  AND state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead')""",
+            [list(keys.values())],
+        )
+        coming = {row[0] for row in self.env.cr.fetchall()}
+        waited = {row["id"] for row in self.rows if row["reason"] == "waits_for"}
+        for item in items:
+            key = keys[item.message_id]
+            if key in coming or item.message_id not in waited:
+                self.waits[item.message_id] = Wait(code, item.values["merged_into"], key)
+            else:
+                item.skip = "not_linked"
+
     def _decide_companies(self):
         """Which company each record belongs to; what cannot be decided goes to a person."""
         served = self.system.company_ids

@@ -35,13 +35,16 @@ class HubApplyResults(models.AbstractModel):
                 if now - since <= WAIT_LIMIT:
                     self._record_wait(row, batch, item, wait, since, effects)
                     continue
-                item.problem = Problem(
-                    "reference_missing",
-                    kind="reference",
-                    cause=f"{wait.entity}:{wait.external_id}",
-                    entity=batch.entity_name(wait.entity),
-                    id=wait.external_id,
-                )
+                if item.action == "merge":
+                    item.skip = "not_linked"  # neither of the two has come: nobody misses them
+                else:
+                    item.problem = Problem(
+                        "reference_missing",
+                        kind="reference",
+                        cause=f"{wait.entity}:{wait.external_id}",
+                        entity=batch.entity_name(wait.entity),
+                        id=wait.external_id,
+                    )
             if item.kind != "event":
                 rows.superseding.append((row, item.partial))
             if item.problem is not None:

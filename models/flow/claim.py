@@ -127,7 +127,8 @@ class HubClaim(models.AbstractModel):
         """Lock and read messages that are due, with what blocks them.
 
         A record (full snapshot) is blocked only by an earlier open event of the same record; an event
-        by anything earlier that is open.
+        by anything earlier that is open. Where one of two snapshots has no version, arrival alone says which is newer:
+        then the later one is blocked as long as the earlier one is to be tried again.
 
         :return: list of dicts in the order of arrival.
         """
@@ -153,7 +154,10 @@ class HubClaim(models.AbstractModel):
                    EXISTS (SELECT 1 FROM hub_message e
                             WHERE e.order_key = c.order_key AND e.id < c.id AND e.direction = 'in'
                               AND e.state IN ('received', 'pending', 'waiting', 'held', 'sending', 'failed', 'dead')
-                              AND (e.kind = 'event' OR c.kind = 'event')
+                              AND (e.kind = 'event' OR c.kind = 'event'
+                                   OR (e.version IS NULL OR c.version IS NULL)
+                                      AND (e.state = 'pending'
+                                           OR e.state = 'waiting' AND e.reason = 'waits_for_earlier'))
                               AND e.id NOT IN (SELECT id FROM c)) AS blocked
               FROM c LEFT JOIN hub_payload q ON q.id = c.payload_id
              ORDER BY c.id

@@ -68,8 +68,8 @@ class HubHandler(models.AbstractModel):
     def _hub_delete(self, items):
         """The source deleted or merged these (``item.action``). Never cascades.
 
-        A merge of which Odoo knows only one side leads both ids to its record. Everything else is a
-        person's decision.
+        A merge of which Odoo knows only one side leads both ids to its record. One of which it knows neither
+        is left as it is: the batch decides whether it waits for the survivor. Everything else is a person's decision.
         """
         entity = self.env["hub.entity"].search([("code", "=", items[0].entity)])
         survivors = self.env["hub.link"]._load(
@@ -92,7 +92,6 @@ class HubHandler(models.AbstractModel):
             survivor = survivors.get((item.system_id, entity.id, other))
             known = survivor or (item.link and asdict(item.link))
             if not known:
-                item.skip = "not_linked"
                 continue
             if item.link and known["res_id"] != item.link.res_id:
                 item.problem = Problem(

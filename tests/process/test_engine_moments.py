@@ -200,7 +200,8 @@ apply._apply_rows = watched
 
 
 def waits(pid):
-    return rows("SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND %s = ANY(pg_blocking_pids(pid))", [pid])
+    return rows("SELECT 1 FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND %s = ANY(pg_blocking_pids(pid))", [pid])
 
 
 for turn in range(2, 12):

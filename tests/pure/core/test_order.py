@@ -44,8 +44,10 @@ class Engine:
                 and one["state"] in OPEN
                 and (
                     "event" in (one["kind"], row["kind"])
-                    or None in (one["version"], row["version"])
-                    and one["state"] in ("pending", "waiting")
+                    or (
+                        None in (one["version"], row["version"])
+                        and one["state"] in ("pending", "waiting")
+                    )
                 )
                 for one in self.messages
             )
@@ -117,7 +119,10 @@ class Engine:
             if one["version"] is None:
                 older = one["id"] < row["id"]
             else:
-                older = bool(row["version"]) and (one["version"], one["id"]) < (row["version"], row["id"])
+                older = bool(row["version"]) and (one["version"], one["id"]) < (
+                    row["version"],
+                    row["id"],
+                )
             if older and one["state"] in ("waiting", *ASKED):
                 one["state"] = "skipped"
 
