@@ -58,7 +58,9 @@ class TestEngineCost(HubCase):
 
         def own(count):
             with self.engine_env() as env:
-                partners = self.env(cr=env.cr, user=self.technical, context=HUB_CONTEXT)["res.partner"]
+                partners = self.env(cr=env.cr, user=self.technical, context=HUB_CONTEXT)[
+                    "res.partner"
+                ]
                 with env.cr.savepoint() as savepoint:
                     before = env.cr.sql_log_count
                     work(partners, count)
