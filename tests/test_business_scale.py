@@ -93,6 +93,32 @@ class TestBusinessScale(BusinessCase):
         few, many = billed(50, date(2025, 6, 2)), billed(100, date(2025, 6, 3))
         self.assertLess((many - few) / 50, 0.2)
 
+    def test_an_entry_of_a_run_is_written_once_in_each_table(self):
+        def written(count, day):
+            self._book(contract, *["1"] * count, day=day)
+            run = self.env["hub.billing.batch"].with_user(self.resolver)
+            run = run.create({"company_id": self.company.id, "date_from": day, "date_to": day})
+            run.action_propose()
+            self.env.flush_all()
+            before = self._rows_written()
+            run.with_user(self.approver).action_approve()
+            self.env.flush_all()
+            self.assertEqual(run.line_ids.move_id.state, "posted")
+            return self._rows_written() - before
+
+        contract = self._start_deal()
+        few, many = written(5, date(2025, 6, 2)), written(25, date(2025, 6, 3))
+        # Its row of the ledger, and its own: which invoice bills it.
+        self.assertEqual((many - few) / 20, 2)
+
+    def _rows_written(self):
+        """Rows of the ledger and of entries that this transaction has inserted and updated so far."""
+        self.env.cr.execute(
+            """SELECT sum(n_tup_ins + n_tup_upd) FROM pg_stat_xact_user_tables
+                WHERE relname IN ('hub_billing', 'account_analytic_line')"""
+        )
+        return self.env.cr.fetchone()[0]
+
     def test_totals_of_contracts_are_one_query(self):
         contracts = self.env["hub.contract"]
         for _ in range(4):

@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
@@ -27,6 +29,11 @@ CONTENT = {
     *("invoice_line_ids", "line_ids", "partner_id", "currency_id", "invoice_payment_term_id"),
     *("invoice_date", "invoice_date_due", "fiscal_position_id", "partner_bank_id"),
 }
+# What Odoo computes of an entry, keeps once it is billed, and would look at again when its invoice is posted.
+KEPT_OF_BILLED = (
+    *("partner_id", "project_id", "task_id", "parent_task_id"),
+    *("so_line", "order_id", "timesheet_invoice_type"),
+)
 
 
 class AccountMove(models.Model):
@@ -222,10 +229,22 @@ class AccountMove(models.Model):
                 )
             )
         hub._hub_refuse_blocked()
-        posted = called_by_people(super(AccountMove, own_code(self))._post(soft))
+        with hub._hub_entries_stay():
+            posted = called_by_people(super(AccountMove, own_code(self))._post(soft))
         self.env["hub.billing"]._posted(posted)
         posted._hub_apply_credit()
         return posted
+
+    @contextmanager
+    def _hub_entries_stay(self):
+        """Post without working out anew whose, of what and how billable each entry is.
+
+        Odoo marks it for each entry when its invoice's state changes, and then leaves those that are billed as they
+        are (``_is_not_billed``): before and after posting.
+        """
+        entries = self.sudo().timesheet_ids  # whoever posts
+        with self.env.protecting([entries._fields[name] for name in KEPT_OF_BILLED], entries):
+            yield
 
     def button_draft(self):
         """Back in draft, a document is approved again before it is posted again."""

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import float_compare
 
 from ...core.billing import UNIT_DIGITS, UNIT_STEP, allocate, exact, rounded
+from .chosen import chosen_of
 
 LIVE = ("draft", "posted", "credited")
 
@@ -146,6 +147,9 @@ class HubBilling(models.Model):
         quantities = allocate(rounded(invoice_line.quantity, UNIT_STEP), weights, UNIT_STEP)
         amounts = allocate(rounded(invoice_line.price_subtotal, step), weights, step)
         move = invoice_line.move_id
+        # What somebody has decided about is posted in this transaction, or all of it is undone: written as it will
+        # stay, a row is not written a second time, with all that PostgreSQL checks of it.
+        draft = move.state == "draft" and not chosen_of(self.env)
         rows = []
         for (field, record, _quantity), quantity, amount in zip(
             sources, quantities, amounts, strict=True
@@ -165,7 +169,7 @@ class HubBilling(models.Model):
                     "worked": record.hub_billable_quantity if entry else 0.0,
                     "amount": float(amount),
                     "currency_id": currency.id,
-                    "state": "draft" if move.state == "draft" else "posted",
+                    "state": "draft" if draft else "posted",
                     "user_id": self.env.uid,
                 }
             )

@@ -1,6 +1,8 @@
 from odoo import api, models
 from odoo.tools import SQL
 
+from ...core.arrays import array
+
 # Columns of the ledger that a row of an invoice line has, and their types in PostgreSQL.
 COLUMNS = {
     "company_id": "int",
@@ -24,6 +26,13 @@ COLUMNS = {
 FIGURES = ("quantity", "worked", "consumed", "amount")
 
 
+def _column(name, rows):
+    """One column of ``rows``; nothing is a figure too."""
+    if name in FIGURES:
+        return [row.get(name, 0.0) for row in rows]
+    return [row.get(name) or None for row in rows]
+
+
 class HubBilling(models.Model):
     """What is written for each entry of an invoice: in a statement for all, since they are many."""
 
@@ -43,18 +52,13 @@ class HubBilling(models.Model):
         entries = self.env["account.analytic.line"]
         entries.flush_model(["hub_billing_id", "timesheet_invoice_id", "project_id"])
         self.flush_model()
-        names = list(COLUMNS)
-        columns = [[row.get(name) or None for row in rows] for name in names]
-        for place, name in enumerate(names):
-            if name in FIGURES:
-                columns[place] = [row.get(name, 0.0) for row in rows]  # nothing is a figure too
+        # Who did it is ``user_id``; a second and a third key to users would be looked up for each row.
         self.env.cr.execute(
             SQL(
                 """
                 WITH made AS (
-                    INSERT INTO hub_billing (%(names)s, create_uid, create_date, write_uid, write_date)
-                    SELECT u.*, %(uid)s, %(now)s, %(uid)s, %(now)s
-                      FROM unnest(%(columns)s) u
+                    INSERT INTO hub_billing (%(names)s, create_date, write_date)
+                    SELECT u.*, %(now)s, %(now)s FROM unnest(%(columns)s) u
                  RETURNING id, entry_id, move_id)
                 UPDATE account_analytic_line a
                    SET hub_billing_id = made.id, write_uid = %(uid)s, write_date = %(now)s,
@@ -62,12 +66,12 @@ class HubBilling(models.Model):
                            CASE WHEN a.project_id IS NULL THEN a.timesheet_invoice_id ELSE made.move_id END
                   FROM made WHERE a.id = made.entry_id
                 """,
-                names=SQL(", ").join(map(SQL.identifier, names)),
+                names=SQL(", ").join(map(SQL.identifier, COLUMNS)),
                 uid=self.env.uid,
                 now=self.env.cr.now(),
                 columns=SQL(", ").join(
-                    SQL("%s::" + COLUMNS[name] + "[]", column)
-                    for name, column in zip(names, columns, strict=True)
+                    SQL("%s::" + kind + "[]", array(_column(name, rows)))
+                    for name, kind in COLUMNS.items()
                 ),
             )
         )

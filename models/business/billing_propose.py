@@ -5,6 +5,7 @@ from odoo.exceptions import AccessError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ...core.arrays import array
 from ...core.billing import allocate, exact, rounded
 from .billing_look import BillingLook
 from .chosen import Chosen, only
@@ -275,17 +276,17 @@ class HubBillingBatch(models.Model):
             """
             INSERT INTO hub_billing_batch_source (
                 line_id, company_id, sale_line_id, entry_id, milestone_id, employee_id, date, worked, quantity,
-                price_unit, amount, currency_id, create_uid, create_date, write_uid, write_date)
-            SELECT s.*, %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
-              FROM (SELECT line, %(company)s, sale_line, entry, milestone, employee, day, worked, quantity,
-                           price, amount, currency
-                      FROM unnest(%(line)s::int[], %(sale_line)s::int[], %(entry)s::int[],
-                                  %(milestone)s::int[], %(employee)s::int[], %(day)s::date[],
-                                  %(worked)s::float8[], %(quantity)s::numeric[], %(price)s::numeric[],
-                                  %(amount)s::numeric[], %(currency)s::int[])
-                           u(line, sale_line, entry, milestone, employee, day, worked, quantity, price, amount,
-                             currency)) s
+                price_unit, amount, currency_id, create_date, write_date)
+            SELECT line, %(company)s, sale_line, entry, milestone, employee, day, worked, quantity, price, amount,
+                   currency, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+              FROM unnest(%(line)s::int[], %(sale_line)s::int[], %(entry)s::int[], %(milestone)s::int[],
+                          %(employee)s::int[], %(day)s::date[], %(worked)s::float8[], %(quantity)s::numeric[],
+                          %(price)s::numeric[], %(amount)s::numeric[], %(currency)s::int[])
+                   u(line, sale_line, entry, milestone, employee, day, worked, quantity, price, amount, currency)
             """,
-            {"uid": self.env.uid, "company": self.company_id.id, **columns},
+            {
+                "company": self.company_id.id,
+                **{name: array(values) for name, values in columns.items()},
+            },
         )
         made.invalidate_recordset(["source_ids"])
