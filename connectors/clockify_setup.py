@@ -110,7 +110,7 @@ class ProjectSetup(Setup):
         return self._call("GET", f"/projects/{path_id(key, HEX_ID)}").json()
 
     def _estimate(self, project: dict, budget, done: dict) -> None:
-        if budget is None:
+        if budget in (None, ""):  # an empty text is how the hub says that there is none
             return
         now = project.get("timeEstimate") or {}
         wanted = duration_of(budget)
@@ -212,7 +212,7 @@ def project_values(values: dict) -> dict:
         wanted["note"] = f"{note} {marker(code)}".strip()
     elif note:
         wanted["note"] = note
-    if values.get("hourly_rate") is not None:
+    if values.get("hourly_rate") not in (None, ""):  # as in _estimate
         wanted["hourlyRate"] = {"amount": cents(values["hourly_rate"])}
     return wanted
 

@@ -185,13 +185,14 @@ def project_values(values: dict) -> dict:
     if isinstance(wanted.get("starts_on"), date):
         wanted["starts_on"] = wanted["starts_on"].isoformat()
     tasks, people = values.get("tasks") or (), values.get("people") or ()
-    if values.get("hourly_rate") is not None:
+    # An empty text is how the hub says that there is none: a contract of several rates or of none has no one rate.
+    if values.get("hourly_rate") not in (None, ""):
         wanted.update(bill_by="Project", hourly_rate=values["hourly_rate"])
     elif any(row.get("hourly_rate") is not None for row in people):
         wanted["bill_by"] = "People"
     elif any(row.get("hourly_rate") is not None for row in tasks):
         wanted["bill_by"] = "Tasks"
-    if values.get("budget") is not None:
+    if values.get("budget") not in (None, ""):
         wanted.update(budget_by="project", budget=values["budget"])
     return wanted
 

@@ -505,6 +505,14 @@ def test_a_project_is_set_up_whole(workspace):
     }
 
 
+def test_a_contract_of_several_rates_or_none_has_no_rate_of_the_project(workspace):
+    outcome = deliver(workspace, hourly_rate="", budget="")
+    assert outcome.ok, outcome.error
+    project = rows(workspace, "projects")[outcome.external_id]
+    assert "hourlyRate" not in project or not (project["hourlyRate"] or {}).get("amount")
+    assert not (project.get("timeEstimate") or {}).get("active")
+
+
 def test_the_same_again_sends_nothing(workspace):
     first = deliver(workspace)
     workspace.sandbox.journal.clear()

@@ -245,6 +245,15 @@ def test_a_project_is_made_whole(account):
     assert (person["use_default_rates"], person["hourly_rate"]) == (False, 90.0)
 
 
+def test_a_contract_of_several_rates_or_none_has_no_rate_of_the_project(account):
+    write = Write("k", "project", "create", None, {**VALUES, "hourly_rate": "", "budget": ""})
+    (outcome,) = account.connector().deliver("project", [write])
+    assert outcome.ok, outcome.error
+    project = account.sandbox.store.rows["projects"][int(outcome.external_id)]
+    assert (project["bill_by"], project["hourly_rate"]) == ("People", None)
+    assert (project["budget_by"], project["budget"]) == ("none", None)
+
+
 def test_a_repeat_changes_nothing(account):
     connector = account.connector()
     (first,) = connector.deliver("project", [create()])
