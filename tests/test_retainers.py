@@ -272,6 +272,24 @@ class TestRetainers(BusinessCase):
         self.assertEqual(told, [0, 80, 100, 100])
         self.assertEqual(len(self.contract.activity_ids), 2)
 
+    def test_of_another_balance_people_are_told_anew(self):
+        retainer = self._retainer(overage_allowed=True)
+        entry = self._book(self.contract, "20", day=date(2025, 6, 10))
+
+        def after(**values):
+            retainer.write(values)
+            retainer._refresh(JUNE)
+            return retainer.period_ids.told, len(self.contract.activity_ids)
+
+        self.assertEqual(after(), (100, 1))
+        self.assertEqual(after(allowance=24), (80, 2), "83 % of the new one")
+        self.assertEqual(after(), (80, 2))
+        self.assertEqual(after(allowance=20), (100, 3))
+        entry.hub_approval = "rejected"
+        self.assertEqual(after(), (0, 3), "nothing is used any more")
+        entry.hub_approval = "approved"
+        self.assertEqual(after(), (100, 4))
+
     def test_what_is_agreed_and_worked_out_is_kept(self):
         retainer = self._retainer()
         self._approve_run(self._run(JUNE))

@@ -72,6 +72,7 @@ from . import (  # isort: skip
     retainer,
     retainer_period,
     retainer_apply,  # extends the terms
+    billing_turn,  # extends contracts with terms, and the ledger
     acceptance,  # extends milestones and order lines
     sentences,
     tentative,  # extends deals, contracts and projects

@@ -131,6 +131,7 @@ class HubBillingBatchLine(models.Model):
             )
             rest -= closed
             rest -= rest._leave_out_held()
+            self.env["hub.billing.turn"]._take(rest.contract_id)
             for start in range(0, len(rest), GROUP):
                 rest[start : start + GROUP]._bill_group()
 

@@ -44,6 +44,7 @@ class HubInvoicing(models.AbstractModel):
         :return: failures as ``[{"contract": name, "why": sentence}]``: a contract that fails is left out whole
             and does not stop the others.
         """
+        self.env["hub.billing.turn"]._take(orders.hub_contract_id)
         lines = orders.order_line
         lines._recompute_qty_to_invoice(date_from, date_to)
         billable = orders.filtered(

@@ -1,6 +1,6 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_date
+from odoo.tools import float_compare, format_date
 
 from ...core.billing import UNIT_DIGITS
 from ...core.terms import reached
@@ -35,6 +35,9 @@ class HubRetainerPeriod(models.Model):
     )
     used_percent = fields.Integer(string="Used (%)", compute="_compute_used_percent")
     told = fields.Integer(readonly=True)
+    told_of = fields.Float(
+        readonly=True, digits=(16, 3), help="The balance that people were told of last."
+    )
     state = fields.Selection(
         [("open", "Open"), ("closed", "Closed")], default="open", required=True, readonly=True
     )
@@ -116,15 +119,21 @@ class HubRetainerPeriod(models.Model):
                 period.milestone_id = milestone
 
     def _tell(self):
-        """An activity at 80 and 100 % of a period's balance; each once."""
+        """An activity at 80 and 100 % of a period's balance; each once.
+
+        Anew of a balance that became larger, and of one of which less is used by now.
+        """
         for period in self.filtered(lambda period: period.state == "open"):
-            notice = reached(
-                round(1000 * (period.used + period.over)),
-                round(1000 * (period.opening + period.added)),
-                period.told,
-            )
+            used = round(1000 * (period.used + period.over))
+            whole = round(1000 * (period.opening + period.added))
+            more = float_compare(whole / 1000, period.told_of, precision_digits=3) > 0
+            told = 0 if more else min(period.told, reached(used, whole))
+            notice = reached(used, whole, told)
+            figures = {"told": notice or told, "told_of": whole / 1000}
+            new = {name: value for name, value in figures.items() if period[name] != value}
+            if new:
+                period.sudo().write(new)  # written by code only
             if notice:
-                period.sudo().told = notice  # written by code only
                 period.contract_id._hub_tell(
                     self.env._("%(percent)s %% of the retainer is used", percent=notice),
                     self.env._(
@@ -139,6 +148,7 @@ class HubRetainerPeriod(models.Model):
     def action_close(self):
         """Close the period: what it covered is settled; late time counts in the next one."""
         self.retainer_id.check_access("write")
+        self.env["hub.billing.turn"]._take(self.contract_id)
         for period in self.sorted("date_from"):
             one = period.retainer_id
             if period.state == "closed":
