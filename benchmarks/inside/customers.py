@@ -89,3 +89,30 @@ def alike(env, first, count, edition=0):
         del seen["id"]
         if seen != entry:
             raise AssertionError(f"not the same: {seen} and {entry}")
+
+
+def simulate(env, system, count):
+    """Simulate a Change of one mapping line on the newest messages of ``count`` customers; the seconds it took."""
+    line = env["hub.mapping.line"].search(
+        [
+            ("mapping_id.system_id", "=", system),
+            ("mapping_id.direction", "=", "in"),
+            ("entity_id.code", "=", "customer"),
+            ("field_id.name", "=", "city"),
+        ]
+    )
+    change = env["hub.change"]._propose(
+        lambda draft: line.with_env(draft).write({"path": "properties.zip"}), "Bench"
+    )
+    change.sample = count
+    simulation = env["hub.simulation"].browse(change.action_simulate()["res_id"])
+    env.cr.commit()  # as the request of the button does; the transactions that are taken back are others
+    started = time.perf_counter()
+    simulation._run()
+    seconds = time.perf_counter() - started
+    found = simulation.message_count, simulation.record_count
+    if found != (count, count):
+        raise AssertionError(f"expected {count} messages and records, but saw {found}")
+    change.unlink()
+    env.cr.commit()
+    return seconds
