@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from threading import Timer
@@ -256,8 +256,11 @@ class Session:
             fields["Content-Type"] = "application/x-www-form-urlencoded"
         try:
             prepared = requests.Request(method, url, headers=fields, data=body).prepare()
+            # what http.client would refuse only after connecting, and by an error that shows the value
+            for name, value in prepared.headers.items():
+                f"{name}{value}".encode("latin-1")
         except (faults.RequestException, ValueError, UnicodeError):
-            # a line break in a secret, an address that is none
+            # a line break or a foreign letter in a secret, an address that is none
             raise ConnectorError("sign_in", "bad_request_text") from None
         return prepared
 
@@ -305,7 +308,7 @@ class Session:
         unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
         parts: list[bytes] = []
         size = received = 0
-        for chunk in response.raw.stream(65536, decode_content=False):
+        for chunk in self._chunks(response.raw):
             received += len(chunk)
             while chunk:
                 if unpack is None:
@@ -330,11 +333,25 @@ class Session:
             raise low.ProtocolError("the answer ended early")
         return b"".join(parts)
 
+    @staticmethod
+    def _chunks(raw) -> Iterator[bytes]:
+        """The body as it comes, by Python's own reader: in urllib3's (``stream``), up to the releases that Odoo
+        asks for, the line that announces a chunk has no limit."""
+        while True:
+            try:
+                chunk = raw.read(65536, decode_content=False)
+            except (ValueError, OverflowError):
+                raise low.ProtocolError("a chunk of no length") from None
+            if not chunk:
+                return
+            yield chunk
+
     def _network_error(self, fault, guard, write: bool) -> ConnectorError:
         if _caused_by(fault, PeerRefused):
             return ConnectorError("connection", "address_refused")
         if not guard.sent:
-            timed_out = guard.cut or isinstance(fault, faults.ConnectTimeout)
+            # a handshake without an answer is a time-out of reading, to requests
+            timed_out = guard.cut or isinstance(fault, faults.Timeout)
             if _caused_by(fault, low.SSLError) or isinstance(fault, faults.SSLError):
                 return ConnectorError("connection", "tls_failed")
             return ConnectorError("connection", "timeout" if timed_out else "not_reached")

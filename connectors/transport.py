@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
+import re
 import socket
 import threading
 
@@ -17,6 +19,20 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class WithoutQuery(logging.Filter):
+    """Cuts the query of each address that urllib3 writes to its log: some products want their key there."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        cut_text = re.sub(r"\?[^\s\"]*", "?…", text)
+        if cut_text != text:
+            record.msg, record.args = cut_text, ()
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(WithoutQuery())
 
 
 class PeerRefused(OSError):

@@ -6,6 +6,8 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from sandbox.hubspot import HubSpotSandbox
+
 from ..connectors import http
 from ..connectors.base import CheckItem, Outcome, Page
 from ..connectors.errors import ConnectorError
@@ -674,6 +676,20 @@ class TestEngineHttp(HubCase):
             message = self.work(self._notice("customer", "1"))
         self.assertFalse(self.sandbox.journal)
         self.assertStates(message, "received:error_connection")
+
+    def test_an_address_that_changed_gets_no_secret_of_the_former_one(self):
+        """Not by *Test Connection* either, nor by what waits for the system."""
+        waiting = self._notice("customer", "1")
+        with HubSpotSandbox().start() as other:
+            allowed = f"{self.system.base_url.removeprefix('http://')},{other.host}"
+            with patch.dict(tools.config.options, {"hub_local_hosts": allowed}):
+                self.system.base_url = other.url
+                self.env.flush_all()
+                self.system.action_test_connection()
+                self.work(waiting)
+            self.assertEqual(self.system.state, "error")
+            self.assertFalse(other.sandbox.journal)
+            self.assertFalse(self.sandbox.journal)
 
     def test_no_token_reaches_the_log(self):
         self._fault("status", status=500)

@@ -17,6 +17,7 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from urllib.parse import unquote
 
 import pytest
 
@@ -586,6 +587,15 @@ class Contract:
         assert [outcome.key for outcome in outcomes] == [write.key] * 2
         assert any(outcome.ok for outcome in outcomes)
         assert writer.effects(write) == 1
+
+    @pytest.mark.parametrize("key", [key for key in HOSTILE if key.strip()])
+    def test_a_hostile_id_of_a_write_reaches_no_other_address(self, writer, key):
+        write = replace(writer.write(), operation="update", external_id=key)
+        (outcome,) = writer.deliver(writer.connector(), write)
+        assert not outcome.ok, "there is no such record"
+        for call in writer.sandbox.journal:
+            assert ".." not in call["path"] and "%2e" not in call["path"].lower()
+            assert not {"\r", "\n", "'", " "} & set(unquote(call["path"]))
 
     def test_what_is_unknown_is_refused_here(self, writer):
         odd = replace(writer.write(), operation="explode")

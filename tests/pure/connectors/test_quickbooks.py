@@ -233,6 +233,22 @@ def test_known_customers_are_taken_and_others_made_once(product):
     assert outcome.ok and not outcome.links
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["O'Neill' OR Id > '0", "\\' OR Id > '0", "Mill\r\nselect * from Vendor", "%", "\u2019\u0000"],
+)
+def test_a_text_in_a_query_stays_a_text(product, text):
+    """A name finds itself alone: what another one would find is made anew, under its own name."""
+    other = product.write(2)
+    assert sent(product, other).ok
+    write = product.write()
+    write.values["customer"]["name"] = text
+    outcome = sent(product, write)
+    assert outcome.ok, outcome.error
+    names = [row["DisplayName"] for row in product.sandbox.rows["Customer"].values()]
+    assert len(names) == 2 and other.values["customer"]["name"] in names
+
+
 def test_a_number_that_stands_there_is_taken_if_it_says_the_same(product):
     assert sent(product, product.write()).ok
     again = replace(product.write(), key="another-key")
