@@ -184,6 +184,7 @@ def test_invoices_and_credit_notes_are_one_entity(product, now):
     documents = {record.external_id: payload(record)["document"] for record in records}
     assert documents[first.external_id]["number"] == "INV/1"
     assert documents[second.external_id] == {
+        "date": "2026-01-31",
         "number": "INV/2",
         "open": Decimal("517.5"),
         "state": "authorised",
