@@ -102,6 +102,7 @@
         "views/hub_agreement_views.xml",
         "views/hub_billing_views.xml",
         "views/hub_billing_batch_views.xml",
+        "report/hub_retainer_statement.xml",
         "views/hub_retainer_views.xml",
         "views/hub_bank_views.xml",
         "views/hub_reconciliation_views.xml",

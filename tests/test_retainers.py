@@ -2,6 +2,7 @@ from datetime import date
 from decimal import Decimal
 
 from dateutil.relativedelta import relativedelta
+from lxml.html import fromstring
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
@@ -396,3 +397,39 @@ class TestRetainers(BusinessCase):
         self.contract._hub_tell("Look", "Please")
         self.assertFalse(self.contract.activity_ids)
         self.assertIn("Please", self.contract.message_ids[:1].body)
+
+    # --- the customer's statement -----------------------------------------------------------------------
+
+    def test_the_statement_goes_to_the_billing_contact(self):
+        retainer = self._retainer(carry="limited", carry_limit=3, overage_allowed=True)
+        self._book(self.contract, "16", day=date(2025, 6, 10))
+        self._book(self.contract, "25", day=date(2025, 7, 10))
+        retainer._refresh(JULY)
+        action = retainer.with_user(self.resolver).action_send_statement()
+        compose = (
+            self.env["mail.compose.message"]
+            .with_user(self.resolver)
+            .with_context(**action["context"])
+        ).create({})
+        self.assertEqual(compose.partner_ids, self.contract.bill_partner_id)
+        self.assertIn(self.contract.code, compose.subject)
+        self.assertEqual(len(compose.attachment_ids), 1)
+        html, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            "lead_to_cash_hub.retainer_statement", retainer.ids
+        )
+        cells = [cell.text_content().strip() for cell in fromstring(html).xpath("//tbody//td")]
+        self.assertEqual(cells[1:7], ["0.00", "20.00", "16.00", "1.00", "3.00", "0.00"])
+        self.assertEqual(cells[8:14], ["3.00", "20.00", "23.00", "0.00", "0.00", "2.00"])
+
+    def test_a_statement_in_money_names_its_currency(self):
+        retainer = self._retainer(basis="amount", allowance=1000, fee=1000)
+        retainer._refresh(JUNE)
+        html, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            "lead_to_cash_hub.retainer_statement", retainer.ids
+        )
+        self.assertIn("1,000.00", html.decode())
+        later = self._retainer(
+            contract_id=self._start_deal().id, date_from="2199-01-01", date_to=False
+        )
+        with self.assertRaises(UserError):
+            later.action_send_statement()

@@ -71,6 +71,7 @@ from . import (  # isort: skip
     terms_apply,  # extends order lines
     retainer,
     retainer_period,
+    retainer_statement,  # extends retainers
     retainer_apply,  # extends the terms
     billing_turn,  # extends contracts with terms, and the ledger
     acceptance,  # extends milestones and order lines
