@@ -38,6 +38,10 @@ class HubConflict(models.TransientModel):
         self.env["hub.message"]._require_resolver()
         exception.check_access("read")
         link = self._link_of(exception)
+        if not link:
+            raise UserError(
+                self.env._("Odoo has no record for this yet, so nothing of it is in dispute.")
+            )
         conflict = self.create(
             {
                 "exception_id": exception.id,

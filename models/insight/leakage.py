@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 KINDS = [
@@ -117,6 +118,8 @@ class HubLeakage(models.Model):
     def action_open(self):
         """The entry, or the contract."""
         self.ensure_one()
+        if not self.search_count([("id", "=", self.id)]):
+            raise UserError(self.env._("This is billed or gone meanwhile: load the page again."))
         record = self.contract_id if not self.entry_id else self.entry_id
         return {
             "type": "ir.actions.act_window",
