@@ -29,6 +29,10 @@ COMMANDS = {
         "declare",
         "[--pictures]: a product without code connected in a browser, from its OpenAPI file to flowing records",
     ),
+    "year": (
+        "year",
+        "[--seed N] [--scale F] [--twice]: a year of a made-up firm, reconciled to the cent",
+    ),
     "demo": (
         "demo",
         "[--with NAMES] [--port N] [--once] [--keep-db] [--kill N]: the whole story against local sandboxes",

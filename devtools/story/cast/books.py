@@ -4,6 +4,7 @@ import base64
 import json
 import urllib.parse
 import urllib.request
+from decimal import Decimal
 
 from .player import Player, control
 
@@ -25,6 +26,20 @@ class Books(Player):
             for row in state[name].values()
         )
 
+    def totals(self):
+        """What stands there, by list and currency: `{(list, currency): [number of documents, sum of totals]}`."""
+        state, found = self.control("state"), {}
+        for name, _number, total in self.lists:
+            for row in state[name].values():
+                sums = found.setdefault((name, self.currency(row)), [0, Decimal(0)])
+                sums[0] += 1
+                sums[1] += Decimal(str(row[total]))
+        return found
+
+    def currency(self, row):
+        """The currency of a document."""
+        raise NotImplementedError
+
 
 class QuickBooks(Books):
     """A company: lines name items, and the account is that of the item."""
@@ -34,6 +49,9 @@ class QuickBooks(Books):
     settings = {"client_id": "qbo-client"}
     terms = (("tax_code", "TAX", "tax"),)
     lists = (("Invoice", "DocNumber", "TotalAmt"), ("CreditMemo", "DocNumber", "TotalAmt"))
+
+    def currency(self, row):
+        return row["CurrencyRef"]["value"]
 
     @classmethod
     def secrets(cls, url):
@@ -54,6 +72,9 @@ class Xero(Books):
         ("Invoices", "InvoiceNumber", "Total"),
         ("CreditNotes", "CreditNoteNumber", "Total"),
     )
+
+    def currency(self, row):
+        return row["CurrencyCode"]
 
     @classmethod
     def secrets(cls, url):

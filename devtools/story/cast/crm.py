@@ -19,7 +19,7 @@ class Crm(Player):
         """Somebody who owns the deals."""
         raise NotImplementedError
 
-    def deal(self, name, company, lines, contacts=(), start=None):
+    def deal(self, name, company, lines, contacts=(), start=None, currency="USD"):
         """An open deal with its company (a dict, or the id of one that is there) and contacts.
 
         :return: their ids: `deal`, `company`, `contacts`
@@ -37,8 +37,8 @@ class Crm(Player):
         """Somebody changes a company's telephone number."""
         raise NotImplementedError
 
-    def close(self, deal):
-        """Somebody wins a deal."""
+    def close(self, deal, day="2026-11-02"):
+        """Somebody wins a deal, on a day."""
         raise NotImplementedError
 
     def record(self, kind, key):
@@ -81,7 +81,7 @@ class HubSpot(Crm):
     def hire(self, first, last, email):
         self.seed(owners=[{"id": self.owner, "email": email, "firstName": first, "lastName": last}])
 
-    def deal(self, name, company, lines, contacts=(), start=None):
+    def deal(self, name, company, lines, contacts=(), start=None, currency="USD"):
         made = self._make("contacts", [renamed(self.contact_names, one) for one in contacts])
         if isinstance(company, dict):
             (company,) = self._make("companies", [renamed(self.company_names, company)])
@@ -99,7 +99,7 @@ class HubSpot(Crm):
         properties = {
             "dealname": name,
             "amount": f"{sum(line[2] * line[3] for line in lines):.2f}",
-            "deal_currency_code": "USD",
+            "deal_currency_code": currency,
             "dealstage": "contractsent",
             "pipeline": "default",
             "hubspot_owner_id": self.owner,
@@ -125,8 +125,8 @@ class HubSpot(Crm):
     def phone(self, company, number):
         self._change("companies", company, phone=number)
 
-    def close(self, deal):
-        self._change("deals", deal, dealstage="closedwon", closedate="2026-11-02T15:00:00Z")
+    def close(self, deal, day="2026-11-02"):
+        self._change("deals", deal, dealstage="closedwon", closedate=f"{day}T15:00:00Z")
 
     def record(self, kind, key):
         kind = {"deal": "deals", "company": "companies"}[kind]
@@ -174,7 +174,7 @@ class Salesforce(Crm):
     def hire(self, first, last, email):
         self.owner = self._make("User", FirstName=first, LastName=last, Email=email)
 
-    def deal(self, name, company, lines, contacts=(), start=None):
+    def deal(self, name, company, lines, contacts=(), start=None, currency="USD"):
         if isinstance(company, dict):
             company = self._make("Account", **renamed(self.company_names, company))
         people = [
@@ -186,7 +186,7 @@ class Salesforce(Crm):
             Name=name,
             AccountId=company,
             OwnerId=self.owner,
-            CurrencyIsoCode="USD",
+            CurrencyIsoCode=currency,
             CloseDate="2026-11-30",
             StageName="Negotiation/Review",
             Service_Line__c=SERVICE_LINE,
@@ -220,8 +220,8 @@ class Salesforce(Crm):
     def phone(self, company, number):
         self._change("Account", company, Phone=number)
 
-    def close(self, deal):
-        self._change("Opportunity", deal, StageName="Closed Won", CloseDate="2026-11-02")
+    def close(self, deal, day="2026-11-02"):
+        self._change("Opportunity", deal, StageName="Closed Won", CloseDate=day)
 
     def record(self, kind, key):
         kind = {"deal": "Opportunity", "company": "Account"}[kind]

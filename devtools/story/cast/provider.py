@@ -14,15 +14,16 @@ class Stripe(Player):
     def secrets(cls, url):
         return {"api_key": "rk_test_sandbox_key", "webhook_secret": "whsec_sandbox_secret"}
 
-    def pay(self, amount, invoice):
+    def pay(self, amount, invoice, currency="usd", **more):
         """A customer pays the invoice of a number; answers the payment's id."""
-        body = {"amount": amount, "currency": "usd", "metadata": {"odoo_invoice": invoice}}
+        body = {"amount": amount, "currency": currency, "metadata": {"odoo_invoice": invoice}}
+        body |= more
         return self.control("payments", body)["ids"][0]
 
-    def refund(self, payment, amount):
+    def refund(self, payment, amount, **more):
         """Some of a payment goes back."""
         body = {"payment_intent": payment, "amount": amount, "reason": "requested_by_customer"}
-        self.control("refunds", body)
+        self.control("refunds", body | more)
 
     def balance(self, column):
         """The sum of what moved its balance: `fee` or `net`."""
