@@ -16,6 +16,10 @@ LINKED = """
       JOIN account_analytic_line a ON a.id = l.res_id
      WHERE l.system_id = %s
 """
+SPENT = """
+    SELECT count(*) FROM hub_link l JOIN hub_entity e ON e.id = l.entity_id AND e.code = 'expense'
+     WHERE l.system_id = %s
+"""
 STARTED = """
     SELECT l.external_id, c.id, c.code, c.project_id, c.partner_id
       FROM hub_link l
@@ -43,7 +47,8 @@ class House:
         self.started = {}  # contract → its row in Odoo
         self.places = {}  # contract → project and tasks in the tracker
         self.keys = {}  # entry → its id in the tracker
-        self.sent = self.approved = 0
+        self.assigned = set()  # people on projects there
+        self.sent = self.approved = self.spent = 0
         self.disputed = {}  # contract → (invoice, run) whose payment is held
         self.entries, self.expenses = defaultdict(list), defaultdict(list)
         for kept, rows in ((self.entries, plan.entries), (self.expenses, plan.expenses)):
@@ -96,7 +101,7 @@ class House:
             rows[:] = world.sql(STARTED, (world.crm.system,))
             return len(rows) == len(deals)
 
-        world.context.eventually(started, timeout=300)
+        world.context.eventually(started, timeout=120)
         for deal, contract, code, project, partner in rows:
             self.started[deals[deal]] = {
                 "id": contract, "code": code, "project": project, "partner": partner,
@@ -107,10 +112,14 @@ class House:
             self._enter_terms(self.contracts[key], row)
         self.quiet()
         for key, row in self.started.items():
-            found = world.context.eventually(
-                lambda row=row: world.tracker.projects(row["code"]), timeout=120
-            )
-            self.places[key] = found[0]
+            found = world.context.eventually(lambda row=row: self._place_of(row), timeout=120)
+            self.places[key] = found
+            self.assigned |= {(found[0], user) for user in found[2]}
+
+    def _place_of(self, row):
+        """The project of a contract in the tracker, once it has its tasks."""
+        found = self.world.tracker.projects(row["code"])
+        return found[0] if found and set(TASKS.values()) <= found[0][1].keys() else None
 
     def _enter_terms(self, one, row):
         """Terms that a person enters in Odoo, for no deal states them."""
@@ -150,11 +159,9 @@ class House:
         tracker, entries = self.world.tracker, self.entries[turn]
         wanted = {(self._place(entry)[0], tracker.users[entry.who]) for entry in entries}
         wanted |= {(self._place(cost)[0], tracker.users[cost.who]) for cost in self.expenses[turn]}
-        known = {
-            (row["project"]["id"], row["user"]["id"]) for row in tracker.rows("user_assignments")
-        }
+        new, self.assigned = sorted(wanted - self.assigned), self.assigned | wanted
         made = tracker.seed(
-            user_assignments=[{"project": p, "user": u} for p, u in sorted(wanted - known)],
+            user_assignments=[{"project": p, "user": u} for p, u in new],
             time_entries=[self._time(entry) for entry in entries],
             expenses=[
                 {
@@ -179,16 +186,18 @@ class House:
         if late:
             tracker.control("approve", {"ids": late})
         self.sent += len(entries)
+        self.spent += len(self.expenses[turn])
         self.approved += len(late) + sum(entry.approved == turn for entry in entries)
         self._reach(turn)
 
     def arrive(self):
         """Wait until all of that stands in Odoo."""
-        seen = self.world.until(
-            LINKED, f"{self.sent}/{self.approved}", (self.world.tracker.system,), timeout=600
-        )
-        if seen != f"{self.sent}/{self.approved}":
-            say(f"  {self.name}: {seen} entries arrived, of {self.sent}/{self.approved}")
+        system = self.world.tracker.system
+        wanted = f"{self.sent}/{self.approved}"
+        seen = self.world.until(LINKED, wanted, (system,), timeout=600)
+        if seen != wanted:
+            say(f"  {self.name}: {seen} entries arrived, of {wanted}")
+        self.world.until(SPENT, self.spent, (system,))
 
     def _place(self, row):
         return self.places[row.contract]

@@ -16,7 +16,7 @@ SHORT = Decimal("0.25")  # below this scale a quarter is played, billed month by
 # Company by company: its currency, its country, what it keeps its books with, and what it bills in besides.
 HOUSES = {
     "Northwind Advisory": ("USD", "us", "quickbooks", ("GBP", "EUR")),
-    "Nordwind Beratung": ("EUR", "de", "xero", ("GBP", "USD")),
+    "Adria Consulting": ("EUR", "me", "xero", ("GBP", "USD")),
 }
 # What one unit of a currency is worth in US dollars when the year begins; rates wander by the week.
 DOLLARS = {"USD": Decimal("1"), "EUR": Decimal("1.08"), "GBP": Decimal("1.27")}
