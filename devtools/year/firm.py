@@ -8,7 +8,8 @@ from ..story.cast.player import control
 from ..story.cast.tracker import CATEGORY
 from .plan import HOUSES, YEAR, rates
 
-KINDS = ("crm", "tracker", "provider", "books")
+# How books call it that nothing is added.
+FREE = {"quickbooks": "NON", "xero": "NONE"}
 
 SCRIPT = r"""
 from datetime import timedelta
@@ -171,6 +172,14 @@ for place, (name, house) in enumerate(P["houses"].items()):
         }
     )
     journal.action_hub_use_own_account()
+    home = own["account.fiscal.position"].search(
+        [("company_id", "=", company.id), ("country_id", "!=", False)]
+    )
+    home.country_id = company.country_id  # the chart's own is the United States
+    exports = own["account.tax"].search(
+        [("company_id", "=", company.id), ("type_tax_use", "=", "sale"), ("amount", "=", 0)]
+    )
+    term("tax_code", house["free"], house["free"], exports)
     records = {
         "income": cons.with_company(company).product_tmpl_id.get_product_accounts()["income"],
         "tax": company.account_sale_tax_id,
@@ -224,7 +233,7 @@ print("RESULT" + json.dumps(result))
 
 def products(house):
     """Which products play for a company."""
-    return ("hubspot", "harvest", "stripe", HOUSES[house][2])
+    return ("hubspot", "harvest", "stripe", HOUSES[house][4])
 
 
 def set_up(running, sandboxes, plan):
@@ -236,7 +245,7 @@ def set_up(running, sandboxes, plan):
     :return: what a :class:`devtools.story.world.World` of each house needs, by house
     """
     houses = {}
-    for house, (currency, country, _books, _others) in HOUSES.items():
+    for house, (currency, country, *_rest) in HOUSES.items():
         urls = sandboxes[house]
         by_week = rates(currency)
         control(
@@ -247,6 +256,7 @@ def set_up(running, sandboxes, plan):
         houses[house] = {
             "currency": currency,
             "country": country,
+            "free": FREE[HOUSES[house][4]],
             "people": plan.people[house],
             "rates": [
                 (day.isoformat(), {code: float(rate) for code, rate in worth.items()})

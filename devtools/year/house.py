@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta, timezone
 from ..steps import say
 from ..story.world import World
 from .judge import refund_of
+from .plan import ABROAD, HOUSES
 
 TASKS = {"CONS": "Consulting", "ARCH": "Architecture"}
 PAID_AFTER = timedelta(days=5)
@@ -77,7 +78,7 @@ class House:
         world.crm.hire("Rita", "Resolver", "rita@firm.example")
         world.tracker.hire(self.plan.people[self.name])
         self.call("hub.system", "action_test_connection", list(self.ids["systems"].values()))
-        deals = {}
+        deals, (_currency, _code, country, state, *_rest) = {}, HOUSES[self.name]
         for number, one in enumerate(self.contracts.values()):
             slug = one.customer.replace(" ", "").lower()
             company = {
@@ -86,8 +87,10 @@ class House:
                 "street": f"{number + 1} {one.customer.split()[0]} Street",
                 "city": one.customer.split()[1],
                 "zip": f"{10000 + number * 7}",
-                "country": "Ireland",
+                "country": country if one.at_home else ABROAD,
             }
+            if state and one.at_home:
+                company["state"] = state
             name = f"{one.customer} {one.kind}"
             made = world.crm.deal(
                 name, company, one.lines, start=one.won.isoformat(), currency=one.currency

@@ -16,8 +16,11 @@ NOTHING = Decimal(0)
 
 @dataclass
 class Invoice:
-    """What one run bills of one contract. :param lines: untaxed amounts; :param hours: worked hours behind it"""
+    """What one run bills of one contract. :param tax: added to each line
+    :param lines: untaxed amounts; :param hours: worked hours behind them
+    """
 
+    tax: Decimal = TAX
     lines: list = field(default_factory=list)
     hours: Decimal = NOTHING
 
@@ -27,7 +30,7 @@ class Invoice:
 
     @property
     def total(self):
-        return sum((amount + cents(amount * TAX) for amount in self.lines), NOTHING)
+        return sum((amount + cents(amount * self.tax) for amount in self.lines), NOTHING)
 
 
 @dataclass
@@ -125,7 +128,7 @@ def _billed(plan, one, entries, costs, fate):
     entries, costs, reached = list(entries), list(costs), dict(one.milestones)
     prices = {name: price for _code, name, _quantity, price in one.lines}
     for turn, last in enumerate(plan.cutoffs):
-        invoice = Invoice()
+        invoice = Invoice(one.tax)
         billed.append(invoice)
         if turn and billed[-2].lines and plan.paying[one.key, turn - 1] == "disputed":
             continue
@@ -165,7 +168,7 @@ def _rounded(hours, minutes):
 
 def _retainer(plan, one, entries, fate):
     """A fee a month in advance; what is beyond the balance is billed, or waits with all behind it in its month."""
-    billed = [Invoice() for _last in plan.cutoffs]
+    billed = [Invoice(one.tax) for _last in plan.cutoffs]
     terms, carried = one.retainer, NOTHING
     for month in range(1, plan.cutoffs[-1].month + 1):
         balance, stopped = carried + terms["hours"], False

@@ -10,13 +10,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 YEAR = 2025
-TAX = Decimal("0.15")
+TAX = Decimal("0.15")  # at home; what is sold abroad is free of it
+ABROAD = "Ireland"
 FULL = {"contracts": 60, "consultants": 40, "entries": 25_000}
 SHORT = Decimal("0.25")  # below this scale a quarter is played, billed month by month
-# Company by company: its currency, its country, what it keeps its books with, and what it bills in besides.
+# Company by company: its currency, its country and state, what it keeps its books with, and what it bills in besides.
 HOUSES = {
-    "Northwind Advisory": ("USD", "us", "quickbooks", ("GBP", "EUR")),
-    "Adria Consulting": ("EUR", "me", "xero", ("GBP", "USD")),
+    "Northwind Advisory": ("USD", "us", "United States", "MA", "quickbooks", ("GBP", "EUR")),
+    "Adria Consulting": ("EUR", "me", "Montenegro", None, "xero", ("GBP", "USD")),
 }
 # What one unit of a currency is worth in US dollars when the year begins; rates wander by the week.
 DOLLARS = {"USD": Decimal("1"), "EUR": Decimal("1.08"), "GBP": Decimal("1.27")}
@@ -64,6 +65,16 @@ class Contract:
     rounding: int | None = None
     retainer: dict | None = None
     orders: list = field(default_factory=list)
+
+    @property
+    def at_home(self):
+        """Whether the customer is of the company's own country; then the company's own currency is used."""
+        return self.currency == HOUSES[self.house][0]
+
+    @property
+    def tax(self):
+        """The share that is added to what is billed."""
+        return TAX if self.at_home else Decimal(0)
 
     def price(self, code):
         """The price of an hour of a service."""
@@ -187,7 +198,7 @@ def _person(rng, house):
 
 def _contract(rng, number, months):
     house = list(HOUSES)[number % 2]
-    home, _country, _books, others = HOUSES[house]
+    home, _code, _country, _state, _books, others = HOUSES[house]
     abroad = number // 2 % 3 == 2
     kind = KINDS[number % len(KINDS)]
     one = Contract(
@@ -234,7 +245,7 @@ def _contract(rng, number, months):
 def _paying(rng, one, last):
     """Refunds leave in the company's own currency; steady contracts have no dispute, and neither has the last run."""
     shares = {"whole": 75, "parts": 7, "refunded": 8, "disputed": 5, "open": 5}
-    if one.currency != HOUSES[one.house][0]:
+    if not one.at_home:
         del shares["refunded"]
     if last or one.kind in STEADY:
         del shares["disputed"]
