@@ -14,6 +14,7 @@ KINDS = {
     "billing": None,
     "invoice": None,
     "payment": "provider",
+    "books": "books",
 }
 WINDOW = (date(YEAR, 1, 1), date(YEAR + 1, 1, 31))
 
