@@ -74,6 +74,23 @@ class TestQuickBooks(QuickBooksCase):
         self.assertEqual((memo["DocNumber"], memo["TotalAmt"]), (credit.name, credit.amount_total))
         self.assertFalse(self.issues(), self.issues().mapped("sentence"))
 
+    def test_what_odoo_books_a_cent_beside_the_line_goes_out_as_it_is_booked(self):
+        self.company.tax_calculation_rounding_method = "round_globally"
+        prices = {"Consulting": ("99.72", "32.52"), "Review": ("202.85", "64.77")}
+        contract = self._start_deal(
+            [self._line(self.consulting, 100, price, n) for n, (price, _h) in prices.items()]
+        )
+        for task in contract.project_id.task_ids.filtered("sale_line_id"):
+            if task.name in prices:
+                self._book(contract, prices[task.name][1], task=task.id)
+        move = self._approve(self._bill(contract))
+        # 3242.8944 + 13138.5945 are rounded together; the lines say 3242.89 and 13138.59
+        self.assertEqual(move.amount_untaxed, 16381.49)
+        self.assertEqual(sum(move.invoice_line_ids.mapped("price_subtotal")), 16381.48)
+        self.settle()
+        self.assertFalse(self.issues(), self.issues().mapped("sentence"))
+        self.assertEqual(self.documents(), [(move.name, move.amount_total)])
+
     def test_a_word_that_is_missing_is_asked_for_and_the_invoice_goes_then(self):
         self.env["hub.vocabulary.term"].search([("code", "=", "TAX")]).unlink()
         move = self.posted()

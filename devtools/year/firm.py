@@ -49,6 +49,8 @@ for place, (name, house) in enumerate(P["houses"].items()):
         "email": "billing@firm.example",
         "currency_id": currencies[house["currency"]].id,
         "hub_timesheet_approval": True,
+        # Each line is worth what it says, as both books take it.
+        "tax_calculation_rounding_method": "round_per_line",
     }
     if place:
         company = env["res.company"].create(values)

@@ -225,8 +225,9 @@ class House:
                 if since < day <= self.plan.cutoffs[turn]:
                     domain = [("project_id", "=", row["project"]), ("name", "=", name)]
                     ids = [m["id"] for m in self.read("project.milestone", domain, [], "admin")]
-                    vals = {"is_reached": True, "reached_date": day.isoformat()}
-                    self.call("project.milestone", "write", ids, vals=vals)
+                    # Reaching it says today; the day is corrected afterwards.
+                    for vals in ({"is_reached": True}, {"reached_date": day.isoformat()}):
+                        self.call("project.milestone", "write", ids, vals=vals)
 
     # -- bill ----------------------------------------------------------------------------------
 

@@ -191,7 +191,8 @@ class HubHandlerInvoice(models.AbstractModel):
                     "name": line.name or line.product_id.display_name or "",
                     "quantity": exact(line.quantity),
                     "unit_price": price,
-                    "untaxed": exact(f"{line.price_subtotal:.{digits}f}"),
+                    # As it is booked: where taxes are rounded as a whole, a line may show a cent less or more.
+                    "untaxed": exact(f"{move.direction_sign * line.amount_currency:.{digits}f}"),
                     "tax_amount": exact(f"{line.price_total - line.price_subtotal:.{digits}f}"),
                     **said,
                 }
