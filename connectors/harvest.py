@@ -1,7 +1,7 @@
 """Harvest: people, clients, projects, tasks, time and expenses in; projects out.
 
 Settings: ``account_id`` (Harvest account), ``start_date`` (ISO date of the oldest change to read),
-``overlap_seconds`` (how far a poll looks back, 300), ``client_id`` and ``oauth_url`` (OAuth only).
+``overlap_seconds`` (how far a poll looks back, 300), ``client_id`` (OAuth only).
 Secrets: ``access_token`` (personal, or OAuth's current one), ``refresh_token``, ``client_secret``.
 
 Harvest has no webhooks, and a deleted entry simply is no longer listed: ``sweep`` proves a full
@@ -26,7 +26,6 @@ from .oauth import read_token, token_error
 from .probe import clock_item, probe
 from .times import iso, parse_iso
 
-TOKEN_URL = "https://id.getharvest.com/api/v2/oauth2/token"
 # canonical entity -> (path, name of the list in the answer, rows a page)
 LISTS = {
     "employee": ("/users", "users", 2000),
@@ -46,6 +45,7 @@ class Harvest(Connector):
     product = "harvest"
     label = "Harvest"
     default_base_url = "https://api.harvestapp.com/v2"
+    token_url = "https://id.getharvest.com/api/v2/oauth2/token"
     auth = (
         SecretField("access_token", "Access token", True),
         SecretField("refresh_token", "Refresh token (OAuth)"),
@@ -89,8 +89,9 @@ class Harvest(Connector):
             ("client_secret", secrets.get("client_secret") or ""),
             ("refresh_token", secrets.get("refresh_token") or ""),
         ]
-        url = str(self.settings.get("oauth_url") or TOKEN_URL)
-        answer = self.session.call("POST", url, form=form, write=False, classify=token_error)
+        answer = self.session.call(
+            "POST", self.token_url, form=form, write=False, classify=token_error
+        )
         return read_token(answer, self.clock())
 
     def check(self) -> list[CheckItem]:

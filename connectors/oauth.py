@@ -111,28 +111,22 @@ def _needed(name: str, values: Mapping) -> str:
 
 
 class TokenEndpoint:
-    """Of a connector: a token endpoint that takes refresh tokens and codes, at an address of its own.
-
-    The system's setting ``oauth_url`` stands for it where it is another one.
-    """
+    """Of a connector: a token endpoint that takes refresh tokens and codes, at an address of its own."""
 
     token_url: ClassVar[str]
     session: Session
     settings: dict[str, Any]
     secrets: Mapping[str, str]
 
-    def _endpoint(self) -> str:
-        return str(self.settings.get("oauth_url") or self.token_url)
-
     def refresh(self, secrets: Mapping[str, str]) -> TokenAnswer:
         """A new access token and, since refresh tokens rotate, mostly another refresh token."""
-        return refreshed(self.session, self._endpoint(), self.settings, secrets, self.clock())
+        return refreshed(self.session, self.token_url, self.settings, secrets, self.clock())
 
     def admit(self, code: str, redirect: str, verifier: str) -> TokenAnswer:
         """The first tokens, see :meth:`~connectors.base.Connector.admit`."""
         return by_code(
             self.session,
-            self._endpoint(),
+            self.token_url,
             self.settings,
             self.secrets,
             self.clock(),

@@ -1,7 +1,7 @@
 """QuickBooks Online: customers, items, invoices, credit memos and payments in; invoices and credit memos out.
 
 Settings: ``account_id`` (the company's id, "realm"), ``live_mode`` (a live company), ``client_id``, ``start_date``
-(ISO date of the oldest change to read), ``overlap_seconds`` (how far a poll looks back, 300), ``oauth_url``.
+(ISO date of the oldest change to read), ``overlap_seconds`` (how far a poll looks back, 300).
 Secrets: ``refresh_token``, ``client_secret``, ``verifier_token`` (signs webhooks); the engine keeps ``access_token``.
 
 Refresh tokens rotate: each answer of the token endpoint may bring another one, which counts from then on.

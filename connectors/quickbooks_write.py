@@ -1,12 +1,13 @@
-"""Writing to QuickBooks Online: an invoice or credit memo made once, or changed, with its customer.
+"""Writing to QuickBooks Online: an invoice or credit memo made once, or changed, with its customer; a credit memo is
+then joined to the invoice that it credits.
 
 Three things keep a repeat from doubling: the ``requestid`` of each call, under which QuickBooks gives the answer
 that it gave before; a look by number before anything is made; and the ``SyncToken`` of what is changed.
 
 Source: Intuit Developer, "Basic ID and field definitions for the QuickBooks Online Accounting API" (request id),
-API Explorer "Invoice", "CreditMemo", "Customer" (sparse update, ``SyncToken``, ``DocNumber`` of at most 21
-characters), "Manage sales tax for non-US locales", "Using QuickBooks Online API for automated sales tax" (an
-explicit amount of tax is honoured).
+API Explorer "Invoice", "CreditMemo", "Payment" (one of 0.00 links a credit memo and an invoice),
+"Customer" (sparse update, ``SyncToken``, ``DocNumber`` of at most 21 characters), "Manage sales tax for non-US
+locales", "Using QuickBooks Online API for automated sales tax" (an explicit amount of tax is honoured).
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ class QuickBooksWriter:
     def _one(self, write: Write, numbered: dict, named: dict[str, dict]) -> Outcome:
         outcome = Outcome(write.key, False, write.external_id)
         try:
-            if write.operation == "update":
+            if write.operation == "update" and write.values.keys() == {"credits"}:
+                name, key = own_id("invoice", str(write.external_id))
+                row = {"Id": key}
+            elif write.operation == "update":
                 row, name = self._change(write)
             else:
                 name = _object(write.values)
@@ -78,6 +82,8 @@ class QuickBooksWriter:
                     _require_same(row, write)
                 else:
                     row = self._make(name, write, named, outcome)
+            if name == "CreditMemo" and write.values.get("credits"):
+                self._join(str(row["Id"]), str(write.values["credits"]))
             outcome.external_id = f"{OBJECTS['invoice'][name]}{row['Id']}"
             outcome.ok = True
             outcome.response = {"SyncToken": row.get("SyncToken"), "total": row.get("TotalAmt")}
@@ -176,6 +182,32 @@ class QuickBooksWriter:
                 if error.code != "ledger_stale" or last:
                     raise
         raise AssertionError("unreachable")
+
+    def _join(self, memo: str, number: str) -> None:
+        """Set a credit memo off against the invoice that it credits, as far as both are open: by a payment of nothing
+        that names both. What a person did with either since is left as it is, so this may be repeated."""
+        memos = self._reader.by_ids("CreditMemo", [memo])
+        invoices = self._reader.rows("Invoice", [f"DocNumber = {quoted(number)}"])
+        if not memos or len(invoices) != 1:
+            return
+        open_of = [Decimal(str(row.get("Balance") or 0)) for row in (memos[0], invoices[0])]
+        amount = min(open_of)
+        if amount <= 0:
+            return
+        pairs = (("Invoice", str(invoices[0]["Id"])), ("CreditMemo", memo))
+        body = {
+            "CustomerRef": {"value": memos[0]["CustomerRef"]["value"]},
+            "TotalAmt": 0,
+            "TxnDate": memos[0].get("TxnDate"),
+            "Line": [
+                {"Amount": amount, "LinkedTxn": [{"TxnId": key, "TxnType": name}]}
+                for name, key in pairs
+            ],
+        }
+        if memos[0].get("CurrencyRef"):
+            body["CurrencyRef"] = {"value": memos[0]["CurrencyRef"]["value"]}
+        once = ledger.once_key("join", memo, pairs[0][1], *(str(one) for one in open_of))
+        self._post("Payment", body, once)
 
     def _content(self, name: str, values: Mapping) -> dict:
         """What we say of a document: all of it when it is made, what is given when it is changed."""

@@ -1,7 +1,7 @@
 """Xero: contacts, items, invoices, credit notes and payments in; invoices and credit notes out.
 
 Settings: ``account_id`` (the organisation's tenant id), ``live_mode`` (no demo company), ``client_id``, ``start_date``
-(ISO date of the oldest change to read), ``overlap_seconds`` (how far a poll looks back, 300), ``oauth_url``.
+(ISO date of the oldest change to read), ``overlap_seconds`` (how far a poll looks back, 300).
 Secrets: ``client_secret``, ``refresh_token`` (none: a custom connection, by client credentials), ``webhook_key``;
 the engine keeps ``access_token``.
 
@@ -124,7 +124,7 @@ class Xero(TokenEndpoint, Connector):
         if secrets.get("refresh_token"):
             return super().refresh(secrets)
         return by_client_credentials(
-            self.session, self._endpoint(), self.settings, secrets, self.clock()
+            self.session, self.token_url, self.settings, secrets, self.clock()
         )
 
     def admitted_account(self) -> str | None:

@@ -1,12 +1,13 @@
-"""Writing to Xero: invoices and credit notes made once, or changed, with their contacts, up to 25 a call.
+"""Writing to Xero: invoices and credit notes made once, or changed, with their contacts, up to 25 a call; a credit note
+is then allocated to the invoice that it credits, as far as both are open, which may be repeated.
 
 A call that makes things is a PUT, which never changes what is there, and Xero lets no number stand twice. Beside that
 each call carries an ``Idempotency-Key``, and a document is looked for by its number before it is made: so a repeat
 after a lost answer finds what the first try made, in whatever company it goes.
 
-Source: Xero Developer, "Idempotent requests", "Invoices", "Credit notes", "Contacts"; OpenAPI description of the
-Accounting API 16.1 (``summarizeErrors``: a good answer with an outcome an element; ``Idempotency-Key`` of at most
-128 characters; ``TaxAmount`` of a line counts instead of the reckoned one; ``unitdp=4``).
+Source: Xero Developer, "Idempotent requests", "Invoices", "Credit notes" (allocations), "Contacts"; OpenAPI description
+of the Accounting API 16.1 (``summarizeErrors``: a good answer with an outcome an element; ``Idempotency-Key`` of at
+most 128 characters; ``TaxAmount`` of a line counts instead of the reckoned one; ``unitdp=4``).
 """
 
 from __future__ import annotations
@@ -62,12 +63,19 @@ class XeroWriter:
         """:raise ConnectorError: for all that have neither outcome nor error yet."""
         for kind in (INVOICES, CREDIT_NOTES):
             new = [w for w in writes if w.operation == "create" and _kind(w) is kind]
-            new = self._without_known(kind, new, outcomes)
+            asked, new = new, self._without_known(kind, new, outcomes)
+            known = [w for w in asked if w not in new]
             bodies = self._bodies(kind, new, outcomes)
             self._name_contacts(bodies, outcomes)
             self._send("PUT", kind, _open(bodies, outcomes), outcomes)
             changed = [w for w in writes if w.operation == "update" and _kind(w) is kind]
-            self._send("POST", kind, self._bodies(kind, changed, outcomes), outcomes)
+            for write in changed:
+                # a paid one takes no change, not even none
+                outcomes[write.key].ok = write.values.keys() == {"credits"}
+            told = [w for w in changed if not outcomes[w.key].ok]
+            self._send("POST", kind, self._bodies(kind, told, outcomes), outcomes)
+            if kind is CREDIT_NOTES:
+                self._allocate([*new, *changed, *known], outcomes)
 
     def _without_known(self, kind: Kind, writes: list[Write], outcomes) -> list[Write]:
         """Documents whose number stands there are ours if they say the same; the others are to be made."""
@@ -184,6 +192,61 @@ class XeroWriter:
         outcome.external_id = f"{kind.prefix}{row[kind.id]}".lower()
         outcome.response = {"status": row.get("Status"), "total": row.get("Total")}
 
+    # -- credit notes and their invoices ------------------------------------------------------------
+
+    def _allocate(self, writes: Sequence[Write], outcomes) -> None:
+        """Set the credit notes that stand there off against their invoices. What a person did with either since is
+        left as it is: only what is open of both counts."""
+        credits = {
+            w.key: str(w.values["credits"])
+            for w in writes
+            if outcomes[w.key].ok and w.values.get("credits")
+        }
+        if not credits:
+            return
+        query = {"InvoiceNumbers": ",".join(credits.values()), "page": 1, "pageSize": 100}
+        rows = self._reader.page(INVOICES, query)[0]
+        ours = TYPES[INVOICES.list]
+        invoices = {row.get("InvoiceNumber"): row for row in rows if row.get("Type") == ours}
+        keys = {
+            key: own_id("invoice", str(outcomes[key].external_id))[1]
+            for key, number in credits.items()
+            if number in invoices
+        }
+        notes = {
+            str(row[CREDIT_NOTES.id]).lower(): row
+            for row in self._reader.by_ids(CREDIT_NOTES, list(keys.values()))
+        }
+        for key, note_id in keys.items():
+            invoice, note = invoices[credits[key]], notes.get(note_id, {})
+            amount = min(_open_of(note, "RemainingCredit"), _open_of(invoice, "AmountDue"))
+            if amount <= 0:
+                continue
+            try:
+                self._allocation(note_id, invoice, amount, str(note.get("DateString") or "")[:10])
+                # one more of the batch may credit the same invoice
+                invoice["AmountDue"] = _open_of(invoice, "AmountDue") - amount
+            except ConnectorError as error:
+                outcomes[key].ok, outcomes[key].error = False, error
+
+    def _allocation(self, note: str, invoice: Mapping, amount: Decimal, day: str) -> None:
+        """:raise ConnectorError: Xero's own; kind ``unknown`` if its answer cannot be read."""
+        row = {"Invoice": {"InvoiceID": invoice[INVOICES.id]}, "Amount": amount, "Date": day}
+        answer = self._call(
+            "PUT",
+            f"{API}/{CREDIT_NOTES.list}/{note}/Allocations",
+            json={"Allocations": [row]},
+            headers={
+                "Idempotency-Key": ledger.once_key(note, str(invoice[INVOICES.id]), str(amount))
+            },
+        )
+        try:
+            body = answer.json()
+        except ConnectorError:
+            body = None
+        if not isinstance(body, dict) or not isinstance(body.get("Allocations"), list):
+            raise ConnectorError("unknown", "answer_lost", status=answer.status)
+
     def _rows(self, method: str, kind: Kind, rows: list[dict], once: str) -> list[dict]:
         """What became of each element, in their order.
 
@@ -210,6 +273,10 @@ class XeroWriter:
 
 def _open(bodies, outcomes) -> list:
     return [pair for pair in bodies if outcomes[pair[0].key].error is None]
+
+
+def _open_of(row: Mapping, name: str) -> Decimal:
+    return Decimal(str(row.get(name) or 0))
 
 
 def _kind(write: Write) -> Kind:

@@ -198,6 +198,8 @@ class QuickBooksSandbox(Sandbox):
         else:
             row = dict(body)
         self._judge(name, row)
+        if name == "Payment":
+            self._link(row)
         row = self._store(name, row)
         return {name: row, "time": stamp(self.now())}
 
@@ -213,6 +215,8 @@ class QuickBooksSandbox(Sandbox):
                 raise fault(400, "2010", "Request has invalid or unsupported property")
             if same or row["DisplayName"] in self.settings["vendors"]:
                 raise fault(400, "6240", "Duplicate Name Exists Error", "The name exists already")
+            return
+        if name == "Payment":
             return
         try:
             day = datetime.strptime(str(row.get("TxnDate")), "%Y-%m-%d")
@@ -232,6 +236,27 @@ class QuickBooksSandbox(Sandbox):
                     raise fault(400, "6070", "Amount is not equal to UnitPrice * Qty")
         if not row.get("Line"):
             raise fault(400, "2020", "Required param missing", "Required parameter Line")
+
+    def _link(self, payment: dict) -> None:
+        """What a payment says of documents: no more than is open, and as much credit as it leaves unpaid."""
+        parts = []
+        for line in payment["Line"]:
+            linked, amount = line["LinkedTxn"][0], Decimal(str(line["Amount"]))
+            row = self.rows[linked["TxnType"]].get(str(linked["TxnId"]))
+            if row is None:
+                raise fault(400, "2500", "Invalid Reference Id", "Transaction not found")
+            if not 0 < amount <= Decimal(str(row["Balance"])):
+                raise fault(
+                    400, "6000", "A business validation error has occurred", "Amount too large"
+                )
+            parts.append((linked["TxnType"], row, amount))
+        paid = sum(amount for name, _row, amount in parts if name == "Invoice")
+        credited = sum(amount for name, _row, amount in parts if name == "CreditMemo")
+        if paid - credited != Decimal(str(payment.get("TotalAmt") or 0)):
+            raise fault(400, "6000", "A business validation error has occurred", "Does not add up")
+        for name, row, amount in parts:
+            row["paid_so_far"] = str(Decimal(str(row.get("paid_so_far") or 0)) + amount)
+            self._store(name, dict(row))
 
     def _store(self, name: str, row: dict, at: datetime | None = None, quiet: bool = False) -> dict:
         known = self.rows[name].get(str(row.get("Id")))

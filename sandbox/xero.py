@@ -93,6 +93,8 @@ class XeroSandbox(XeroBooks, Sandbox):
         self.route("GET", f"{API}/{kind}/(?P<key>[0-9a-f-]+)", self._get)
         self.route("PUT", f"{API}/(?P<name>Contacts|Invoices|CreditNotes)", self._write)
         self.route("POST", f"{API}/(?P<name>Contacts|Invoices|CreditNotes)", self._write)
+        notes = f"{API}/CreditNotes/(?P<key>[0-9a-f-]+)/Allocations"
+        self.route("PUT", notes, self._allocate)
         self.control("POST", "objects", lambda r: self.seed(r.get_json()))
         self.control("POST", "pay", lambda r: self.pay(**r.get_json()))
         self.control("POST", "status", lambda r: self.set_status(**r.get_json()))

@@ -62,6 +62,30 @@ class XeroBooks:
             raise Refusal(400, body)
         return self._body({name: made})
 
+    def _allocate(self, request: Request, key: str) -> dict:
+        """Set a credit note off against invoices, at most as far as both are open."""
+        note = dict(self.rows["CreditNotes"][key])
+        made = request.get_json()["Allocations"]
+        for one in made:
+            invoice = dict(self.rows["Invoices"][one["Invoice"]["InvoiceID"]])
+            amount = Decimal(str(one["Amount"]))
+            left, due = Decimal(str(note["RemainingCredit"])), Decimal(str(invoice["AmountDue"]))
+            if not 0 < amount <= min(left, due):
+                message = "The allocation amount is more than what is outstanding"
+                body = {"ErrorNumber": 10, "Type": "ValidationException", "Elements": [
+                    {"ValidationErrors": [{"Message": message}]}]}  # fmt: skip
+                raise Refusal(400, body)
+            note["RemainingCredit"] = _money(left - amount)
+            note["Status"] = "PAID" if left == amount else note["Status"]
+            invoice |= {"AmountDue": _money(due - amount)}
+            invoice["AmountCredited"] = _money(
+                Decimal(str(invoice.get("AmountCredited") or 0)) + amount
+            )
+            invoice["Status"] = "PAID" if due == amount else invoice["Status"]
+            self._store("Invoices", invoice)
+        self._store("CreditNotes", note)
+        return self._body({"Allocations": made})
+
     def _numbered(self, name: str, number) -> dict | None:
         rows = self.rows[name].values()
         return next((r for r in rows if number and r.get(NUMBERS[name]) == number), None)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from odoo.fields import Command
 from odoo.tests import HttpCase, tagged
 
 from sandbox.quickbooks import QuickBooksSandbox
@@ -72,6 +73,11 @@ class TestQuickBooks(QuickBooksCase):
         self.settle()
         (memo,) = self.sandbox.rows["CreditMemo"].values()
         self.assertEqual((memo["DocNumber"], memo["TotalAmt"]), (credit.name, credit.amount_total))
+        # set off against its invoice there, by a payment of nothing that is no payment here
+        invoice = self.sandbox.rows["Invoice"][self._key(move)]
+        self.assertEqual((memo["Balance"], invoice["Balance"]), (0, 0))
+        self.assertEqual((move.hub_ledger_state, move.hub_ledger_open), ("paid", 0.0))
+        self.assertFalse(self.env["account.payment"].search([("journal_id", "=", self.journal.id)]))
         self.assertFalse(self.issues(), self.issues().mapped("sentence"))
 
     def test_what_odoo_books_a_cent_beside_the_line_goes_out_as_it_is_booked(self):
@@ -110,6 +116,26 @@ class TestQuickBooks(QuickBooksCase):
         self.settle()
         self.assertEqual(self.documents(), [(move.name, move.amount_total)])
         self.assertFalse(self.issues())
+
+    def test_a_line_without_product_is_told_what_it_needs(self):
+        move = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.customer.id,
+                "invoice_date": "2025-06-30",
+                "invoice_line_ids": [
+                    Command.create(
+                        {"name": "Sundries", "price_unit": 10, "tax_ids": [Command.clear()]}
+                    )
+                ],
+            }
+        )
+        move.action_post()
+        self.drain()
+        exception = self.assertExplained(self.message(move), "ledger_word_missing")
+        self.assertIn("“Sundries” names nothing", exception.sentence)
+        self.assertIn("product in Odoo", exception.advice)
+        self.assertNotIn("none", exception.advice, "no word stands for “no product”")
 
     def test_closed_books_there_are_a_question_with_a_sentence(self):
         self.sandbox.settings["closed_until"] = "2099-12-31"

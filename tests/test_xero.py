@@ -67,6 +67,9 @@ class TestXero(XeroCase):
         self.assertEqual(
             (note["CreditNoteNumber"], note["Total"]), (credit.name, credit.amount_total)
         )
+        invoice = self.sandbox.rows["Invoices"][self._key(move)]
+        self.assertEqual((note["RemainingCredit"], invoice["AmountDue"]), (0, 0))
+        self.assertEqual((move.hub_ledger_state, move.hub_ledger_open), ("paid", 0.0))
         self.assertFalse(self.issues(), self.issues().mapped("sentence"))
         self.sandbox.set_status("Invoices", self._key(move), "VOIDED")
         self.settle()

@@ -117,6 +117,10 @@ class HubHandlerInvoice(models.AbstractModel):
                 "open": sign * exact(move.amount_residual),
                 "payment_state": move.payment_state,
                 "kind": KINDS[move.move_type],
+                # by its number, under which the other side has it
+                "credits": move.reversed_entry_id.name
+                if move.move_type == "out_refund" and move.reversed_entry_id.state == "posted"
+                else None,
             }
         if result and documents:
             return self._hub_compose_documents(moves, system, result)

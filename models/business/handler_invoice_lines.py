@@ -222,4 +222,5 @@ class HubHandlerInvoice(models.AbstractModel):
             vocabulary=vocabulary.name,
             record=record.display_name or line.name or "",
             named=bool(record),
+            part=part,
         )

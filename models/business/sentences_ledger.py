@@ -24,8 +24,14 @@ def _word_missing(env, p):
         record=p["record"],
         vocabulary=p["vocabulary"],
     )
+    if p["part"] in ("item", "account"):
+        # there is no word for “no product”: a ledger books a line by its item
+        return what, env._(
+            "Give the line a product in Odoo that has a term there: credit the invoice and make it again, or enter "
+            "the document in the ledger by hand."
+        )
     return what, env._(
-        "Give the line a product or a tax in Odoo, or a term “none” a word there; then replay."
+        "Give the line a tax in Odoo, or the term “none” (no tax) a word of this system; then replay."
     )
 
 

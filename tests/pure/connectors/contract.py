@@ -52,6 +52,7 @@ class Subject:
     base_path = ""
     settings: dict = {}
     secrets: dict = {}
+    token_path = ""  # where the sandbox gives tokens
 
     entity = ""  # what is read in most tests
     page = 200  # rows of a full page of its poll
@@ -91,6 +92,8 @@ class Subject:
             self.secrets if secrets is None else secrets,
             clock or (lambda: datetime.now(timezone.utc)),
         )
+        if self.token_path:
+            connector.token_url = self.running.url + self.token_path
         if self.renews:
             connector.renew = lambda: {
                 **connector.secrets,

@@ -23,6 +23,7 @@ class HarvestSubject(Subject):
         "client_secret": "harvest-client-secret",
         "refresh_token": "harvest-refresh-token",
     }
+    token_path = "/api/v2/oauth2/token"
     entity = "time_entry"
     page = 500
     write_entity = "project"
@@ -34,11 +35,6 @@ class HarvestSubject(Subject):
         ({"approval_feature": False}, {"code": "feature", "feature": "approval_feature"}),
         ({"expense_feature": False}, {"code": "feature", "feature": "expense_feature"}),
     )
-
-    def connector(self, **options):
-        url = f"{self.running.url}/api/v2/oauth2/token"
-        options["settings"] = {"oauth_url": url, **(options.get("settings") or {})}
-        return super().connector(**options)
 
     def _firm(self):
         if self.sandbox.store.rows["users"]:

@@ -22,6 +22,7 @@ class QuickBooksSubject(Subject):
         "client_secret": "qbo-client-secret",
         "verifier_token": "verifier-token-sandbox",
     }
+    token_path = "/oauth2/v1/tokens/bearer"
     entity = "payment"
     page = 500
     write_entity = "invoice"
@@ -34,10 +35,6 @@ class QuickBooksSubject(Subject):
 
     def __init__(self, sandbox, running):
         super().__init__(sandbox, running)
-        self.settings = {
-            **self.settings,
-            "oauth_url": f"{running.url}/oauth2/v1/tokens/bearer",
-        }
         quickbooks_write._words.clear()
 
     def _payments(self, count, at, **values):

@@ -52,9 +52,7 @@ class XeroSubject(Subject):
         ),
     )
 
-    def __init__(self, sandbox, running):
-        super().__init__(sandbox, running)
-        self.settings = {**self.settings, "oauth_url": f"{running.url}/connect/token"}
+    token_path = "/connect/token"
 
     def connector(self, *, secrets=None, **options):
         if secrets is None:

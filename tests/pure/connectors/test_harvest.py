@@ -210,11 +210,8 @@ def test_connection_check(account):
 
 
 def test_refresh(account):
-    settings = {
-        "client_id": "harvest-client",
-        "oauth_url": account.running.url + "/api/v2/oauth2/token",
-    }
-    connector = account.connector(settings=settings)
+    connector = account.connector(settings={"client_id": "harvest-client"})
+    connector.token_url = account.running.url + "/api/v2/oauth2/token"
     token = connector.refresh(connector.secrets)
     assert token.access.startswith("oauth-")
     with pytest.raises(ConnectorError) as caught:

@@ -249,6 +249,44 @@ def test_a_text_in_a_query_stays_a_text(product, text):
     assert len(names) == 2 and other.values["customer"]["name"] in names
 
 
+def credit_of(product, number, credits):
+    """A credit memo to the customer of the first invoice."""
+    memo = product.write(number)
+    memo.values.update(
+        kind="credit_note", credits=credits, customer=product.write(1).values["customer"]
+    )
+    memo.values.update({name: f"-{memo.values[name]}" for name in ("total", "untaxed")})
+    return memo
+
+
+def test_a_credit_memo_is_joined_to_its_invoice_once(product):
+    """By a payment of nothing; its answer is lost, and the same bytes come again."""
+    assert sent(product, product.write(1)).ok
+    product.fault("reset_after", path="payment")
+    memo = credit_of(product, 2, product.write(1).values["number"])
+    assert sent(product, memo).error.kind == "unknown"
+    again = sent(product, memo)
+    assert again.ok, again.error
+    (invoice,) = product.sandbox.rows["Invoice"].values()
+    (credit,) = product.sandbox.rows["CreditMemo"].values()
+    (payment,) = product.sandbox.rows["Payment"].values()
+    assert (invoice["Balance"], credit["Balance"], payment["TotalAmt"]) == (0, 0, 0)
+
+
+def test_a_credit_memo_is_joined_as_far_as_both_are_open(product):
+    key = sent(product, product.write(1)).external_id
+    total = product.sandbox.rows["Invoice"][key]["TotalAmt"]
+    product.sandbox.pay(key, amount=total - 10)
+    number = product.write(1).values["number"]
+    assert sent(product, credit_of(product, 2, number)).ok
+    (credit,) = product.sandbox.rows["CreditMemo"].values()
+    assert (product.sandbox.rows["Invoice"][key]["Balance"], credit["Balance"]) == (0, total - 10)
+    assert sent(product, credit_of(product, 3, "one of before")).ok
+    told = Write("k9", "invoice", "update", f"cm-{credit['Id']}", {"credits": number})
+    assert sent(product, told).ok
+    assert len(product.sandbox.rows["Payment"]) == 2, "nothing is open any more"
+
+
 def test_a_number_that_stands_there_is_taken_if_it_says_the_same(product):
     assert sent(product, product.write()).ok
     again = replace(product.write(), key="another-key")

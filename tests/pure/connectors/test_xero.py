@@ -174,6 +174,48 @@ def test_what_is_left_is_told(product, now):
 # -- reading ----------------------------------------------------------------------------------------
 
 
+def credit_of(product, number, credits, **values):
+    note = product.write(number)
+    note.values.update(kind="credit_note", total="-517.50", untaxed="-450.00", credits=credits)
+    note.values.update(values)
+    return note
+
+
+def test_a_credit_note_is_set_off_against_its_invoice_once(product):
+    """Both go in one batch; the answer to the allocation is lost, and the same bytes come again."""
+    product.fault("reset_after", path="Allocations")
+    invoice, note = product.write(1), credit_of(product, 2, "INV/1")
+    first, second = sent(product, invoice, note)
+    assert first.ok and second.error.kind == "unknown"
+    again = sent(product, note)
+    assert again.ok, again.error
+    row, credit = row_of(product), row_of(product, "CreditNotes")
+    assert (row["AmountDue"], row["AmountCredited"], row["Status"]) == (0, 517.5, "PAID")
+    assert (credit["RemainingCredit"], credit["Status"]) == (0, "PAID")
+    assert len(product.calls_to("Allocations")) == 1, "what is set off is not set off again"
+
+
+def test_a_credit_note_is_set_off_as_far_as_both_are_open(product):
+    key = sent(product, product.write(1)).external_id
+    product.sandbox.pay(key, amount="400")
+    notes = sent(product, credit_of(product, 2, "INV/1"), credit_of(product, 3, "INV/1"))
+    assert all(note.ok for note in notes)
+    left = [row["RemainingCredit"] for row in product.sandbox.rows["CreditNotes"].values()]
+    assert (row_of(product)["AmountDue"], sorted(left)) == (0, [400, 517.5])
+    unknown = sent(product, credit_of(product, 4, "INV/of before"))
+    assert unknown.ok, "one that does not stand there is not waited for"
+
+
+def test_what_a_sent_credit_note_credits_is_told_later(product):
+    note = credit_of(product, 2, None)
+    key = sent(product, note).external_id
+    assert sent(product, product.write(1)).ok
+    told = Write("k9", "invoice", "update", key, {"credits": "INV/1"})
+    outcome = sent(product, told)
+    assert (outcome.ok, outcome.external_id) == (True, key)
+    assert row_of(product)["AmountDue"] == 0
+
+
 def test_invoices_and_credit_notes_are_one_entity(product, now):
     credit = product.write(2)
     credit.values.update(kind="credit_note", total="-517.50", untaxed="-450.00")
