@@ -10,6 +10,7 @@ _PRODUCTS = {
     "harvest": ("Harvest", "harvest", "Harvest"),
     "stripe": ("Stripe", "stripe", "Stripe"),
     "clockify": ("Clockify", "clockify", "Clockify"),
+    "toggl": ("Toggl Track", "toggl", "Toggl"),
     "quickbooks": ("QuickBooks Online", "quickbooks", "QuickBooks"),
     "xero": ("Xero", "xero", "Xero"),
     "odoo": ("Another Odoo", "odoo", "Odoo"),

@@ -257,6 +257,11 @@ class Connector:
         """
         raise BadSignature("no_webhooks")
 
+    @classmethod
+    def reply(cls, request: WebhookRequest) -> tuple[int, bytes, str]:
+        """What a webhook that was proved and stored is answered: status, body, content type."""
+        return cls.ok_status, cls.ok_body, cls.ok_type
+
     def poll(self, entity: str, cursor: dict | None, now: datetime) -> Page:
         """What changed since ``cursor`` ({} or None: from ``settings['start_date']`` or all)."""
         raise NotImplementedError

@@ -46,9 +46,10 @@ class HubWebhook(http.Controller):
         # What products sign is the address that they were given, however a proxy writes it.
         query = urlsplit(httprequest.url).query
         url = f"{env['hub.system']._public_url()}/hub/webhook/{token}" + (query and f"?{query}")
+        call = WebhookRequest(httprequest.method, url, dict(httprequest.headers), body)
         try:
             notices = door.connector.verify(
-                WebhookRequest(httprequest.method, url, dict(httprequest.headers), body),
+                call,
                 door.secrets(env["hub.credential"]._keys()),
                 dict(door.settings),
                 datetime.now(timezone.utc),
@@ -61,8 +62,7 @@ class HubWebhook(http.Controller):
             env["hub.rejection"]._count(door.system_id, "no_secret")
             return self._answer(BadSignature.status)
         env["hub.receive"]._receive(door, notices)
-        cls = door.connector
-        return self._answer(cls.ok_status, cls.ok_body, cls.ok_type)
+        return self._answer(*door.connector.reply(call))
 
     def _answer(self, status, body=b"", kind="text/plain; charset=utf-8"):
         """A provider's answer: no page, no cookie."""

@@ -92,6 +92,7 @@ from . import (
     test_source_merge,
     test_tentative,
     test_time_people,
+    test_toggl,
     test_tours,
     test_undo,
     test_upkeep,

@@ -61,8 +61,8 @@ class HubSystem(models.Model):
     start_date = fields.Date(help="Changes before this day are not read.")
     time_zone = fields.Selection(
         _tz_get,
-        help="Time zone of the account: its daily limits begin anew at midnight there. With Clockify, the zone "
-        "of people whose profile has none.",
+        help="Time zone of the account: its daily limits begin anew at midnight there. With Clockify and Toggl "
+        "Track, the zone of people whose profile has none.",
     )
     client_id = fields.Char(string="OAuth Client ID")
     company_ids = fields.Many2many(

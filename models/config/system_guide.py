@@ -51,6 +51,12 @@ class HubSystem(models.Model):
                 "address: https://euc1.clockify.me/api/v1 (or use2, euw2, apse2). The time zone is for people whose "
                 "Clockify profile has none."
             ),
+            "toggl": _(
+                "Toggl Track: the account is the workspace id (in the address of its settings page). Store the API "
+                "token of an administrator (Profile settings, API Token) and the secrets of the webhooks. Approved "
+                "time needs a plan with approvals. The plan says how many calls an hour may be made: the free one's "
+                "30 are too few. The time zone is for people whose profile has none."
+            ),
             "quickbooks": _(
                 "QuickBooks Online: the account is the company ID (Account and settings, Billing & subscription)."
                 " Store the app's client secret and the verifier token of its webhooks, then sign in there. A "

@@ -1,0 +1,279 @@
+"""A project in Toggl Track, set up whole: client, project, estimate, tasks, people; archived when it is closed.
+
+Toggl knows no idempotency keys, and its projects have neither a code nor a note. So the code of ours stands at the
+end of the project's name, in brackets, and every step looks before it makes: what stands already is taken, what
+differs is changed, what is missing is made. The whole may be repeated after any crash or lost answer and ends
+in the same state. What is in Toggl and not in our values is left alone.
+
+Rates, estimates, billable projects and tasks belong to the paid plans. A plan without them refuses with 402, and a
+person is told which words Toggl found for it.
+
+Source: Toggl Track API documentation, "Clients" (archive, restore), "Projects", "Tasks", "Project users", "Rates"
+("start-today").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from .base import Outcome, Write, path_id
+from .clockify_setup import marker
+from .errors import ConnectorError
+from .harvest_setup import differing, named
+
+if TYPE_CHECKING:
+    from .toggl import Toggl
+
+FROM_TODAY = "start-today"  # a new rate leaves the hours that were tracked before as they are
+
+
+class ProjectSetup:
+    """One write of entity ``project``.
+
+    :param connector: makes the calls.
+    """
+
+    def __init__(self, connector: Toggl):
+        self._of = connector
+
+    def run(self, write: Write) -> Outcome:
+        """Set the project up. The outcome's links name all that was found or made, also when a
+        later step failed, so that nothing is lost track of."""
+        outcome = Outcome(write.key, False, write.external_id)
+        done: dict[str, Any] = {"created": [], "changed": [], "unknown_people": []}
+        outcome.response = done
+        try:
+            values = write.values
+            project = self._project(write, outcome, done)
+            outcome.external_id = str(project["id"])
+            if project.get("active", True):
+                self._tasks(project, values.get("tasks") or (), outcome, done)
+                self._people(project, values.get("people") or (), outcome, done)
+                if values.get("active") is False:
+                    self._change(
+                        "project", f"/projects/{project['id']}", project, {"active": False}, done
+                    )
+            outcome.ok = True
+        except ConnectorError as error:
+            outcome.error = error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            # our own values or Toggl's answer have another shape than this code knows
+            outcome.error = ConnectorError(
+                "schema", "bad_shape", params={"error": str(type(error).__name__)}
+            )
+        return outcome
+
+    # -- client and project -------------------------------------------------------------------
+
+    def _client(self, values: dict, outcome: Outcome, done: dict) -> dict:
+        name, known = str(values["name"]).strip(), str(values.get("id") or "")
+        clients = self._clients()
+        found = [row for row in clients if str(row["id"]) == known]
+        client = found[0] if found else named(clients, name)
+        if client is None:
+            client = self._make(
+                "client", "/clients", {"name": name}, done, lambda: named(self._clients(), name)
+            )
+        elif client.get("archived"):
+            # nobody can track time for an archived client; its answer tells the projects that came back
+            self._send("POST", f"/clients/{client['id']}/restore", {"restore_all_projects": False})
+            done["changed"].append(f"client:{client['id']}")
+        if values.get("key"):
+            outcome.links[f"customer:{values['key']}"] = str(client["id"])
+        return client
+
+    def _clients(self) -> list[dict]:
+        return self._of.every("/clients", {"status": "both"})
+
+    def _project(self, write: Write, outcome: Outcome, done: dict) -> dict:
+        values, project = write.values, None
+        closed = values.get("active") is False
+        if write.external_id:
+            project = self._of.below("GET", f"/projects/{path_id(write.external_id)}").json()
+        elif write.operation == "update":
+            raise ConnectorError("reference", "not_linked")
+        if project is not None and closed and not project.get("active", True):
+            return project
+        client = None
+        if values.get("client"):
+            client = self._client(values["client"], outcome, done)
+        if project is None:
+            if client is None:
+                raise ConnectorError("data", "client_missing")
+            project = self._known(client["id"], values)
+        wanted = project_values(values)
+        if client is not None:
+            wanted["client_id"] = client["id"]
+        if project is None:
+            return self._make(
+                "project",
+                "/projects",
+                {"active": True, "is_private": False, **wanted},
+                done,
+                lambda: self._known(client["id"], values),
+            )
+        outcome.external_id = str(project["id"])
+        if not closed:
+            wanted["active"] = True
+        return self._change("project", f"/projects/{project['id']}", project, wanted, done)
+
+    def _known(self, client: int, values: dict) -> dict | None:
+        """The project that an earlier try made: by our code, else by its name."""
+        rows = self._of.every("/projects", {"active": "both", "client_ids": client}, pages=True)
+        rows = [row for row in rows if row.get("client_id") in (None, client)]
+        code = str(values.get("code") or "").strip()
+        if code:
+            return next((r for r in rows if str(r.get("name")).endswith(marker(code))), None)
+        return named(rows, values["name"])
+
+    # -- tasks and people ---------------------------------------------------------------------
+
+    def _tasks(self, project: dict, tasks, outcome: Outcome, done: dict) -> None:
+        if not tasks:
+            return
+        path = f"/projects/{project['id']}/tasks"
+
+        def listed() -> list[dict]:
+            return self._of.every(path, {"active": "both"})
+
+        every = listed()
+        for task in tasks:
+            name = str(task["name"]).strip()
+            row = named(every, name)
+            if row is None:
+                row = self._make(
+                    "task", path, {"name": name}, done, lambda name=name: named(listed(), name)
+                )
+                every.append(row)
+            elif row.get("active") is False:
+                self._change("task", f"{path}/{row['id']}", row, {"active": True}, done)
+            self._rate(row, task.get("hourly_rate"), done)
+            if task.get("key"):
+                outcome.links[f"task:{task['key']}"] = f"{project['id']}/{row['id']}"
+
+    def _rate(self, task: dict, wanted, done: dict) -> None:
+        """A task's own rate: it has a call of its own, and its answer names the rate, not the task."""
+        if wanted is None or not differing(task, {"rate": wanted}):
+            return
+        body = {
+            "amount": wanted,
+            "level": "task",
+            "level_id": task["id"],
+            "mode": FROM_TODAY,
+            "type": "billable_rates",
+        }
+        self._send("POST", "/rates", body)
+        done["changed"].append(f"rate:{task['id']}")
+
+    def _people(self, project: dict, people, outcome: Outcome, done: dict) -> None:
+        if not people:
+            return
+        users = {
+            str(row.get("email") or "").strip().casefold(): row
+            for row in self._of.people().values()
+            if row["active"]
+        }
+
+        def listed() -> dict[str, dict]:
+            rows = self._of.every("/project_users", {"project_ids": project["id"]})
+            mine = [row for row in rows if row.get("project_id") == project["id"]]
+            return {str(row["user_id"]): row for row in mine}
+
+        members = listed()
+        for person in people:
+            user = users.get(str(person.get("email") or "").strip().casefold())
+            if user is None:
+                # someone who does not track time in Toggl is no reason to stop the project
+                done["unknown_people"].append(str(person.get("key") or ""))
+                continue
+            key, rate = user["id"], person.get("hourly_rate")
+            wanted = {} if rate is None else {"rate": rate}
+            if key in members:
+                path = f"/project_users/{members[key]['id']}"
+                self._change("member", path, members[key], wanted, done)
+            else:
+                values = {"project_id": project["id"], "user_id": int(key), **wanted}
+                members[key] = self._make(
+                    "member", "/project_users", values, done, lambda key=key: listed().get(key)
+                )
+            if person.get("key"):
+                outcome.links[f"employee:{person['key']}"] = key
+
+    # -- one step -----------------------------------------------------------------------------
+
+    def _make(
+        self, what: str, path: str, values: dict, done: dict, find: Callable[[], dict | None]
+    ) -> dict:
+        """Make a record, or take the one that another worker made since we looked.
+
+        :param find: looks again.
+        """
+        try:
+            row = self._answer("POST", path, values)
+        except ConnectorError as error:
+            found = find() if error.code == "already_exists" else None
+            if found is None:
+                raise
+            return found
+        done["created"].append(f"{what}:{row['id']}")
+        return row
+
+    def _change(self, what: str, path: str, now: dict, wanted: dict, done: dict) -> dict:
+        """Set the values that differ; nothing is sent if none does."""
+        now = {**now, "estimated_hours": _hours(now)}
+        changes = differing(now, wanted)
+        if not changes:
+            return now
+        if "rate" in changes:
+            changes["rate_change_mode"] = FROM_TODAY
+        row = self._answer("PUT", path, changes)
+        done["changed"].append(f"{what}:{row['id']}")
+        return {**now, **row}
+
+    def _send(self, method: str, path: str, values: dict) -> object:
+        """A call whose effect is looked up the next time; an answer that cannot be read was lost."""
+        try:
+            return self._of.below(method, path, json=values).json()
+        except ConnectorError as error:
+            if error.kind == "schema" and 200 <= (error.status or 0) < 300:
+                raise ConnectorError("unknown", "answer_lost", status=error.status) from None
+            raise
+
+    def _answer(self, method: str, path: str, values: dict) -> dict:
+        row = self._send(method, path, values)
+        if not isinstance(row, dict) or "id" not in row:
+            raise ConnectorError("unknown", "answer_lost")
+        return row
+
+
+def project_values(values: dict) -> dict:
+    """Toggl's fields of a project from ours; what we do not say is not touched."""
+    wanted: dict[str, Any] = {}
+    name, code = values.get("name"), str(values.get("code") or "").strip()
+    if name is not None:
+        name = str(name).strip()
+        if not name:
+            raise ConnectorError("data", "name_missing")
+        wanted["name"] = f"{name} {marker(code)}" if code else name
+    if values.get("is_billable") is not None:
+        wanted["billable"] = values["is_billable"]
+    if values.get("hourly_rate") is not None:
+        wanted["rate"] = values["hourly_rate"]
+    if values.get("budget") is not None:
+        # Toggl estimates in whole hours
+        try:
+            hours = Decimal(str(values["budget"])).to_integral_value(ROUND_CEILING)
+        except (InvalidOperation, OverflowError):
+            raise ConnectorError("data", "bad_number", params={"field": "budget"}) from None
+        if not hours.is_finite() or hours < 0:
+            raise ConnectorError("data", "bad_number", params={"field": "budget"})
+        wanted.update(estimated_hours=int(hours), auto_estimates=False)
+    return wanted
+
+
+def _hours(project: dict) -> Any:
+    """Estimated hours as they are set; seconds say more where both are told."""
+    seconds = project.get("estimated_seconds")
+    return project.get("estimated_hours") if seconds is None else Decimal(str(seconds)) / 3600
