@@ -26,6 +26,7 @@ from .harvest_setup import differing, named
 if TYPE_CHECKING:
     from .toggl import Toggl
 
+NONE = (None, "")  # an empty text is how the hub says that there is none
 FROM_TODAY = "start-today"  # a new rate leaves the hours that were tracked before as they are
 
 
@@ -155,7 +156,7 @@ class ProjectSetup:
 
     def _rate(self, task: dict, wanted, done: dict) -> None:
         """A task's own rate: it has a call of its own, and its answer names the rate, not the task."""
-        if wanted is None or not differing(task, {"rate": wanted}):
+        if wanted in NONE or not differing(task, {"rate": wanted}):
             return
         body = {
             "amount": wanted,
@@ -189,7 +190,7 @@ class ProjectSetup:
                 done["unknown_people"].append(str(person.get("key") or ""))
                 continue
             key, rate = user["id"], person.get("hourly_rate")
-            wanted = {} if rate is None else {"rate": rate}
+            wanted = {} if rate in NONE else {"rate": rate}
             if key in members:
                 path = f"/project_users/{members[key]['id']}"
                 self._change("member", path, members[key], wanted, done)
@@ -259,9 +260,9 @@ def project_values(values: dict) -> dict:
         wanted["name"] = f"{name} {marker(code)}" if code else name
     if values.get("is_billable") is not None:
         wanted["billable"] = values["is_billable"]
-    if values.get("hourly_rate") is not None:
+    if values.get("hourly_rate") not in NONE:
         wanted["rate"] = values["hourly_rate"]
-    if values.get("budget") is not None:
+    if values.get("budget") not in NONE:
         # Toggl estimates in whole hours
         try:
             hours = Decimal(str(values["budget"])).to_integral_value(ROUND_CEILING)

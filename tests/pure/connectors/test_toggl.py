@@ -351,6 +351,20 @@ def test_the_same_again_sends_nothing(workspace):
     assert {call["method"] for call in workspace.journal} == {"GET"}
 
 
+def test_what_a_contract_does_not_say_is_not_sent(workspace):
+    firm(workspace)
+    silent = {
+        **VALUES,
+        "hourly_rate": "",
+        "budget": "",
+        "tasks": [{"name": "A", "hourly_rate": ""}],
+    }
+    outcome = send(workspace.connector(), silent)
+    assert outcome.ok, outcome.error
+    project = workspace.store.rows["projects"][int(outcome.external_id)]
+    assert (project["rate"], project["estimated_seconds"]) == (None, None)
+
+
 def test_another_project_of_the_same_name_is_not_taken(workspace):
     firm(workspace)
     (client,) = workspace.seed(clients=[{"name": "Acme"}])["clients"]
