@@ -60,6 +60,8 @@ class BankCase(BusinessCase):
             {"name": "Main Bank", "type": "bank", "code": "MBK", "company_id": cls.company.id}
             | values
         )
+        if not number:
+            return journal
         journal.bank_account_id = cls.env["res.partner.bank"].create(
             {"acc_number": number, "partner_id": journal.company_id.partner_id.id}
         )
@@ -94,7 +96,7 @@ class BankCase(BusinessCase):
         wizard = self._wizard(data, user, **values)
         wizard.action_check()
         self.assertFalse(wizard.fault_text)
-        action = wizard.action_import()
+        action = wizard.action_import()["params"]["next"]
         self.env.invalidate_all()
         return self.env["account.bank.statement.line"].browse(action["domain"][0][2])
 

@@ -1,3 +1,5 @@
+import base64
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -44,6 +46,45 @@ class TestBankImport(BankCase):
         audit = self.env["hub.audit"].search([("action", "=", "bank_import")], limit=1)
         self.assertEqual((audit.res_id, audit.user_id), (statement.id, self.cashier))
 
+    def test_only_what_was_looked_at_is_imported(self):
+        seen, other = (camt([{"amount": f"{amount}.00"}]) for amount in (5, 9000))
+        wizard = self._wizard(seen)
+        with self.assertRaisesRegex(UserError, "Look into"):
+            wizard.action_import()
+        wizard.action_check()
+        wizard.file = base64.b64encode(other)
+        with self.assertRaisesRegex(UserError, "Look into"):
+            wizard.action_import()
+        wizard.file = base64.b64encode(seen)
+        second = self._make_bank_journal(False, code="MB2")
+        wizard.journal_id = second
+        with self.assertRaisesRegex(UserError, "Look into"):
+            wizard.action_import()
+        wizard.journal_id = False
+        wizard.action_choose()  # another file can be chosen
+        self.assertEqual((wizard.state, len(wizard.entry_ids)), ("choose", 0))
+        wizard.action_check()
+        wizard.action_import()
+        self.assertEqual(self._lines().amount, 5)
+
+    def test_the_import_says_what_became_of_its_lines(self):
+        invoice, less = self._open(250), self._open(90)
+        wizard = self._wizard(
+            camt(
+                [
+                    {"amount": "250.00", "text": invoice.name},
+                    {"amount": "80.00", "text": less.name},
+                    {"amount": "7.00", "text": "who knows"},
+                ]
+            )
+        )
+        wizard.action_check()
+        notice = wizard.action_import()
+        self.assertEqual(
+            notice["params"]["message"], "3 lines: 1 matched, 1 proposed, 1 to decide."
+        )
+        self.assertEqual(notice["params"]["next"]["context"], {"search_default_group_match": 1})
+
     def test_overlapping_files_bring_each_line_once_and_their_balances_follow(self):
         day = [
             {"amount": f"{n}.00", "text": f"T{n}", "ref": f"R{n}", "day": f"2025-07-{n}"}
@@ -83,7 +124,7 @@ class TestBankImport(BankCase):
         wizard.action_check()
         self.assertEqual((wizard.new_count, wizard.likely_count), (0, 1))
         self.assertIn("but for the bank's id", wizard.remarks_text)
-        with self.assertRaises(UserError):
+        with self.assertRaisesRegex(UserError, "tick"):
             wizard.action_import()
         wizard.take_likely = True
         wizard.action_import()
@@ -179,6 +220,7 @@ class TestBankImport(BankCase):
     def test_nothing_is_booked_into_a_closed_period(self):
         self.company.fiscalyear_lock_date = "2025-07-31"
         wizard = self._wizard(camt([{"amount": "5.00"}]))
+        wizard.action_check()
         with self.assertRaisesRegex(UserError, "closed period"):
             wizard.action_import()
         self.assertFalse(self._lines())
@@ -237,6 +279,7 @@ class TestBankImport(BankCase):
                 for n in range(count)
             ]
             wizard = self._wizard(camt(rows))
+            wizard.action_check()
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count

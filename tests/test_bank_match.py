@@ -1,5 +1,7 @@
+from ast import literal_eval
 from unittest.mock import patch
 
+from lxml import etree
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -200,6 +202,119 @@ class TestBankMatch(BankCase):
         invoice = self._open(120)
         invoice.js_assign_outstanding_line(credit.id)  # Odoo's own way, on the invoice
         self.assertEqual(self._paid(invoice), ("paid", 0))
+
+    def _unapplied(self):
+        """What the filter of unapplied cash shows."""
+        arch = self.env.ref("lead_to_cash_hub.account_bank_statement_line_view_search_hub").arch
+        found = etree.fromstring(arch).find(".//filter[@name='unapplied']").get("domain")
+        return self.env["account.bank.statement.line"].search(
+            [("journal_id", "=", self.bank.id), *literal_eval(found)]
+        )
+
+    def test_unapplied_cash_is_what_is_open_of_it(self):
+        invoice = self._open(250)
+        line = self._import(camt([{"amount": "260.00", "text": invoice.name}]))
+        self.assertEqual(line.hub_unapplied, 0)
+        line.with_user(self.cashier).action_hub_accept()
+        self.env.invalidate_all()
+        self.assertEqual((line.hub_unapplied, self._unapplied()), (10, line))
+        later = self._open(10)
+        later.js_assign_outstanding_line(
+            self._receivable(line.move_id).filtered("amount_residual").id
+        )
+        self.env.invalidate_all()
+        self.assertEqual((line.hub_unapplied, len(self._unapplied())), (0, 0))
+        # Taken apart on the invoice, it is unapplied again, whatever the line was matched with.
+        later.line_ids.remove_move_reconcile()
+        self.env.invalidate_all()
+        self.assertEqual((line.hub_unapplied, self._unapplied()), (10, line))
+
+    def test_money_that_went_out_is_nobodys_unapplied_cash(self):
+        line = self._import(camt([{"amount": "-120.00", "text": "Insurance"}]))
+        with self.assertRaisesRegex(UserError, "went out"):
+            self._choose(line, partner_id=self.customer.id)
+        self.assertFalse(line.is_reconciled)
+
+    def test_unapplied_cash_is_paid_back(self):
+        came, went = self._import(
+            camt([{"amount": "120.00", "text": "twice"}, {"amount": "-120.00", "text": "back"}])
+        )
+        self._choose(came, partner_id=self.customer.id)
+        credit = self._receivable(came.move_id)
+        said = self._choose(went, item_ids=[Command.set(credit.ids)])
+        self.assertIn("settled exactly", said)
+        self.assertTrue(credit.reconciled)
+        self.assertEqual((came.hub_unapplied, went.hub_match), (0, "accepted"))
+
+    def test_more_went_out_than_was_owed(self):
+        note = self._open(30, move_type="out_refund")
+        line = self._import(camt([{"amount": "-40.00", "text": "refund"}]))
+        said = self._choose(line, item_ids=[Command.set(self._receivable(note).ids)])
+        self.assertIn("the customer owes it", said)
+        self.assertEqual(self._paid(note)[1], 0)
+        self.assertEqual(line.hub_unapplied, 0)
+
+    def test_choosing_begins_with_what_is_proposed(self):
+        invoice = self._open(250)
+        line = self._import(camt([{"amount": "240.00", "text": invoice.name}]))
+        form = self.env["hub.bank.choose"].with_user(self.cashier)
+        wizard = form.with_context(**line.with_user(self.cashier).action_hub_choose()["context"])
+        wizard = wizard.create({})
+        self.assertEqual(wizard.item_ids, self._receivable(invoice))
+        self.assertEqual(wizard.partner_id, self.customer)
+        self.assertIn("10.00 of the documents stays open", wizard.rest_text)
+        self.assertFalse(form.create({"line_id": line.id}).rest_text)  # nothing is chosen yet
+
+    # --- what concerns no customer ----------------------------------------------------------------
+
+    def _post(self, lines, account, **values):
+        action = lines.with_user(self.cashier).action_hub_post()
+        wizard = self.env["hub.bank.post"].with_user(self.cashier).with_context(**action["context"])
+        wizard.create({"account_id": account.id, **values}).action_post()
+        self.env.invalidate_all()
+
+    def _account(self, account_type):
+        return self.env["account.account"].search(
+            [("account_type", "=", account_type), ("company_ids", "in", self.company.ids)], limit=1
+        )
+
+    def test_fees_are_posted_on_an_account_and_taken_back(self):
+        lines = self._import(
+            camt([{"amount": "-4.50", "text": "Fee"}, {"amount": "0.30", "text": "Interest"}])
+        )
+        account = self._account("expense")
+        self._post(lines, account)
+        self.assertEqual(set(lines.mapped("hub_match")), {"account"})
+        self.assertEqual(lines.mapped("is_reconciled"), [True, True])
+        posted = lines.line_ids.filtered(lambda item: item.account_id == account)
+        self.assertEqual(sorted(posted.mapped("balance")), [-0.30, 4.50])
+        self.assertIn(account.code, lines[0].hub_explanation)
+        audit = self.env["hub.audit"].search([("action", "=", "bank_post")])
+        self.assertEqual(audit.mapped("user_id"), self.cashier)
+        lines.with_user(self.cashier).action_hub_undo()
+        self.assertEqual(set(lines.mapped("hub_match")), {"open"})
+        self.assertEqual(lines.mapped("is_reconciled"), [False, False])
+
+    def test_what_is_for_a_customer_is_not_posted_on_an_account(self):
+        line = self._import(camt([{"amount": "-4.50", "text": "Fee"}]))
+        for account in (self._account("asset_receivable"), line.journal_id.suspense_account_id):
+            with self.assertRaisesRegex(UserError, "another account"):
+                self._post(line, account)
+        payable = self._account("liability_payable")
+        with self.assertRaisesRegex(UserError, "vendor"):
+            self._post(line, payable)
+        vendor = self._make_customer("Vendor Ltd")
+        self._post(line, payable, partner_id=vendor.id)
+        item = line.line_ids.filtered(lambda item: item.account_id == payable)
+        self.assertEqual((item.partner_id, item.amount_residual), (vendor, 4.50))
+
+    def test_what_odoo_takes_back_is_to_be_decided_again(self):
+        invoice = self._open(250)
+        line = self._import(camt([{"amount": "250.00", "text": invoice.name}]))
+        self.assertEqual(line.hub_match, "matched")
+        line.action_undo_reconciliation()  # by another screen than the hub's
+        self.assertEqual((line.hub_match, line.hub_documents), ("open", ""))
+        self.assertIn("took the match back", line.hub_explanation)
 
     def test_a_match_is_taken_back(self):
         invoice = self._open(250)

@@ -268,6 +268,44 @@ class TestBusinessApproval(BusinessCase):
         self.assertEqual(moves.hub_contract_id, healthy)
         self.assertEqual(failures[0]["contract"], broken.display_name)
 
+    def test_the_form_says_which_contracts_were_left_out(self):
+        broken, healthy = self._start_deal(), self._start_deal()
+        self._book(broken, "1")
+        self._book(healthy, "1")
+        self.env.cr.execute(
+            "UPDATE sale_order SET partner_invoice_id = partner_id, currency_id = %s WHERE id = %s",
+            [self.env.ref("base.EUR").id, broken.sale_order_id.id],
+        )
+        self.env.invalidate_all()
+        run = (
+            self.env["hub.billing.run"]
+            .with_user(self.approver)
+            .create({"date_to": date(2025, 6, 30), "company_id": self.company.id})
+        )
+        run.contract_ids = broken | healthy
+        action = run.action_run()
+        self.assertEqual((action["res_model"], action["res_id"]), (run._name, run.id))
+        self.assertEqual(run.state, "done")
+        self.assertIn(f"{broken.display_name} was left out", run.result)
+        self.assertEqual(run.action_show()["domain"], [("id", "in", run.move_ids.ids)])
+        self.assertEqual(run.move_ids.hub_contract_id, healthy)
+
+    def test_an_invoice_prints_quantities_as_people_write_them(self):
+        line = self.invoice.invoice_line_ids
+        self.assertEqual(line._fields["quantity"].get_digits(self.env)[1], 6)
+        report = self.env["ir.actions.report"]
+        html = report._render_qweb_html("account.report_invoice", self.invoice.ids)[0].decode()
+        self.assertIn(">8.00<", html)
+        self.assertNotIn("8.000000", html)
+        line.quantity = 13.333333
+        printed = self.env["ir.qweb.field.float"]
+        self.assertEqual(printed.record_to_html(line, "quantity", {}), "13.333333")
+        options = {"decimal_precision": "Product Unit"}
+        self.assertEqual(printed.value_to_html(8.5, options), "8.50")
+        self.assertEqual(
+            self.contract.line_ids._fields["quantity"].get_min_display_digits(self.env), 2
+        )
+
     def test_wizard_shows_what_it_made(self):
         self._book(self.contract, "1")
         run = (

@@ -1,6 +1,7 @@
 from . import (
     bank_choose,
     bank_import,
+    bank_post,
     billing_run,
     bundle,
     by_hand,

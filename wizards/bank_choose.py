@@ -21,8 +21,8 @@ class HubBankChoose(models.TransientModel):
         domain="""[
             ('parent_state', '=', 'posted'), ('reconciled', '=', False), ('company_id', '=', company_id),
             ('currency_id', '=', currency_id), '|',
-            '&', ('account_id.account_type', '=', 'asset_receivable'),
-                 ('move_id.move_type', 'in', ('out_invoice', 'out_refund')),
+            '&', ('account_id.account_type', '=', 'asset_receivable'), '|',
+                 ('move_id.move_type', 'in', ('out_invoice', 'out_refund')), ('move_id.statement_line_id', '!=', False),
             '&', ('payment_id.journal_id', '=', journal_id),
             '&', ('account_id.reconcile', '=', True),
                  ('account_id.account_type', 'not in', ('asset_receivable', 'liability_payable'))]""",
@@ -34,14 +34,23 @@ class HubBankChoose(models.TransientModel):
     )
     rest_text = fields.Char(compute="_compute_rest_text", string="Then")
 
-    @api.depends("item_ids", "amount")
+    @api.depends("item_ids", "partner_id", "amount")
     def _compute_rest_text(self):
         for wizard in self:
             currency = wizard.currency_id
             total = sum(wizard.item_ids.mapped("amount_residual_currency"))
             rest = currency.round(wizard.amount - total) if currency else 0
-            if not rest:
+            if not (wizard.item_ids or wizard.partner_id):
+                text = False
+            elif not wizard.item_ids and wizard.amount < 0:
+                text = self.env._("Choose what it pays back: what went out is no unapplied cash.")
+            elif not rest:
                 text = self.env._("These documents are settled exactly.")
+            elif abs(wizard.amount) > abs(total) and wizard.amount < 0:
+                text = self.env._(
+                    "%s more went out than is open: the customer owes it.",
+                    currency.format(abs(rest)),
+                )
             elif abs(wizard.amount) > abs(total):
                 text = self.env._(
                     "%s stays on the customer's account as unapplied cash.",

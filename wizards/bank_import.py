@@ -35,6 +35,7 @@ class HubBankImport(models.TransientModel):
         "same was paid twice on one day.",
     )
     state = fields.Selection([("choose", "Choose"), ("preview", "Preview")], default="choose")
+    looked_at = fields.Char(readonly=True, help="Which file, layout and journal were shown.")
     fault_text = fields.Char(readonly=True)
     new_count = fields.Integer(string="New", readonly=True)
     likely_count = fields.Integer(string="Look Known", readonly=True)
@@ -77,17 +78,16 @@ class HubBankImport(models.TransientModel):
     def action_check(self):
         """Read the file and show what it would bring."""
         self.ensure_one()
-        self.statement_ids.unlink()
-        self.entry_ids.unlink()
+        self.action_choose()
         try:
-            looks, _digest = self._looks()
+            looks, digest = self._looks()
         except Problem as problem:
             self.write({"state": "choose", "fault_text": self._words(problem)})
             return self._again()
         self.write(
             {
                 "state": "preview",
-                "fault_text": False,
+                "looked_at": self._stamp(digest),
                 "new_count": sum(look.count(NEW) for look in looks),
                 "likely_count": sum(look.count(LIKELY) for look in looks),
                 "statement_ids": [fields.Command.create(self._statement(look)) for look in looks],
@@ -99,6 +99,18 @@ class HubBankImport(models.TransientModel):
             }
         )
         return self._again()
+
+    def action_choose(self):
+        """Begin again: choose another file, layout or journal."""
+        self.statement_ids.unlink()
+        self.entry_ids.unlink()
+        self.write({"state": "choose", "fault_text": False, "looked_at": False})
+        return self._again()
+
+    def _stamp(self, digest):
+        """What makes a preview true: the file, and how it is read into which journal."""
+        layout = self.layout_id
+        return f"{digest} {layout.id} {layout.write_date} {self.journal_id.id}"
 
     def _statement(self, look):
         amounts = [entry.amount for entry in look.entries]
@@ -141,17 +153,49 @@ class HubBankImport(models.TransientModel):
         self.ensure_one()
         try:
             looks, digest = self._looks()
+            if self.looked_at != self._stamp(digest):
+                raise UserError(
+                    self.env._("Look into the file first: it is not the one that you have seen.")
+                )
             lines = self.env["hub.bank"]._book(
                 looks, self.take_likely, self.file_name or "", digest
             )
         except Problem as problem:
             raise UserError(self._words(problem)) from problem
+        if not lines and self.likely_count:
+            raise UserError(
+                self.env._(
+                    "Nothing in this file is surely new. To import what only looks known, tick “Take In What Only "
+                    "Looks Known”."
+                )
+            )
         if not lines:
             raise UserError(self.env._("Everything in this file is known already."))
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "lead_to_cash_hub.account_bank_statement_line_action_hub"
         )
-        return {**action, "domain": [("id", "in", lines.ids)], "context": {}, "target": "main"}
+        states = lines.mapped("hub_match")
+        matched, proposed = states.count("matched"), states.count("proposed")
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._(
+                    "%(count)s lines: %(matched)s matched, %(proposed)s proposed, %(open)s to decide.",
+                    count=len(lines),
+                    matched=matched,
+                    proposed=proposed,
+                    open=len(lines) - matched - proposed,
+                ),
+                "next": {
+                    **action,
+                    "domain": [("id", "in", lines.ids)],
+                    "context": {"search_default_group_match": 1},
+                    "target": "main",
+                },
+            },
+        }
 
     def _again(self):
         return {

@@ -4,25 +4,26 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 
 
 class HubBillingRun(models.TransientModel):
-    """Draft invoices for a period: approved time, reached milestones and approved expenses.
+    """Drafts by hand, beside the billing runs, for a period: approved time, reached milestones and approved expenses.
 
     Odoo's own invoicing of the order makes the documents; which entries they bill comes from the
     billing ledger. One document a contract, each with its checks, all waiting for approval.
     """
 
     _name = "hub.billing.run"
-    _description = "Billing Run"
+    _description = "Drafts by Hand"
 
     company_id = fields.Many2one(
         "res.company", required=True, default=lambda self: self.env.company
     )
     date_from = fields.Date(
         string="From",
-        help="Empty: everything up to the end that is approved and not billed yet, late time of "
+        help="Empty: everything up to the cut-off that is approved and not billed yet, late time of "
         "earlier periods included.",
     )
     date_to = fields.Date(
-        string="To",
+        string="Cut-off",
+        help="The last day of work that is billed.",
         required=True,
         default=lambda self: fields.Date.context_today(self) + relativedelta(day=1, days=-1),
     )
@@ -33,9 +34,13 @@ class HubBillingRun(models.TransientModel):
         domain="[('company_id', '=', company_id), ('state', '=', 'active')]",
         help="Empty: all active contracts of the company.",
     )
+    state = fields.Selection(
+        [("choose", "Choose"), ("done", "Done")], default="choose", readonly=True
+    )
     move_ids = fields.Many2many("account.move", string="Draft Invoices", readonly=True)
     move_count = fields.Integer(string="Number of Draft Invoices", readonly=True)
     failure_ids = fields.Json(readonly=True)
+    failure_count = fields.Integer(compute="_compute_result")
     result = fields.Text(compute="_compute_result")
 
     @api.depends("move_count", "failure_ids")
@@ -52,6 +57,7 @@ class HubBillingRun(models.TransientModel):
                         why=failure["why"],
                     )
                 )
+            run.failure_count = len(run.failure_ids or [])
             run.result = "\n".join(sentences)
 
     @api.constrains("date_from", "date_to")
@@ -61,14 +67,20 @@ class HubBillingRun(models.TransientModel):
                 raise ValidationError(self.env._("The period ends before it begins."))
 
     def action_run(self):
-        """Make the drafts and show them."""
+        """Make the drafts and show them, or who was left out and why."""
         self.ensure_one()
         moves, failures = self._run(
             self.company_id, self.date_from, self.date_to, self.contract_ids, self.invoice_date
         )
         # Kept with sudo: whoever may run the billing need not be able to read invoices.
-        self.sudo().write({"move_ids": moves.ids, "failure_ids": failures})
-        self.move_count = len(moves)
+        self.sudo().write(
+            {
+                "move_ids": moves.ids,
+                "failure_ids": failures,
+                "move_count": len(moves),
+                "state": "done",
+            }
+        )
         if not moves:
             raise UserError(
                 "\n".join(
@@ -80,21 +92,25 @@ class HubBillingRun(models.TransientModel):
                     + [f"{failure['contract']}: {failure['why']}" for failure in failures]
                 )
             )
-        if not self.env["account.move"].has_access("read"):
+        if failures or not self.env["account.move"].has_access("read"):
             return {
                 "type": "ir.actions.act_window",
-                "name": self.env._("Billing Run"),
+                "name": self.env._("Drafts by Hand"),
                 "res_model": self._name,
                 "res_id": self.id,
                 "view_mode": "form",
                 "target": "new",
             }
+        return self.action_show()
+
+    def action_show(self):
+        """The drafts that were made."""
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Invoices to Approve"),
             "res_model": "account.move",
             "view_mode": "list,form",
-            "domain": [("id", "in", moves.ids)],
+            "domain": [("id", "in", self.move_ids.ids)],
         }
 
     @api.model

@@ -23,7 +23,7 @@ class HubClaimWizard(models.TransientModel):
         readonly=False,
         domain="[('model_name', '=', res_model)]",
     )
-    external_id = fields.Char(required=True, string="Its Id There")
+    external_id = fields.Char(required=True, string="Id There")
     look_up = fields.Boolean(
         default=True,
         string="Ask the Product First",

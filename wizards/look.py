@@ -130,7 +130,7 @@ class HubLookLine(models.TransientModel):
     _description = "Record, Looked At"
 
     look_id = fields.Many2one("hub.look", required=True, ondelete="cascade", index=True)
-    external_id = fields.Char(readonly=True, string="Id")
+    external_id = fields.Char(readonly=True, string="Id There")
     version = fields.Char(readonly=True)
     deleted = fields.Boolean(readonly=True, string="Gone")
     payload = fields.Text(readonly=True)

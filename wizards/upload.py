@@ -177,6 +177,6 @@ class HubUploadWizardLine(models.TransientModel):
 
     wizard_id = fields.Many2one("hub.upload.wizard", required=True, ondelete="cascade")
     number = fields.Integer(string="Line")
-    external_id = fields.Char(string="Id")
+    external_id = fields.Char(string="Id There")
     content = fields.Char(string="Values")
     fault = fields.Char()

@@ -119,7 +119,9 @@ def by_odoo(env, facts, entries):
 
 def by_run(env, facts, entries):
     """Propose a billing run of the contracts and carry it out: ``[seconds, amount]``."""
-    env = api.Environment(env.cr, env.ref("base.user_admin").id, {**HUB_CONTEXT, "lang": "en_US"})
+    admin = env.ref("base.user_admin")
+    admin.group_ids += env.ref("lead_to_cash_hub.group_hub_billing_approver")
+    env = api.Environment(env.cr, admin.id, {**HUB_CONTEXT, "lang": "en_US"})
     began = time.perf_counter()
     batch = env["hub.billing.batch"].create({"date_to": JUNE + timedelta(days=29)})
     batch.action_propose()

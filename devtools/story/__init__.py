@@ -4,7 +4,7 @@ Everything travels over HTTP between separate processes: the sandboxes and a pre
 says what must be seen, and records what was. Which products play is chosen in :mod:`devtools.story.cast`.
 """
 
-from . import cash, deals, firm, proof, time_and_bill
+from . import cash, deals, firm, pages, proof, time_and_bill
 from .world import World
 
 CHECKPOINTS = 20
@@ -23,3 +23,4 @@ def run(context):
     world = World(context, ids)
     for chapter in (deals, time_and_bill, cash, proof):
         chapter.tell(world)
+    pages.show(world)

@@ -55,6 +55,7 @@ from . import (  # isort: skip
     handler_time_entry_check,
     handler_time_entry,  # extends the one above
     hour_price,
+    printed_quantity,
     invoice_check,
     invoice_checks,
     invoicing,

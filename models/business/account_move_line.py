@@ -28,6 +28,8 @@ CONTENT = {"quantity", "price_unit", "discount", "tax_ids", "account_id", "produ
 class AccountMoveLine(models.Model):
     _inherit = "account.move.line"
 
+    # Billing needs 6 digits of "Product Unit"; 8 hours are shown as 8.00 all the same.
+    quantity = fields.Float(digits="Product Unit", min_display_digits=2)
     hub_billing_ids = fields.One2many("hub.billing", "invoice_line_id", string="Billing Ledger")
     hub_ledger = fields.Boolean(
         string="In the Billing Ledger",

@@ -14,7 +14,7 @@ GUARDED = (
     "hub_evidence",
     "hub_open_amount",
 )
-DONE = ("matched", "accepted", "unapplied")
+DONE = ("matched", "accepted", "unapplied", "account")
 
 
 class AccountBankStatementLine(models.Model):
@@ -35,6 +35,7 @@ class AccountBankStatementLine(models.Model):
             ("matched", "Matched by itself"),
             ("accepted", "Accepted"),
             ("unapplied", "Unapplied cash"),
+            ("account", "On an account"),
         ],
         string="Match",
         readonly=True,
@@ -58,6 +59,12 @@ class AccountBankStatementLine(models.Model):
     hub_documents = fields.Char(string="Settles", compute="_compute_hub_documents")
     hub_customers = fields.Char(string="Customer", compute="_compute_hub_documents")
 
+    hub_unapplied = fields.Monetary(
+        string="Unapplied",
+        compute="_compute_hub_unapplied",
+        help="What is open of it on the customer's account: Odoo offers it on the customer's next invoice.",
+    )
+
     _hub_entry_once = models.UniqueIndex(
         "(journal_id, hub_entry_key) WHERE hub_entry_key IS NOT NULL",
         "This movement is in the journal already.",
@@ -78,6 +85,16 @@ class AccountBankStatementLine(models.Model):
             )
             partners = line.hub_item_ids.partner_id or line.partner_id
             line.hub_customers = ", ".join(partners.mapped("display_name")) or line.partner_name
+
+    @api.depends("move_id.line_ids.amount_residual_currency", "move_id.line_ids.account_id")
+    def _compute_hub_unapplied(self):
+        for line in self:
+            credits = line.line_ids.filtered(
+                lambda item: (
+                    item.account_id.account_type == "asset_receivable" and item.amount_residual < 0
+                )
+            )
+            line.hub_unapplied = -sum(credits.mapped("amount_residual_currency"))
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -137,13 +154,31 @@ class AccountBankStatementLine(models.Model):
         """Choose documents, or the customer whose money it is."""
         self.ensure_one()
         self._hub_check_may()
+        # It begins with what is proposed, as far as that is open still.
+        items = self.hub_item_ids.filtered(lambda item: not item.reconciled)
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Choose What It Settles"),
             "res_model": "hub.bank.choose",
             "view_mode": "form",
             "target": "new",
-            "context": {"default_line_id": self.id},
+            "context": {
+                "default_line_id": self.id,
+                "default_item_ids": items.ids,
+                "default_partner_id": (items.partner_id or self.partner_id)[:1].id,
+            },
+        }
+
+    def action_hub_post(self):
+        """Post what concerns no customer's document on an account: fees, salaries, vendors."""
+        self._hub_check_may()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Post on an Account"),
+            "res_model": "hub.bank.post",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"active_model": self._name, "active_ids": self.ids},
         }
 
     def action_hub_undo(self):
@@ -152,17 +187,35 @@ class AccountBankStatementLine(models.Model):
         lines = self.filtered(lambda line: line.hub_match in DONE)
         if not lines:
             raise UserError(self.env._("Nothing was matched here that could be taken back."))
-        lines._hub_audit("bank_undo")
         lines.action_undo_reconciliation()
+        return True
+
+    def action_undo_reconciliation(self):
+        """Whatever screen takes a match back, the line is to be decided again."""
+        lines = self.filtered(lambda line: line.hub_match in DONE)
+        lines._hub_audit("bank_undo")
+        result = super().action_undo_reconciliation()
         for line in lines:
             line._hub_keep("open", line.hub_item_ids.browse(), [("undone", self.env.user.name)])
-        return True
+        return result
 
     def action_hub_match(self):
         """Look again for what the lines settle; only proposed, nothing is settled."""
         self._hub_check_may()
         self.filtered(lambda line: not line.is_reconciled)._hub_propose(settle=False)
         return True
+
+    def action_hub_documents(self):
+        """The documents that the line settles, or would."""
+        moves = self.hub_item_ids.move_id
+        action = {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Documents"),
+            "res_model": "account.move",
+            "view_mode": "list,form",
+            "domain": [("id", "in", moves.ids)],
+        }
+        return action | ({"view_mode": "form", "res_id": moves.id} if len(moves) == 1 else {})
 
     def action_hub_open(self):
         """The journal entry of the line."""

@@ -41,6 +41,7 @@ SAYS = {
     ),
     "refused": lambda env, value: env._("It could not be settled by itself: %s", value),
     "undone": lambda env, value: env._("%s took the match back.", value),
+    "on_account": lambda env, value: env._("Posted on %s.", value),
     "by_person": lambda env, value: env._("Chosen by %s.", value),
     "nothing": lambda env, value: env._(
         "Nothing that is open fits. Choose documents, or the customer whose money it is."

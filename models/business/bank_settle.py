@@ -40,6 +40,24 @@ class AccountBankStatementLine(models.Model):
         # Odoo reconciles many in one go.
         self.env["account.move.line"]._reconcile_plan(plan)
 
+    def _hub_post_on(self, account, partner):
+        """Post lines of one company on an account, where they settle no document.
+
+        :raise UserError: a line is settled already, or its entry was edited by hand.
+        """
+        nothing = self.env["account.move.line"]
+        for line in self:
+            line._hub_check_open(nothing)
+        for line in self:
+            amount = exact(line.currency_id.round(line.amount))
+            line._hub_replace_suspense([(account, partner, amount, nothing)])
+            line._hub_keep(
+                "account",
+                nothing,
+                [("on_account", account.display_name), ("by_person", self.env.user.name)],
+            )
+        self._hub_audit("bank_post")
+
     def _hub_check_open(self, settled):
         if self.is_reconciled:
             raise UserError(
@@ -95,6 +113,15 @@ class AccountBankStatementLine(models.Model):
                 _move, account, owner = key
                 parts.append((account, owner, part, groups[key]))
             left -= part
+        if left and not settled and left < 0:
+            raise UserError(
+                self.env._(
+                    "%(amount)s of “%(line)s” went out, so it is nobody's unapplied cash. Choose the credit note, "
+                    "refund or unapplied cash that it pays back, or post it on an account.",
+                    amount=self.currency_id.format(float(-left)),
+                    line=self.payment_ref or "",
+                )
+            )
         if left:
             partner = partner or settled.partner_id
             if len(partner) != 1:

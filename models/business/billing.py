@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import RedirectWarning, UserError, ValidationError
 from odoo.tools import float_compare
 
 from ...core.billing import UNIT_DIGITS, UNIT_STEP, allocate, exact, rounded
@@ -107,17 +107,27 @@ class HubBilling(models.Model):
     def _check_unit_precision(self):
         """Refuse to bill with too few digits: 40 times 20 minutes would lose 50 cents."""
         digits = self.env["decimal.precision"].precision_get("Product Unit")
-        if digits < UNIT_DIGITS:
-            raise UserError(
-                self.env._(
-                    "Odoo keeps quantities with %(digits)s digits here. A third of an hour then "
-                    "becomes 0.33, and 40 entries of 20 minutes at 150.00 come to 1,999.50 "
-                    "instead of 2,000.00. Set “Product Unit” to %(needed)s digits (Settings, "
-                    "Technical, Decimal Accuracy) and start the billing run again.",
-                    digits=digits,
-                    needed=UNIT_DIGITS,
-                )
+        if digits >= UNIT_DIGITS:
+            return
+        why = self.env._(
+            "Odoo keeps quantities with %(digits)s digits here. A third of an hour then becomes 0.33, and 40 entries "
+            "of 20 minutes at 150.00 come to 1,999.50 instead of 2,000.00.",
+            digits=digits,
+        )
+        if not self.env.su and self.env.user.has_group("base.group_system"):
+            action = self.env.ref("lead_to_cash_hub.hub_unit_precision_action")
+            raise RedirectWarning(
+                why, action.id, self.env._("Keep %(needed)s Digits", needed=UNIT_DIGITS)
             )
+        raise UserError(
+            why
+            + " "
+            + self.env._(
+                "Ask a user with the Settings right to start a billing run: there, one button sets “Product Unit” to "
+                "%(needed)s digits. Then start the billing run again.",
+                needed=UNIT_DIGITS,
+            )
+        )
 
     @api.model
     def action_set_unit_precision(self):
@@ -129,7 +139,17 @@ class HubBilling(models.Model):
         precision = self.env["decimal.precision"].search([("name", "=", "Product Unit")], limit=1)
         if precision.digits < UNIT_DIGITS:
             precision.digits = UNIT_DIGITS
-        return True
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._(
+                    "Quantities are kept with %(needed)s digits now. Start the billing run again.",
+                    needed=UNIT_DIGITS,
+                ),
+            },
+        }
 
     # --- writing --------------------------------------------------------------------------------
 

@@ -250,7 +250,8 @@ class HubBillingBatch(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "lead_to_cash_hub.hub_billing_batch_line_action"
         )
-        return {**action, "domain": [("batch_id", "=", self.id)], "context": {}}
+        chosen = {"search_default_proposed": 1} if self.to_approve_count else {}
+        return {**action, "domain": [("batch_id", "=", self.id)], "context": chosen}
 
     def action_view_findings(self):
         """What is left out or to be looked at, by reason."""

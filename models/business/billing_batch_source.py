@@ -34,7 +34,9 @@ class HubBillingBatchSource(models.Model):
         readonly=True,
         help="The billable hours of the entry as it stood.",
     )
-    quantity = fields.Float(readonly=True, digits="Product Unit", string="Billed Quantity")
+    quantity = fields.Float(
+        readonly=True, digits="Product Unit", min_display_digits=2, string="Billed Quantity"
+    )
     price_unit = fields.Monetary(readonly=True, string="Price")
     amount = fields.Monetary(
         readonly=True, help="Untaxed; the parts of a line add up to it exactly."

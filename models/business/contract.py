@@ -130,9 +130,9 @@ class HubContract(models.Model):
         groups=SEE_MONEY,
         help="The untaxed value that was signed.",
     )
-    won_at = fields.Datetime(string="Won", copy=False, readonly=True)
+    won_at = fields.Datetime(string="Won On", copy=False, readonly=True)
     ready_at = fields.Datetime(
-        string="Ready",
+        string="Team Complete On",
         copy=False,
         readonly=True,
         help="When contract, project and the whole team existed for the first time.",

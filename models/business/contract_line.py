@@ -45,7 +45,7 @@ class HubContractLine(models.Model):
     product_id = fields.Many2one(
         "product.product", string="Service", required=True, check_company=True
     )
-    quantity = fields.Float(digits="Product Unit", default=1.0)
+    quantity = fields.Float(digits="Product Unit", min_display_digits=2, default=1.0)
     unit_price = fields.Monetary()
     discount = fields.Float(string="Discount (%)", digits="Discount")
     amount = fields.Monetary(compute="_compute_amount", store=True, readonly=False)

@@ -10,6 +10,7 @@ from .chosen import chosen_of
 class SaleOrderLine(models.Model):
     _inherit = "sale.order.line"
 
+    product_uom_qty = fields.Float(digits="Product Unit", min_display_digits=2)
     hub_billing_ids = fields.One2many("hub.billing", "sale_line_id", string="Billing Ledger")
     hub_contract_line_ids = fields.One2many("hub.contract.line", "sale_line_id")
     hub_milestone_ids = fields.One2many("project.milestone", "sale_line_id")

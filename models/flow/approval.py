@@ -36,7 +36,7 @@ class HubApproval(models.Model):
     system_id = fields.Many2one("hub.system", readonly=True, ondelete="cascade")
     entity_id = fields.Many2one("hub.entity", readonly=True, ondelete="cascade")
     company_id = fields.Many2one("res.company", readonly=True)
-    external_id = fields.Char(related="message_id.external_id", string="In the Source")
+    external_id = fields.Char(related="message_id.external_id", string="Id There")
     direction = fields.Selection(related="message_id.direction")
     res_model = fields.Char(related="message_id.res_model")
     res_id = fields.Many2oneReference(related="message_id.res_id", string="Odoo Record")

@@ -41,9 +41,10 @@ class HubAudit(models.Model):
                CREATE INDEX IF NOT EXISTS hub_audit_xid ON hub_audit(xid);"""
         )
 
-    @api.depends("action")
-    def _compute_sentence(self):
-        labels = {
+    @api.model
+    def _sentences(self):
+        """What each action says: ``{action: sentence}``."""
+        return {
             "apply": self.env._("Written into Odoo"),
             "deliver": self.env._("Sent to the product"),
             "replay": self.env._("Replayed"),
@@ -74,6 +75,7 @@ class HubAudit(models.Model):
             "bank_import": self.env._("Bank file imported"),
             "bank_match": self.env._("Bank line matched by itself"),
             "bank_accept": self.env._("Bank line matched by a person"),
+            "bank_post": self.env._("Bank line posted on an account"),
             "bank_undo": self.env._("Match of a bank line taken back"),
             "upload": self.env._("File uploaded"),
             "own": self.env._("Rule of ownership set"),
@@ -89,7 +91,17 @@ class HubAudit(models.Model):
             "retention": self.env._("Removed after its time"),
             "export": self.env._("Values exported to send them by hand"),
             "sent_by_hand": self.env._("Entered in the product by hand"),
+            "sign_off": self.env._("Reconciliation signed off"),
+            "duplicate": self.env._("Decided about a duplicate"),
+            "merge": self.env._("Customers merged"),
+            "likeness": self.env._("Likeness of customers set"),
+            "read_payload": self.env._("Payload read beside a mapping"),
         }
+
+    @api.depends("action")
+    @api.depends_context("lang")
+    def _compute_sentence(self):
+        labels = self._sentences()
         for row in self:
             row.sentence = labels.get(row.action, row.action)
 

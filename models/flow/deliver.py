@@ -260,7 +260,8 @@ class HubDeliver(models.AbstractModel):
                 WHERE stream_id = ANY(%s)""",
             [sorted({row["stream_id"] for row, _outcome in done if row["stream_id"]})],
         )
-        self.env["hub.audit"]._append(audits, cr)
+        # Named like what is written into Odoo: by the user whom the system acts as.
+        self.env["hub.audit"].with_user(system.user_id)._append(audits, cr)
         closed = self.env["hub.exception"]._close(cr, mine, "sent")
         effects.touched.update(closed)
         effects.dirty = bool(closed)

@@ -59,9 +59,14 @@ class HubErasure(models.Model):
             )
 
     @api.depends("res_model", "res_id")
+    @api.depends_context("lang")
     def _compute_display_name(self):
+        """A word and a number, never a name: the name is what was erased."""
         for erasure in self:
-            erasure.display_name = f"{erasure.res_model},{erasure.res_id}"
+            kind = self.env["ir.model"]._get(erasure.res_model).name or erasure.res_model
+            erasure.display_name = self.env._(
+                "%(kind)s no. %(number)s", kind=kind, number=erasure.res_id
+            )
 
     def write(self, vals):
         raise UserError(self.env._("What was erased is kept as it is."))

@@ -44,9 +44,17 @@ class HubIssue(models.Model):
     resolved_at = fields.Datetime(readonly=True)
     alerted_at = fields.Datetime(readonly=True)
     # Refreshed by the engine in a transaction of its own, never in the one that applies messages.
-    exception_count = fields.Integer(readonly=True, string="Records")
+    exception_count = fields.Integer(readonly=True, string="Open Records")
     waiting_count = fields.Integer(readonly=True, string="Others Waiting")
     at_risk = fields.Monetary(readonly=True, currency_field="currency_id", string="Money at Risk")
+    record_total = fields.Integer(
+        readonly=True, string="Records", help="The most that were open at once with this cause."
+    )
+    risk_total = fields.Monetary(
+        readonly=True,
+        string="Money at Risk at Most",
+        help="The most that was at risk at once by this cause.",
+    )
     currency_id = fields.Many2one("res.currency", readonly=True)
     exception_ids = fields.One2many("hub.exception", "issue_id", string="Exceptions")
     sentence = fields.Char(compute="_compute_sentence", string="What Happened")
@@ -58,13 +66,19 @@ class HubIssue(models.Model):
 
     _open_unique = models.UniqueIndex("(fingerprint) WHERE state = 'open'")
 
-    @api.depends("code", "params", "exception_count")
+    def _size(self):
+        """How many records and how much money it is about: of a resolved one, what it was about."""
+        if self.state == "resolved":
+            return self.record_total, self.risk_total
+        return self.exception_count, self.at_risk
+
+    @api.depends("code", "params", "exception_count", "state", "record_total")
     @api.depends_context("lang")
     def _compute_sentence(self):
         sentences = self.env["hub.sentence"]
         for issue in self:
             params = (issue.params or {}) | {
-                "count": (issue.params or {}).get("count", issue.exception_count),
+                "count": (issue.params or {}).get("count", issue._size()[0]),
                 "system": issue.system_id.name,
             }
             issue.sentence = sentences._sentence(issue.code, params)
@@ -252,6 +266,8 @@ class HubIssue(models.Model):
                 )
                 UPDATE hub_issue i
                    SET exception_count = t.n, waiting_count = t.waiting, at_risk = t.own + t.behind,
+                       record_total = greatest(i.record_total, i.exception_count, t.n),
+                       risk_total = greatest(i.risk_total, i.at_risk, t.own + t.behind),
                        currency_id = coalesce(t.currency, i.currency_id),
                        state = CASE WHEN t.n = 0 THEN 'resolved' ELSE 'open' END,
                        resolved_at = CASE WHEN t.n = 0 THEN clock_timestamp() AT TIME ZONE 'UTC' END

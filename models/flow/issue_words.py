@@ -39,7 +39,9 @@ class HubIssue(models.Model):
             found[issue].append((word, count, amount))
         return found
 
-    @api.depends("code", "params", "exception_count", "at_risk")
+    @api.depends(
+        "code", "params", "exception_count", "at_risk", "state", "record_total", "risk_total"
+    )
     @api.depends_context("lang")
     def _compute_sentence(self):
         result = super()._compute_sentence()
@@ -49,19 +51,20 @@ class HubIssue(models.Model):
             found = words[issue.id]
             if len(found) < 2:
                 continue
+            count, at_risk = issue._size()
             names = ", ".join(f"“{word}”" for word, _count, _amount in found[:SHOWN])
             values = {
                 "number": len(found),
                 "vocabulary": (issue.params or {}).get("vocabulary", ""),
                 "system": issue.system_id.name,
-                "count": issue.exception_count,
+                "count": count,
                 "names": names + (" …" if len(found) > SHOWN else ""),
             }
-            if issue.currency_id and issue.at_risk:
+            if issue.currency_id and at_risk:
                 issue.sentence = self.env._(
                     "%(number)s unknown words of %(vocabulary)s in %(system)s "
                     "(%(count)s records, %(money)s): %(names)s",
-                    money=formatLang(self.env, issue.at_risk, currency_obj=issue.currency_id),
+                    money=formatLang(self.env, at_risk, currency_obj=issue.currency_id),
                     **values,
                 )
             else:

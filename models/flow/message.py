@@ -30,7 +30,9 @@ class HubMessage(models.Model):
     stream_id = fields.Many2one("hub.stream", readonly=True, ondelete="set null")
     entity_id = fields.Many2one("hub.entity", readonly=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", readonly=True)
-    direction = fields.Selection([("in", "In"), ("out", "Out")], required=True, readonly=True)
+    direction = fields.Selection(
+        [("in", "Inbound"), ("out", "Outbound")], required=True, readonly=True
+    )
     kind = fields.Selection(
         [("notice", "Notice"), ("snapshot", "Record"), ("event", "Event")],
         required=True,
@@ -84,7 +86,7 @@ class HubMessage(models.Model):
         readonly=True, help="Version of the configuration that treated it last."
     )
     exception_ids = fields.One2many("hub.exception", "message_id", string="Exceptions")
-    attempt_ids = fields.One2many("hub.attempt", "message_id", string="Attempts")
+    attempt_ids = fields.One2many("hub.attempt", "message_id", string="Tries")
 
     def init(self):
         """Columns that only SQL uses, and the indexes of facts "Claim": flat in the backlog's size."""

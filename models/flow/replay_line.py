@@ -57,11 +57,11 @@ class HubReplayLine(models.Model):
     former_reason = fields.Char(readonly=True)
     former_params = fields.Json(readonly=True)
     former_done_at = fields.Datetime(readonly=True)
-    issue_id = fields.Many2one("hub.issue", readonly=True, ondelete="set null", string="Cause")
+    issue_id = fields.Many2one("hub.issue", readonly=True, ondelete="set null")
     system_id = fields.Many2one("hub.system", readonly=True, ondelete="restrict")
     entity_id = fields.Many2one("hub.entity", readonly=True, ondelete="restrict")
     company_id = fields.Many2one("res.company", readonly=True)
-    external_id = fields.Char(related="message_id.external_id", string="In the Source")
+    external_id = fields.Char(related="message_id.external_id", string="Id There")
     amount_company = fields.Monetary(
         readonly=True, currency_field="currency_id", string="Money at Risk"
     )

@@ -110,6 +110,8 @@ class HubReplayRun(models.Model):
                     "message_id": message_id,
                     "system_id": system_id,
                     "company_id": company_id,
+                    "res_model": "hub.message",
+                    "res_id": message_id,
                     "values": {"why": self.why, "replay": self.id},
                 }
                 for message_id, _verdict, system_id, company_id in taken

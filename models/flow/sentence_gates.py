@@ -92,11 +92,11 @@ class HubIssue(models.Model):
 
     _inherit = "hub.issue"
 
-    @api.depends("code", "params", "exception_count")
+    @api.depends("code", "params", "exception_count", "state", "record_total")
     @api.depends_context("lang")
     def _compute_sentence(self):
         result = super()._compute_sentence()
-        for issue in self.filtered(lambda i: i.code == "rule_block" and i.exception_count > 1):
+        for issue in self.filtered(lambda i: i.code == "rule_block" and i._size()[0] > 1):
             # With sudo: see hub.sentence.
             rule = (
                 self.env["hub.rule"].sudo().browse((issue.params or {}).get("rule") or ()).exists()
@@ -104,7 +104,7 @@ class HubIssue(models.Model):
             issue.sentence = self.env._(
                 "%(rule)s: %(count)s records of %(system)s",
                 rule=rule.name or self.env._("A rule that is gone"),
-                count=issue.exception_count,
+                count=issue._size()[0],
                 system=issue.system_id.name,
             )
         return result

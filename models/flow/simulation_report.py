@@ -46,7 +46,7 @@ class HubSimulationMessage(models.Model):
     )
     system_id = fields.Many2one(related="message_id.system_id")
     entity_id = fields.Many2one(related="message_id.entity_id")
-    external_id = fields.Char(related="message_id.external_id", string="In the Source")
+    external_id = fields.Char(related="message_id.external_id", string="Id There")
     place = fields.Integer(readonly=True)
     former_state = fields.Selection(
         lambda self: self.env["hub.message"]._fields["state"].selection, readonly=True, string="Now"

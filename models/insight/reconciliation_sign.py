@@ -55,12 +55,12 @@ class HubReconciliation(models.Model):
         self.env["hub.audit"]._append(
             [
                 {
-                    "action": "decide",
+                    "action": "sign_off",
                     "system_id": run.system_id.id or None,
                     "company_id": run.company_id.id,
                     "res_model": run._name,
                     "res_id": run.id,
-                    "values": {"decision": "sign_off", "seal": run.seal},
+                    "values": {"seal": run.seal},
                 }
                 for run in self
             ]

@@ -208,7 +208,7 @@ class HubException(models.Model):
     impact = fields.Selection(related="issue_id.impact")
     exception_count = fields.Integer(related="issue_id.exception_count", string="Share This Cause")
     record_name = fields.Char(related="message_id.record_name", related_sudo=False)
-    attempt_ids = fields.One2many(related="message_id.attempt_ids", string="Attempts")
+    attempt_ids = fields.One2many(related="message_id.attempt_ids", string="Tries")
     payload_text = fields.Text(
         related="message_id.payload_text",
         related_sudo=False,

@@ -36,7 +36,7 @@ tours.add("hub_billing_approve", {
         },
         { trigger: `${LINE}:contains('Disagreed'):contains('Left out')` },
         {
-            trigger: "button[name='action_approve']:contains('Approve and Bill')",
+            trigger: "button[name='action_approve']:contains('Approve and Post')",
             content: "the rest is billed",
             run: "click",
         },
