@@ -25,6 +25,11 @@ PLACE = (
     r" || '/' || ltrim(substring({0}.street FROM '[0-9]+'), '0')"
 )
 TOP = "is_company AND parent_id IS NULL"
+# Each index holds what no other search asks for. One that was empty when PostgreSQL looked at the table last costs
+# nothing to read, as far as it knows: during a first load it would read it from end to end for any search that it may
+# serve, once for each key.
+WITH_PHONE = f"{TOP} AND phone_sanitized IS NOT NULL"
+WITH_PLACE = f"{TOP} AND zip IS NOT NULL AND street IS NOT NULL"
 # The same for the search by names, in words that no other index knows: PostgreSQL cannot tell how many
 # rows a search for words finds, and where it may walk another index from end to end instead, it does so
 # once for each name.
@@ -58,8 +63,8 @@ class ResPartner(models.Model):
     _hub_name_index = models.Index(
         f"USING gin (({WORDS.format('name')})) WITH (fastupdate = off) WHERE {NAMED.format('')}"
     )
-    _hub_phone_index = models.Index(f"(phone_sanitized) WHERE {TOP}")
-    _hub_place_index = models.Index(f"(({PLACE.format('res_partner')})) WHERE {TOP}")
+    _hub_phone_index = models.Index(f"(phone_sanitized) WHERE {WITH_PHONE}")
+    _hub_place_index = models.Index(f"(({PLACE.format('res_partner')})) WHERE {WITH_PLACE}")
 
 
 class HubMatcher(models.AbstractModel):
@@ -262,34 +267,36 @@ class HubMatcher(models.AbstractModel):
         if not keys:
             return result
         self.env["res.partner"].flush_model(COLUMNS)
-        # Each key by the indexes, whatever the planner thinks of the tables' sizes (hence OFFSET 0).
+        # Each key by its own index, whatever PostgreSQL thinks of the sizes of tables (hence OFFSET 0).
         self.env.cr.execute(
             f"""
             SELECT k.kind, k.value, found.id
               FROM unnest(%s::varchar[], %s::varchar[]) k(kind, value)
              CROSS JOIN LATERAL (
-                   SELECT p.id FROM res_partner p
-                    WHERE k.kind = 'vat' AND p.vat IS NOT NULL AND p.active AND p.parent_id IS NULL
-                      AND upper(regexp_replace(p.vat, '[^0-9A-Za-z]', '', 'g'))
-                          = ANY(ARRAY[k.value, substr(k.value, 3)])
+                   SELECT p.id FROM (
+                       SELECT id, active, parent_id FROM res_partner
+                        WHERE upper(regexp_replace(vat, '[^0-9A-Za-z]', '', 'g'))
+                              = ANY(ARRAY[k.value, substr(k.value, 3)]) OFFSET 0) p
+                    WHERE k.kind = 'vat' AND p.active AND p.parent_id IS NULL
                     UNION ALL
-                   SELECT p.id FROM res_partner p
-                    WHERE k.kind = 'domain' AND p.email_normalized IS NOT NULL
-                      AND lower(split_part(p.email_normalized, '@', 2)) = k.value
-                      AND p.active AND p.is_company AND p.parent_id IS NULL
+                   SELECT p.id FROM (
+                       SELECT id, active, is_company, parent_id FROM res_partner
+                        WHERE email_normalized IS NOT NULL
+                          AND lower(split_part(email_normalized, '@', 2)) = k.value OFFSET 0) p
+                    WHERE k.kind = 'domain' AND p.active AND p.is_company AND p.parent_id IS NULL
                     UNION ALL
-                   SELECT p.id FROM res_partner p
-                    WHERE k.kind = 'domain' AND p.website IS NOT NULL
-                      AND {HOST.format("p.website")} = k.value
-                      AND p.active AND p.is_company AND p.parent_id IS NULL
+                   SELECT p.id FROM (
+                       SELECT id, active, is_company, parent_id FROM res_partner
+                        WHERE website IS NOT NULL AND {HOST.format("website")} = k.value OFFSET 0) p
+                    WHERE k.kind = 'domain' AND p.active AND p.is_company AND p.parent_id IS NULL
                     UNION ALL
                   (SELECT p.id FROM res_partner p
                     WHERE k.kind = 'phone' AND p.phone_sanitized = k.value
                       AND p.active AND p.is_company AND p.parent_id IS NULL LIMIT {CROWD + 1})
                     UNION ALL
                   (SELECT p.id FROM res_partner p
-                    WHERE k.kind = 'place' AND {PLACE.format("p")} = k.value
-                      AND p.active AND p.is_company AND p.parent_id IS NULL LIMIT {CROWD + 1})
+                    WHERE k.kind = 'place' AND {PLACE.format("p")} = k.value AND p.zip IS NOT NULL
+                      AND p.street IS NOT NULL AND p.active AND p.is_company AND p.parent_id IS NULL LIMIT {CROWD + 1})
                     UNION ALL
                    SELECT p.id FROM hub_identity i JOIN res_partner p ON p.id = i.res_id
                     WHERE i.company_id = %s AND i.entity = 'customer' AND i.kind = k.kind
