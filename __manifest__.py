@@ -107,6 +107,8 @@
         "views/hub_bank_views.xml",
         "views/hub_reconciliation_views.xml",
         "views/hub_leakage_views.xml",
+        "views/hub_write_off_views.xml",
+        "views/hub_correct_views.xml",
         "views/account_move_views.xml",
         "views/account_analytic_line_views.xml",
         "views/hr_employee_views.xml",

@@ -4,7 +4,9 @@ from decimal import Decimal
 from dateutil.relativedelta import relativedelta
 from lxml.html import fromstring
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.modules.module import load_script
 from odoo.tests import tagged
+from odoo.tools import file_path
 
 from .business_common import BusinessCase
 
@@ -290,6 +292,18 @@ class TestRetainers(BusinessCase):
         self.assertEqual(after(), (0, 3), "nothing is used any more")
         entry.hub_approval = "approved"
         self.assertEqual(after(), (100, 4))
+
+    def test_after_the_update_people_are_not_told_again(self):
+        retainer = self._retainer(overage_allowed=True)
+        self._book(self.contract, "20", day=date(2025, 6, 10))
+        retainer._refresh(JUNE)
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE hub_retainer_period SET told_of = NULL")
+        path = file_path("lead_to_cash_hub/migrations/19.0.1.3.0/post-retainers.py")
+        load_script(path, "post-retainers").migrate(self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        retainer._refresh(JUNE)
+        self.assertEqual(len(self.contract.activity_ids), 1)
 
     def test_what_is_agreed_and_worked_out_is_kept(self):
         retainer = self._retainer()

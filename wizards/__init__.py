@@ -10,6 +10,7 @@ from . import (
     connect,
     connect_sample,
     connector_import,
+    correct,
     erase,
     fill_role,
     likeness,
@@ -21,4 +22,5 @@ from . import (
     resolve_words,
     restored,
     upload,
+    write_off,
 )

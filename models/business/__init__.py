@@ -75,6 +75,8 @@ from . import (  # isort: skip
     retainer_statement,  # extends retainers
     retainer_apply,  # extends the terms
     billing_turn,  # extends contracts with terms, and the ledger
+    write_off,  # extends the ledger
+    correction,  # extends the one above
     acceptance,  # extends milestones and order lines
     sentences,
     tentative,  # extends deals, contracts and projects

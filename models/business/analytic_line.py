@@ -16,7 +16,7 @@ APPROVAL = [
 GUARDED = (
     "hub_billing_id", "hub_source_hours", "hub_source_billable_hours", "hub_billable", "hub_billable_quantity",
     "hub_hourly_cost", "hub_entered_by_id", "hub_approved_by_id", "hub_retainer_period_id", "hub_approved_at",
-    "hub_submitted_at", "hub_retainer_covered",
+    "hub_submitted_at", "hub_retainer_covered", "hub_adjusts_id", "hub_adjusted",
 )  # fmt: skip
 APPROVED_FIELDS = ("unit_amount", "date", "project_id", "task_id", "so_line", "employee_id")
 
@@ -239,7 +239,7 @@ class AccountAnalyticLine(models.Model):
 
     def _hub_check_not_posted(self):
         rows = self.sudo().hub_billing_id.filtered(  # to look, whoever writes
-            lambda row: row.state in ("posted", "credited", "consumed")
+            lambda row: row.state in ("posted", "credited", "consumed", "written_off")
         )
         if rows:
             raise UserError(

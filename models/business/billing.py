@@ -5,7 +5,7 @@ from odoo.tools import float_compare
 from ...core.billing import UNIT_DIGITS, UNIT_STEP, allocate, exact, rounded
 from .chosen import chosen_of
 
-LIVE = ("draft", "posted", "credited")
+LIVE = ("draft", "posted", "credited", "written_off")
 
 
 class HubBilling(models.Model):
@@ -64,13 +64,14 @@ class HubBilling(models.Model):
             ("posted", "Billed"),
             ("credited", "Credited"),
             ("consumed", "Covered by a retainer"),
+            ("written_off", "Written off"),
             ("released", "Billable again"),
         ],
         required=True,
         readonly=True,
         default="draft",
         index=True,
-        help="Billed, credited and covered work is never billed again; released work is.",
+        help="Billed, credited, covered and written-off work is never billed again; released work is.",
     )
     reason = fields.Char(readonly=True, help="Why it was released or credited.")
     user_id = fields.Many2one(

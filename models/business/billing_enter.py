@@ -19,11 +19,14 @@ COLUMNS = {
     "consumed": "numeric",
     "of_retainer": "boolean",
     "amount": "numeric",
+    "written_off": "numeric",
+    "write_off_id": "int",
+    "reason": "varchar",
     "currency_id": "int",
     "state": "varchar",
     "user_id": "int",
 }
-FIGURES = ("quantity", "worked", "consumed", "amount")
+FIGURES = ("quantity", "worked", "consumed", "amount", "written_off")
 
 
 def _column(name, rows):

@@ -52,8 +52,8 @@ class HubHandlerTimeEntry(models.AbstractModel):
         return {one.id: one.work_contact_id.id for one in found}
 
     @api.model
-    def _values(self, item, names, contacts):
-        """Odoo's values of the canonical fields ``names`` of one entry."""
+    def _values(self, item, names, contacts, entry=None):
+        """Odoo's values of the canonical fields ``names`` of one entry, known or new."""
         values, result = item.values, {}
         if "employee" in names:
             result["employee_id"] = values["employee"]
@@ -66,7 +66,8 @@ class HubHandlerTimeEntry(models.AbstractModel):
             result["name"] = values.get("note") or "/"
         if "hours" in names:
             # Whole seconds as the nearest float: 20 minutes are 1200 s, not 0.33 h.
-            result["unit_amount"] = to_seconds(values["hours"]) / 3600
+            corrected = to_seconds(entry.hub_adjusted) if entry else 0
+            result["unit_amount"] = (to_seconds(values["hours"]) - corrected) / 3600
             result["hub_source_hours"] = float(exact(values["hours"]))
         if "billable_hours" in names:
             result["hub_source_billable_hours"] = float(exact(values["billable_hours"] or 0))
@@ -102,7 +103,7 @@ class HubHandlerTimeEntry(models.AbstractModel):
         names = item.changed & item.values.keys()
         values = {
             name: value
-            for name, value in self._values(item, names, contacts).items()
+            for name, value in self._values(item, names, contacts, entry).items()
             if self._current(entry, name) != (value or False)
         }
         for name in names:

@@ -14,6 +14,7 @@ READ = [
     "so_line",
     "date",
     "unit_amount",
+    "hub_adjusted",
     "name",
     "hub_approval",
     "hub_billing_id",
@@ -240,7 +241,7 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
     def _check_billed(self, item, entry):
         """A billed version is frozen: a person decides how to correct it."""
         row = entry.sudo().hub_billing_id  # the ledger is read, whoever sends the change
-        if row.state not in ("posted", "credited", "consumed"):
+        if row.state not in ("posted", "credited", "consumed", "written_off"):
             return
         changed = BILLED_FIELDS & item.changed
         if not changed or not self._differs(item, entry):
@@ -256,8 +257,10 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
             project=entry.project_id.name,
             date=str(entry.date),
             fields=sorted(changed),
-            old_hours=str(to_hours(to_seconds(entry.unit_amount)).normalize()),
+            entry=entry.id,
+            old_hours=str(to_hours(self._said(entry)).normalize()),
             new_hours=str(exact(item.values.get("hours") or 0).normalize()),
+            new_billable=str(self._to_bill(item.values).normalize()),
             amount=f"{row.amount:.2f}",
             currency=row.currency_id.name,
         )
@@ -268,10 +271,11 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
         values = item.values
         billable = self._billable(values)
         return (
-            to_seconds(values.get("hours") or 0) != to_seconds(entry.unit_amount)
+            to_seconds(values.get("hours") or 0) != self._said(entry)
             or (
                 "billable_hours" in item.changed
-                and to_seconds(self._to_bill(values)) != to_seconds(entry.hub_billable_quantity)
+                and to_seconds(self._to_bill(values))
+                != to_seconds(entry.hub_billable_quantity + entry.hub_adjusted)
             )
             or fields.Date.to_date(values.get("date")) != entry.date
             or values.get("project") != entry.project_id.id
@@ -280,6 +284,11 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
             or self._approval(item) != entry.hub_approval
             or (billable is False and bool(entry.so_line))
         )
+
+    @api.model
+    def _said(self, entry):
+        """Seconds that Odoo holds of an entry: its own, and of those that correct it since it was billed."""
+        return to_seconds(entry.unit_amount + entry.hub_adjusted)
 
     @api.model
     def _billable(self, values):

@@ -136,7 +136,8 @@ def _changed_after_billing(env, p):
             invoice=p["invoice"],
         ),
         env._(
-            "The billed version is kept. Credit the hours and bill again, or skip with a reason."
+            "The billed version is kept. Choose under Correct: credit and bill again, adjust with the next invoice, or "
+            "leave the invoice as it is."
         ),
     )
 
@@ -153,7 +154,9 @@ def _approval_withdrawn_after_billing(env, p):
             amount=money(env, p["amount"], p["currency"]),
             invoice=p["invoice"],
         ),
-        env._("Approve it again unchanged and this closes by itself, or credit the invoice."),
+        env._(
+            "Approve it again unchanged and this closes by itself, or choose Correct to credit it."
+        ),
     )
 
 

@@ -9,6 +9,7 @@ KINDS = [
     ("no_contract", "Work without a contract"),
     ("no_work", "Contract without work"),
     ("expired", "Retainer that expired"),
+    ("written_off", "Written off"),
 ]
 
 
@@ -43,7 +44,7 @@ class HubLeakage(models.Model):
 
     @property
     def _table_query(self):
-        """Six kinds; an entry that could be in two is in the first."""
+        """Seven kinds; an entry that could be in two is in the first."""
         today = fields.Date.context_today(self)
         return SQL(
             """
@@ -106,6 +107,13 @@ class HubLeakage(models.Model):
               JOIN hub_retainer r ON r.id = q.retainer_id
               JOIN hub_contract k ON k.id = r.contract_id
              WHERE q.expired > 0 AND q.date_to < %(today)s
+         UNION ALL
+            SELECT 4 * b.id + 3, 'written_off', b.company_id, b.contract_id, k.project_id, k.partner_id, b.employee_id,
+                   b.entry_id, b.date, %(today)s - b.date, s.hours, b.written_off, b.currency_id
+              FROM hub_billing b
+              JOIN hub_contract k ON k.id = b.contract_id
+         LEFT JOIN hub_write_off_line s ON s.write_off_id = b.write_off_id AND s.entry_id = b.entry_id
+             WHERE b.state = 'written_off'
             """,
             today=today,
         )
