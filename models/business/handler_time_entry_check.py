@@ -258,9 +258,9 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
             date=str(entry.date),
             fields=sorted(changed),
             entry=entry.id,
-            old_hours=str(to_hours(self._said(entry)).normalize()),
-            new_hours=str(exact(item.values.get("hours") or 0).normalize()),
-            new_billable=str(self._to_bill(item.values).normalize()),
+            old_hours=f"{to_hours(self._said(entry)).normalize():f}",
+            new_hours=f"{exact(item.values.get('hours') or 0).normalize():f}",
+            new_billable=f"{self._to_bill(item.values).normalize():f}",
             amount=f"{row.amount:.2f}",
             currency=row.currency_id.name,
         )
