@@ -28,7 +28,7 @@ WRITES = {
 }
 # They only open a list, a form or a page: what is seen there follows the reader's rights.
 OPENS = ("ir.actions.act_window", "ir.actions.client", "ir.actions.act_url")
-# What reading leaves behind, and what a resolver works with.
+# What reading leaves behind, what a resolver works with, and what all companies have together.
 AUDITED = frozenset({"hub_audit", "hub_audit_value"})
 OWN_FORMS = frozenset({"hub_connector_export", "hub_refuse"})
 DISCUSSED = frozenset({"mail_message", "mail_followers", "mail_followers_mail_message_subtype_rel"})
@@ -46,6 +46,22 @@ RESOLVED = frozenset(
         *("hub_reconciliation", "hub_upload_wizard", "ir_cron_trigger"),
     }
 )
+SHARED = frozenset(
+    {
+        *(AUDITED | OWN_FORMS | DISCUSSED | RUNS),
+        *("hub_change", "hub_version", "hub_billing_batch", "ir_cron_trigger"),
+        *("hub_checkpoint", "hub_rule", "hub_rule_turn", "hub_warning", "hub_retention"),
+        *("hub_connector", "hub_connector_stream", "hub_connector_write", "hub_connector_type"),
+        *("hub_connector_error", "hub_entity", "hub_entity_field", "hub_lane", "hub_lane_window"),
+        *("hub_likeness", "hub_likeness_trial", "hub_ownership", "hub_process"),
+        *("hub_process_filter", "hub_vocabulary", "hub_vocabulary_term", "hub_vocabulary_word"),
+        *("hub_connect", "hub_erase_again", "ir_model_data"),
+        # That the database was restored is said of the database, and closes what leaves it.
+        *("hub_stream", "ir_config_parameter"),
+    }
+)
+# Beside its trace, the nightly search for duplicates may be asked for at any time.
+UNSEEN = AUDITED | {"ir_cron_trigger"}
 # What a viewer makes for himself: a deputy, and forms that do nothing by being there.
 MAKING = ("create", "name_create", "load")
 VIEWERS_OWN = ("hub.delegation", "hub.refuse", "hub.connector.export")
@@ -258,6 +274,17 @@ class TestPublicMethods(AbuseCase):
                 self.assertHarmless(
                     resolver, model, name, self.arguments(function, record), RESOLVED
                 )
+
+    def test_a_manager_of_another_company_touches_nothing_of_this_one(self):
+        other = self.env["res.company"].create({"name": "Another firm"})
+        manager = self._make_role("abuse-foreign", "manager", company=other)
+        for model, name, function, record in self.tried(manager):
+            # What he may not even see is as if it were not there.
+            there = record if record._abstract else record.exists().with_user(manager)
+            shared = record._abstract or (there and there.has_access("read"))
+            may = SHARED if shared or hasattr(function, "_api_model") else UNSEEN
+            with self.subTest(f"{model}.{name} {record}"):
+                self.assertHarmless(manager, model, name, self.arguments(function, record), may)
 
     def test_nor_by_the_ways_to_write_that_every_model_has(self):
         for role in ("none", "viewer"):

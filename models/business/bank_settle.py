@@ -51,10 +51,9 @@ class AccountBankStatementLine(models.Model):
         for line in self:
             amount = exact(line.currency_id.round(line.amount))
             line._hub_replace_suspense([(account, partner, amount, nothing)])
+            named = f"{account.with_company(line.company_id).code} {account.name}"
             line._hub_keep(
-                "account",
-                nothing,
-                [("on_account", account.display_name), ("by_person", self.env.user.name)],
+                "account", nothing, [("on_account", named), ("by_person", self.env.user.name)]
             )
         self._hub_audit("bank_post")
 
