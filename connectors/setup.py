@@ -70,16 +70,22 @@ class Setup:
 
         :raise ConnectorError: kind ``unknown``: it was taken, but the answer does not tell what came of it.
         """
-        try:
-            row = self._call(method, path, json=values).json()
-        except ConnectorError as error:
-            if error.kind == "schema" and 200 <= (error.status or 0) < 300:
-                # taken, but the answer cannot be read: the next look-up will find it
-                raise ConnectorError("unknown", "answer_lost", status=error.status) from None
-            raise
+        row = self._send(method, path, values)
         if not isinstance(row, dict) or "id" not in row:
             raise ConnectorError("unknown", "answer_lost")
         return row
+
+    def _send(self, method: str, path: str, values: dict) -> Any:
+        """Make a call whose effect the next look-up finds.
+
+        :raise ConnectorError: kind ``unknown``: it was taken, but its answer cannot be read.
+        """
+        try:
+            return self._call(method, path, json=values).json()
+        except ConnectorError as error:
+            if error.kind == "schema" and 200 <= (error.status or 0) < 300:
+                raise ConnectorError("unknown", "answer_lost", status=error.status) from None
+            raise
 
 
 def same(left: Any, right: Any) -> bool:

@@ -14,14 +14,14 @@ Source: Toggl Track API documentation, "Clients" (archive, restore), "Projects",
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from .base import Outcome, Write, path_id
 from .clockify_setup import marker
 from .errors import ConnectorError
-from .harvest_setup import differing, named
+from .harvest_setup import differing
+from .setup import Setup, named
 
 if TYPE_CHECKING:
     from .toggl import Toggl
@@ -30,41 +30,27 @@ NONE = (None, "")  # an empty text is how the hub says that there is none
 FROM_TODAY = "start-today"  # a new rate leaves the hours that were tracked before as they are
 
 
-class ProjectSetup:
+class ProjectSetup(Setup):
     """One write of entity ``project``.
 
     :param connector: makes the calls.
     """
 
     def __init__(self, connector: Toggl):
+        super().__init__(connector.below, connector.every)
         self._of = connector
 
-    def run(self, write: Write) -> Outcome:
-        """Set the project up. The outcome's links name all that was found or made, also when a
-        later step failed, so that nothing is lost track of."""
-        outcome = Outcome(write.key, False, write.external_id)
-        done: dict[str, Any] = {"created": [], "changed": [], "unknown_people": []}
-        outcome.response = done
-        try:
-            values = write.values
-            project = self._project(write, outcome, done)
-            outcome.external_id = str(project["id"])
-            if project.get("active", True):
-                self._tasks(project, values.get("tasks") or (), outcome, done)
-                self._people(project, values.get("people") or (), outcome, done)
-                if values.get("active") is False:
-                    self._change(
-                        "project", f"/projects/{project['id']}", project, {"active": False}, done
-                    )
-            outcome.ok = True
-        except ConnectorError as error:
-            outcome.error = error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            # our own values or Toggl's answer have another shape than this code knows
-            outcome.error = ConnectorError(
-                "schema", "bad_shape", params={"error": str(type(error).__name__)}
-            )
-        return outcome
+    def _set_up(self, write: Write, outcome: Outcome, done: dict) -> None:
+        values = write.values
+        project = self._project(write, outcome, done)
+        outcome.external_id = str(project["id"])
+        if not project.get("active", True):
+            return
+        self._tasks(project, values.get("tasks") or (), outcome, done)
+        self._people(project, values.get("people") or (), outcome, done)
+        if values.get("active") is False:
+            path = f"/projects/{project['id']}"
+            self._change("project", path, project, {"active": False}, done)
 
     # -- client and project -------------------------------------------------------------------
 
@@ -86,13 +72,13 @@ class ProjectSetup:
         return client
 
     def _clients(self) -> list[dict]:
-        return self._of.every("/clients", {"status": "both"})
+        return self._list("/clients", {"status": "both"})
 
     def _project(self, write: Write, outcome: Outcome, done: dict) -> dict:
         values, project = write.values, None
         closed = values.get("active") is False
         if write.external_id:
-            project = self._of.below("GET", f"/projects/{path_id(write.external_id)}").json()
+            project = self._call("GET", f"/projects/{path_id(write.external_id)}").json()
         elif write.operation == "update":
             raise ConnectorError("reference", "not_linked")
         if project is not None and closed and not project.get("active", True):
@@ -122,7 +108,7 @@ class ProjectSetup:
 
     def _known(self, client: int, values: dict) -> dict | None:
         """The project that an earlier try made: by our code, else by its name."""
-        rows = self._of.every("/projects", {"active": "both", "client_ids": client}, pages=True)
+        rows = self._list("/projects", {"active": "both", "client_ids": client}, pages=True)
         rows = [row for row in rows if row.get("client_id") in (None, client)]
         code = str(values.get("code") or "").strip()
         if code:
@@ -137,7 +123,7 @@ class ProjectSetup:
         path = f"/projects/{project['id']}/tasks"
 
         def listed() -> list[dict]:
-            return self._of.every(path, {"active": "both"})
+            return self._list(path, {"active": "both"})
 
         every = listed()
         for task in tasks:
@@ -178,7 +164,7 @@ class ProjectSetup:
         }
 
         def listed() -> dict[str, dict]:
-            rows = self._of.every("/project_users", {"project_ids": project["id"]})
+            rows = self._list("/project_users", {"project_ids": project["id"]})
             mine = [row for row in rows if row.get("project_id") == project["id"]]
             return {str(row["user_id"]): row for row in mine}
 
@@ -204,23 +190,6 @@ class ProjectSetup:
 
     # -- one step -----------------------------------------------------------------------------
 
-    def _make(
-        self, what: str, path: str, values: dict, done: dict, find: Callable[[], dict | None]
-    ) -> dict:
-        """Make a record, or take the one that another worker made since we looked.
-
-        :param find: looks again.
-        """
-        try:
-            row = self._answer("POST", path, values)
-        except ConnectorError as error:
-            found = find() if error.code == "already_exists" else None
-            if found is None:
-                raise
-            return found
-        done["created"].append(f"{what}:{row['id']}")
-        return row
-
     def _change(self, what: str, path: str, now: dict, wanted: dict, done: dict) -> dict:
         """Set the values that differ; nothing is sent if none does."""
         now = {**now, "estimated_hours": _hours(now)}
@@ -232,21 +201,6 @@ class ProjectSetup:
         row = self._answer("PUT", path, changes)
         done["changed"].append(f"{what}:{row['id']}")
         return {**now, **row}
-
-    def _send(self, method: str, path: str, values: dict) -> object:
-        """A call whose effect is looked up the next time; an answer that cannot be read was lost."""
-        try:
-            return self._of.below(method, path, json=values).json()
-        except ConnectorError as error:
-            if error.kind == "schema" and 200 <= (error.status or 0) < 300:
-                raise ConnectorError("unknown", "answer_lost", status=error.status) from None
-            raise
-
-    def _answer(self, method: str, path: str, values: dict) -> dict:
-        row = self._send(method, path, values)
-        if not isinstance(row, dict) or "id" not in row:
-            raise ConnectorError("unknown", "answer_lost")
-        return row
 
 
 def project_values(values: dict) -> dict:
