@@ -155,6 +155,9 @@ def _by_rule(rule, system, view):
     if view.odoo_changed:
         return Outcome(CONFLICT, "both_changed", settled=False)
     if rule.name == "hold" and blank(view.incoming) and view.odoo_known:
+        if view.base is UNKNOWN:
+            # Linked without being read (made there with its name alone): it never had what it lacks.
+            return Outcome(KEEP, "first_link", owed=True)
         return Outcome(CONFLICT, "cleared", settled=False)
     return Outcome(WRITE, "only_change")
 

@@ -195,6 +195,9 @@ def test_a_blank_never_empties_a_field_where_the_rule_forbids_it(view):
         (Rule("hold"), View("b", "a", "a", "a"), (WRITE, "only_change")),
         (Rule("hold"), View("a", "a", "x", "a"), (KEEP, "unchanged")),
         (Rule("hold"), View("", "a", "a", "a"), (CONFLICT, "cleared")),
+        # linked, and never read: nothing was there that could have been emptied
+        (Rule("hold"), View("", odoo="a"), (KEEP, "first_link")),
+        (Rule("hold"), View("", odoo=None), (AGREE, "same")),
         (Rule("hold"), View("b", "a", "x", "a", choice="source"), (WRITE, "chosen")),
         (Rule("hold"), View("b", "a", "x", "a", choice="odoo"), (KEEP, "chosen")),
         (Rule("hold"), View("b", odoo="x", known=False), (KEEP, "first_link")),
