@@ -189,6 +189,9 @@ class Connector:
     # what each line of a document needs a word for: of "item", "account", "tax"
     document_words: ClassVar[tuple[str, ...]] = ()
 
+    # whether these are the books that our invoices are held against; another firm's have invoices of their own
+    keeps_books: ClassVar[bool] = False
+
     # how the ids of credit notes begin among those of invoices
     credit_prefix: ClassVar[str] = ""
 

@@ -1,5 +1,4 @@
-"""Another Odoo (19 and later) by its JSON-2 API: partners, people, projects, time and invoices in; projects and
-partners out.
+"""Another Odoo (19 and later) by its JSON-2 API: partners, people, projects, time and invoices, both ways.
 
 Settings: ``account_id`` (name of the database there, sent as ``X-Odoo-Database``), ``start_date``,
 ``overlap_seconds`` (300), ``properties`` and ``written`` (what the mappings name), ``hub_url`` and ``database``
@@ -16,6 +15,7 @@ Source: Odoo 19, ``addons/rpc/controllers/json2.py``, ``http.py`` (``Json2Dispat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Context, Decimal
@@ -26,7 +26,7 @@ from . import odoo_errors
 from .base import CheckItem, Connector, Outcome, Page, Record, SecretField, chunks
 from .errors import ConnectorError
 from .http import Answer
-from .odoo_write import Writer
+from .odoo_write import OWN, Writer, marker_module, marker_name
 from .probe import clock_item, probe
 from .times import iso, parse_iso, to_epoch
 
@@ -73,9 +73,9 @@ KINDS = {
     ),
     "invoice": Kind(
         "account.move",
-        [("move_type", "in", ["out_invoice", "out_refund"]), ("state", "=", "posted")],
-        ("name", "move_type", "invoice_date", "invoice_date_due", "currency_id", "amount_untaxed",
-         "amount_total", "amount_residual", "payment_state"),
+        [("move_type", "in", ["out_invoice", "out_refund"]), ("state", "in", ["posted", "cancel"])],
+        ("name", "move_type", "state", "invoice_date", "invoice_date_due", "currency_id",
+         "amount_untaxed", "amount_total", "amount_residual", "payment_state"),
     ),
 }  # fmt: skip
 
@@ -88,7 +88,8 @@ class Odoo(Connector):
     default_base_url = "https://other.odoo.example"
     auth = (SecretField("api_key", "API key", True),)
     entities_in = tuple(KINDS)
-    entities_out = ("customer", "project")
+    entities_out = ("customer", "project", "time_entry", "invoice")
+    document_words = ("tax",)  # a product there brings its account, and a journal has one
     lists: ClassVar = {entity: "date" if kind.day else "changed" for entity, kind in KINDS.items()}
     pace: ClassVar = {"default": (10, 1.0)}
     renews_with = ()
@@ -124,8 +125,10 @@ class Odoo(Connector):
                 raise
             raise ConnectorError("unknown", "answer_lost", status=answer.status) from None
 
-    def rows(self, model: str, domain: Sequence, fields: Sequence[str], limit: int) -> list[dict]:
-        """Rows of a model by id, archived ones too."""
+    def rows(
+        self, model: str, domain: Sequence, fields: Sequence[str], limit: int, **context: Any
+    ) -> list[dict]:
+        """Rows of a model by id, archived ones too. :param context: more of Odoo's context."""
         rows = self.rpc(
             model,
             "search_read",
@@ -133,7 +136,7 @@ class Odoo(Connector):
             fields=list(fields),
             order="id",
             limit=limit,
-            context=EVERY,
+            context={**EVERY, **context},
         )
         if not isinstance(rows, list) or not all(
             isinstance(row, dict) and isinstance(row.get("id"), int) for row in rows
@@ -211,12 +214,38 @@ class Odoo(Connector):
     def _read(self, entity: str, domain: list, limit: int = SIZE) -> list[Record]:
         kind = self._kind(entity)
         rows = self.rows(kind.model, kind.domain + domain, self._asked(entity), limit)
-        return [self._record(entity, kind, row) for row in rows]
+        own = self._own(kind.model, [row["id"] for row in rows])
+        return [self._record(entity, kind, row, own.get(row["id"])) for row in rows]
 
-    def _record(self, entity: str, kind: Kind, row: dict) -> Record:
+    def _own(self, model: str, ids: list[int]) -> dict[int, int]:
+        """Which of these rows are there of a record of ours: ``{id there: our id}``; one call a page.
+
+        Its external id says so: we made it, or a hub there did, when it read ours.
+        """
+        if not ids or not self.settings.get("hub_url"):
+            return {}
+        url, database = str(self.settings["hub_url"]), str(self.settings.get("database") or "")
+        begin = f"{marker_module(url, database)}.{marker_name(model, '')}"
+        named = self.rpc(model, "get_external_id", ids=ids, context=EVERY)
+        if not isinstance(named, dict):
+            raise ConnectorError("schema", "no_list", params={"list": model})
+        return {
+            int(key): int(name.removeprefix(begin))
+            for key, name in named.items()
+            if isinstance(name, str) and re.fullmatch(re.escape(begin) + r"[0-9]{1,9}", name)
+        }
+
+    def _record(self, entity: str, kind: Kind, row: dict, own: int | None) -> Record:
         types = self.types(kind.model)
         values = {name: plain(value, types.get(name, "")) for name, value in row.items()}
+        if own:
+            values[OWN] = own
         moment = parse_iso(values.get("write_date"))
+        if entity == "invoice":
+            values["ledger_state"] = ledger_state(row)
+            # Both count from INV/…/00001: by a number that only reads alike nothing may be linked. What we made
+            # there has its link.
+            values["number_there"] = f"{row.get('name')} #{row['id']}"
         return Record(
             entity,
             str(row["id"]),
@@ -296,8 +325,16 @@ class Odoo(Connector):
     # -- writing ------------------------------------------------------------------------------
 
     def deliver(self, entity: str, writes) -> list[Outcome]:
-        """Set values, and make what is missing: see :mod:`.odoo_write`."""
+        """Set values, and make what is missing: see :mod:`.odoo_write` and :mod:`.odoo_invoice`."""
         return [Writer(self, entity).run(write) for write in writes]
+
+
+def ledger_state(row: dict) -> str:
+    """How far the other Odoo has come with an invoice, in the words of the vocabulary."""
+    if row.get("state") == "cancel":
+        return "void"
+    settled = row.get("payment_state") in ("paid", "in_payment", "reversed")
+    return "paid" if settled else "open"
 
 
 def spelled(ms: int) -> str:

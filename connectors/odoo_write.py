@@ -16,14 +16,19 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..core import strict_json
+from . import odoo_invoice
 from .base import Outcome, Write
 from .errors import ConnectorError
 from .odoo_errors import refused
 
-MODELS = {"customer": "res.partner", "project": "project.project", "task": "project.task"}
+OWN = "hub_record"  # part of a payload: the record of ours that it was made of
+ENTITIES = ("customer", "project", "time_entry", "invoice")
 # field -> the model that it points to, and that model's field in which our value is written
 POINTERS = {"country_id": ("res.country", "code")}
 _PARTS = ("customer", "tasks")
+TIME_POINTS = frozenset({"project_id", "task_id", "employee_id"})
+TIME_NEEDS = ("project_id", "employee_id", "date", "unit_amount")
 
 
 def marker_module(address: str, database: str) -> str:
@@ -53,10 +58,7 @@ class Writer:
         """One write, whole; it may be repeated after any crash or lost answer."""
         outcome = Outcome(write.key, False, write.external_id)
         try:
-            if self.entity not in ("customer", "project") or write.operation not in (
-                "create",
-                "update",
-            ):
+            if self.entity not in ENTITIES or write.operation not in ("create", "update"):
                 raise ConnectorError("data", "not_supported", params={"operation": write.operation})
             if write.operation == "update" and not str(write.external_id or "").isdecimal():
                 raise ConnectorError("reference", "not_linked")
@@ -77,11 +79,11 @@ class Writer:
         if write.external_id:
             self._set("res.partner", write.external_id, values)
             return
-        found = self._one("res.partner", [("is_company", "=", True), ("vat", "=ilike", values["vat"])]) \
+        found = self.one("res.partner", [("is_company", "=", True), ("vat", "=ilike", values["vat"])]) \
             if values.get("vat") else None  # fmt: skip
         if found is None:
             row = {"name": write.values["name"], "is_company": "1"}
-            found = self._make("res.partner", write.record or write.key, row)
+            found = self.make("res.partner", write.record or write.key, row)
         outcome.external_id = str(found)
         self._set("res.partner", found, values)
 
@@ -89,28 +91,70 @@ class Writer:
         values = self._values(write.values)
         customer = write.values.get("customer")
         if customer:
-            values["partner_id"] = partner = self._partner(customer)
+            values["partner_id"] = partner = self.partner(customer)
             outcome.links[f"customer:{customer['key']}"] = str(partner)
         project: Any = write.external_id
         if not project:
             row = {"name": write.values["name"]}
-            project = self._make("project.project", write.record or write.key, row)
+            project = self.make("project.project", write.record or write.key, row)
             outcome.external_id = str(project)
         self._set("project.project", project, values)
         for task in write.values.get("tasks") or ():
             row = {"name": task["name"], "project_id/.id": str(project)}
-            made = self._make("project.task", task["key"], row)
+            made = self.make("project.task", task["key"], row)
             outcome.links[f"task:{task['key']}"] = str(made)
 
-    def _partner(self, customer: dict) -> int:
-        """The project's customer: the company of that name, or ours, made there."""
-        found = self._one(
-            "res.partner", [("is_company", "=", True), ("name", "=", customer["name"])]
-        )
-        if found is not None:
-            return found
+    def _time_entry(self, write: Write, outcome: Outcome) -> None:
+        """Hours of a person on a project, of whom each must be known there."""
+        values = self._values(write.values)
+        for name in TIME_POINTS & values.keys():
+            values[name] = int(values[name]) if values[name] else False
+        if "unit_amount" in values:
+            values["unit_amount"] = strict_json.loads(str(values["unit_amount"] or 0).encode())
+        if "name" in values:
+            values["name"] = values["name"] or "/"
+        if not write.external_id:
+            # no hours (0) are hours, too
+            missing = [n for n in TIME_NEEDS if values.get(n) is None or values[n] is False]
+            if missing:
+                raise ConnectorError("reference", "odoo_incomplete", params={"properties": missing})
+            row = {
+                "name": values.get("name") or "/",
+                "date": values["date"],
+                "unit_amount": str(values["unit_amount"]),
+                "project_id/.id": str(values["project_id"]),
+                "employee_id/.id": str(values["employee_id"]),
+            }
+            if values.get("task_id"):
+                row["task_id/.id"] = str(values["task_id"])
+            made = self.make("account.analytic.line", write.record or write.key, row)
+            outcome.external_id = str(made)
+            return
+        self._set("account.analytic.line", write.external_id, values)
+
+    def _invoice(self, write: Write, outcome: Outcome) -> None:
+        odoo_invoice.Document(self, write, outcome).run()
+
+    def partner(self, customer: dict) -> int:
+        """A customer: the one that is linked, has that tax number or is the company of that name; else ours, made
+        there."""
+        if str(customer.get("id") or "").isdecimal():
+            return int(customer["id"])
+        for name, operator in (("vat", "=ilike"), ("name", "=")):
+            if customer.get(name):
+                found = self.one(
+                    "res.partner", [("is_company", "=", True), (name, operator, customer[name])]
+                )
+                if found is not None:
+                    return found
         row = {"name": customer["name"], "is_company": "1"}
-        return self._make("res.partner", customer["key"], row)
+        for name in ("vat", "email", "phone", "street", "street2", "zip", "city"):
+            if customer.get(name):
+                row[name] = str(customer[name])
+        if customer.get("country"):
+            country = self.one("res.country", [("code", "=", customer["country"])])
+            row |= {"country_id/.id": str(country)} if country else {}
+        return self.make("res.partner", customer["key"], row)
 
     # -- steps --------------------------------------------------------------------------------
 
@@ -124,13 +168,13 @@ class Writer:
                 value = False
             elif name in POINTERS:
                 model, field = POINTERS[name]
-                value = self._one(model, [(field, "=", value)])
+                value = self.one(model, [(field, "=", value)])
                 if value is None:
                     raise ConnectorError("data", "no_key", params={"field": name})
             result[name] = value
         return result
 
-    def _one(self, model: str, domain: list) -> int | None:
+    def one(self, model: str, domain: list) -> int | None:
         """The record that fits; None if none does.
 
         :raise ConnectorError: kind ``identity``: several do.
@@ -140,7 +184,7 @@ class Writer:
             raise ConnectorError("identity", "ambiguous", params={"field": model})
         return rows[0]["id"] if rows else None
 
-    def _make(self, model: str, key: int | str, row: dict[str, str]) -> int:
+    def make(self, model: str, key: int | str, row: dict[str, str]) -> int:
         """Make a record, or find the one that an earlier try has made, and set ``row``."""
         row = {"id": f"{self.module}.{marker_name(model, key)}", **row}
         answer = self.odoo.rpc(

@@ -66,6 +66,7 @@ class QuickBooks(TokenEndpoint, Connector):
     batch_write = BATCH
     # the account is that of the item
     document_words = ("item", "tax")
+    keeps_books = True
     credit_prefix = OBJECTS["invoice"]["CreditMemo"]
     origins: ClassVar = ("https://oauth.platform.intuit.com",)
     consent: ClassVar = Consent("https://appcenter.intuit.com/connect/oauth2", (SCOPE,), "realmId")

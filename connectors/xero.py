@@ -87,6 +87,7 @@ class Xero(TokenEndpoint, Connector):
     batch_read = 40
     batch_write = BATCH
     document_words = ("account", "tax")
+    keeps_books = True
     credit_prefix = KINDS["invoice"][1].prefix
     origins: ClassVar = ("https://identity.xero.com",)
     consent: ClassVar = Consent("https://login.xero.com/identity/connect/authorize", SCOPES)

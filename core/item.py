@@ -28,6 +28,7 @@ class Item:
     version: str | None = None
     changed_at: datetime | None = None
     partial: bool = False  # whether it says nothing about fields that are not in ``values``
+    own: bool = False  # whether the source has it from us: it is Odoo's own record, come back
     values: dict = field(default_factory=dict)
     link: Link | None = None
     changed: frozenset = frozenset()

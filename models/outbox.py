@@ -3,6 +3,14 @@ from odoo import api, models, tools
 # Stored columns whose change concerns another system. Marked where every stored change passes:
 # `write` misses what is recomputed (an invoice paid by reconciliation, an address copied to a child).
 WATCHED = {
+    "account.analytic.line": {
+        "unit_amount",
+        "date",
+        "name",
+        "project_id",
+        "task_id",
+        "employee_id",
+    },
     "account.move": {
         "state",
         "payment_state",
@@ -78,6 +86,25 @@ class HubOutboxMark(models.AbstractModel):
         records = super().create(vals_list)
         self._hub_mark(records._ids)
         return records
+
+
+class AccountAnalyticLine(models.Model):
+    _name = "account.analytic.line"
+    _inherit = ["account.analytic.line", "hub.outbox.mark"]
+
+    @api.model
+    @tools.ormcache()
+    def _hub_outbound(self):
+        """Whether time or expenses are sent anywhere. Most firms only read them, by the thousands, and a mark
+        that nobody wants would cost each of them a row."""
+        # As above.
+        self.env.cr.execute(
+            """SELECT EXISTS (
+                   SELECT 1 FROM hub_stream s JOIN hub_entity e ON e.id = s.entity_id
+                    WHERE s.direction = 'out' AND s.active AND s.system_id IS NOT NULL
+                      AND e.model_name = 'account.analytic.line')"""
+        )
+        return self.env.cr.fetchone()[0]
 
 
 class AccountMove(models.Model):

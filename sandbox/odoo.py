@@ -168,6 +168,10 @@ class OdooSandbox(Sandbox):
     def _do_fields_get(self, model, context, attributes=None):
         return {name: {"type": kind} for name, kind in {**COMMON, **FIELDS[model]}.items()}
 
+    def _do_get_external_id(self, model, context, ids):
+        names = {found: name for name, found in self.markers.items()}
+        return {key: names.get((model, key), "") for key in ids}
+
     def _do_search_count(self, model, context, domain):
         return len(self._found(model, domain, context))
 
@@ -222,7 +226,8 @@ class OdooSandbox(Sandbox):
             for name, text in row.items():
                 plain, _slash, by_id = name.partition("/")
                 kind = FIELDS[model].get(plain)
-                values[plain] = int(text) if by_id else text == "1" if kind == BOOL else text
+                kinds = {BOOL: lambda text: text == "1", FLOAT: float}
+                values[plain] = int(text) if by_id else kinds.get(kind, str)(text)
             if not values.get("name"):
                 self.data, self.markers = before
                 return {"ids": False, "messages": [

@@ -65,6 +65,8 @@ from . import (
     test_mapping_editor,
     test_migration,
     test_odoo,
+    test_odoo_both,
+    test_odoo_writes,
     test_operations,
     test_ownership,
     test_ownership_conflict,

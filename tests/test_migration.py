@@ -306,3 +306,26 @@ class TestPresetsMigration(HubCase):
         for _again in range(2):
             migrate(self.env, "post-presets", "19.0.1.3.0")
             self.assertEqual(mapped(), {"ledger_date": "document.date", "ledger_tax": "SubTotal"})
+
+
+@tagged("post_install", "-at_install")
+class TestOdooMigration(HubCase):
+    def test_what_another_odoo_can_do_now_reaches_systems_of_before_switched_off(self):
+        system = self._make_system("Sister", product="odoo", account_ref="sister")
+        mine = [("system_id", "=", system.id)]
+        mappings = self.env["hub.mapping"].with_context(active_test=False)
+        streams = self.env["hub.stream"].with_context(active_test=False)
+
+        def has(model):
+            return sorted((row.entity_id.code, row.direction) for row in model.search(mine))
+
+        now = has(mappings), has(streams)
+        streams.search(mine).active = True
+        news = [("entity_id.code", "=", "invoice"), *mine]
+        mappings.search(news).unlink()
+        streams.search(news).unlink()
+        for _again in range(2):
+            migrate(self.env, "post-odoo", "19.0.1.3.0")
+            self.assertEqual((has(mappings), has(streams)), now)
+        self.assertFalse(any(streams.search(news).mapped("active")))
+        self.assertTrue(all((streams.search(mine) - streams.search(news)).mapped("active")))

@@ -51,9 +51,11 @@ from . import (  # isort: skip
     handler_payment,
     handler_payment_match,
     handler_project,
+    handler_project_in,  # extends the one above
     handler_refund,
     handler_time_entry_check,
     handler_time_entry,  # extends the one above
+    handler_time_entry_out,  # extends the one above
     hour_price,
     printed_quantity,
     invoice_check,

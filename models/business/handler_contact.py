@@ -58,5 +58,5 @@ class HubHandlerContact(models.AbstractModel):
         self._hub_save([item for item in items if item.open], prepared)
 
     @api.model
-    def _hub_new(self, records):
+    def _hub_new(self, records, system):
         return records.filtered(lambda partner: not partner.is_company and partner.parent_id)

@@ -272,7 +272,7 @@ class HubHandlerCustomer(models.AbstractModel):
         return records[path].commercial_partner_id.ids
 
     @api.model
-    def _hub_new(self, records):
+    def _hub_new(self, records, system):
         return records.filtered("is_company")
 
     @api.model

@@ -117,6 +117,7 @@ class HubHandlerInvoice(models.AbstractModel):
                 "open": sign * exact(move.amount_residual),
                 "payment_state": move.payment_state,
                 "kind": KINDS[move.move_type],
+                "journal": move.journal_id.code,
                 # by its number, under which the other side has it
                 "credits": move.reversed_entry_id.name
                 if move.move_type == "out_refund" and move.reversed_entry_id.state == "posted"

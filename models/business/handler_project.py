@@ -4,18 +4,11 @@ from ...core.billing import SECONDS_PER_HOUR, exact
 
 
 class HubHandlerProject(models.AbstractModel):
-    """Projects for the time tracker: composed from today's project, never read from it."""
+    """Projects for the time tracker: composed from today's project."""
 
     _name = "hub.handler.project"
     _inherit = "hub.handler"
     _description = "Lead-to-Cash Hub: Projects"
-
-    @api.model
-    def _hub_write(self, items):
-        """Odoo owns projects."""
-        for item in items:
-            if item.open:
-                item.skip = "odoo_owns"
 
     @api.model
     def _hub_roots(self, model, ids):

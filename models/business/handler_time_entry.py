@@ -5,6 +5,8 @@ from ...core.problem import Problem
 from .guard import own_code
 from .handler_time_entry_check import READ
 
+# Time that was booked here and comes back: the other side knows hours and texts, and not who approved what.
+SAID_HERE = frozenset({"approval", "approver", "enterer", "billable", "billable_hours"})
 # What says who did something, and no more: it never touches an invoice.
 UNBILLED = frozenset({"name", "hub_entered_by_id", "hub_approved_by_id"})
 
@@ -101,6 +103,8 @@ class HubHandlerTimeEntry(models.AbstractModel):
     @api.model
     def _update(self, item, entry, contacts):
         names = item.changed & item.values.keys()
+        if item.own:
+            names -= SAID_HERE
         values = {
             name: value
             for name, value in self._values(item, names, contacts, entry).items()
@@ -153,7 +157,3 @@ class HubHandlerTimeEntry(models.AbstractModel):
                 hours=f"{entry.unit_amount:.2f}",
                 invoice=row.move_id.display_name or "",
             )
-
-    @api.model
-    def _hub_roots(self, model, ids):
-        return list(ids) if model == "account.analytic.line" else []

@@ -100,6 +100,24 @@ def _answers(env, p):
             ),
             env._("Link the customer, or rename one of them there. Then replay."),
         ),
+        "ledger_void": (
+            env._("%(system)s: %(number)s is cancelled there.", system=system, number=p["number"]),
+            env._("Find out which is right; then replay, or skip this with a reason."),
+        ),
+        "ledger_paid": (
+            env._(
+                "%(system)s: %(number)s is paid there, at least in part, and is not changed any more.",
+                system=system,
+                number=p["number"],
+            ),
+            env._("Credit it here, or take the payment back there. Then replay."),
+        ),
+        "odoo_incomplete": (
+            env._("%(system)s does not know: %(what)s.", system=system, what=named),
+            env._(
+                "Let its employees and projects be read, and link those that are not known yet. Then replay."
+            ),
+        ),
         "ledger_archived": (
             env._("%(system)s: the contact of this name is archived.", system=system),
             env._("Restore it there, or rename it. Then replay."),
@@ -178,6 +196,6 @@ class HubSentence(models.AbstractModel):
         if code in LEDGER_SENTENCES:
             return LEDGER_SENTENCES[code](self.env, facts)
         said = str(facts["code"])
-        if str(code).startswith("error_") and said.startswith("ledger_"):
+        if str(code).startswith("error_") and said.startswith(("ledger_", "odoo_")):
             return _answers(self.env, facts).get(said) or super()._find(code, params)
         return super()._find(code, params)

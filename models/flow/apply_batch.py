@@ -12,6 +12,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
+from ...connectors.odoo_write import OWN
 from ...core import strict_json
 from ...core.item import Item
 from ...core.mapping import to_canonical
@@ -23,7 +24,7 @@ from .apply_known import Known
 from .apply_merge import Merger
 from .apply_resolve import Resolver, Wait
 from .bound import Bound
-from .marker import made_by
+from .marker import made_by, own
 from .request import request_records
 from .trace import Trace
 from .worth import Worth
@@ -198,7 +199,7 @@ class ApplyBatch(Known, Resolver, Merger, Gatekeeper):
             "SELECT id, body FROM hub_payload WHERE id = ANY(%s)",
             [[row["payload_id"] for row, _item in todo]],
         )
-        bodies = dict(self.env.cr.fetchall())
+        bodies, told = dict(self.env.cr.fetchall()), {}
         for row, item in todo:
             try:
                 payload = strict_json.loads(bytes(bodies.get(row["payload_id"]) or b""))
@@ -211,6 +212,8 @@ class ApplyBatch(Known, Resolver, Merger, Gatekeeper):
             if self.mapping is None:
                 item.problem = Problem("bad_path", kind="schema", path="")
                 continue
+            if isinstance(payload.get(OWN), int):
+                told[item.external_id] = payload[OWN]
             item.partial = payload.keys() == {UPLOADED}
             if item.partial:
                 item.values, problems = self._uploaded(payload[UPLOADED], item.link)
@@ -219,6 +222,10 @@ class ApplyBatch(Known, Resolver, Merger, Gatekeeper):
             if problems:
                 item.problem = problems[0]
             item.decision = row["decision"] or {}
+        ours = own(self.env, self.system, self.entity, told)
+        for _row, item in todo if ours else ():
+            if item.external_id in ours and item.res_id in (None, ours[item.external_id]):
+                item.res_id, item.own = ours[item.external_id], True
 
     # -- writing -------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from .apply_batch import AGREED
 from .apply_gates import shown_of, warned_params
 from .cursors import short_cursor
 from .effects import state_row
+from .marker import leave
 
 WAIT_LIMIT = timedelta(hours=24)
 
@@ -56,6 +57,7 @@ class HubApplyResults(models.AbstractModel):
             else:
                 self._record_done(row, batch, item, rows, effects)
         env["hub.link"]._store(cr, rows.links)
+        leave(env, batch.system, batch.entity, rows.fresh)
         env["hub.link"]._renew(cr, rows.renewed)
         # Before the states: PostgreSQL locks each message that an audit row names, and its claim has
         # locked it already as long as it is as it was.
@@ -217,6 +219,8 @@ class HubApplyResults(models.AbstractModel):
             rows.renewed.append((item.link.id, item.version, batch.seal(row)))
         elif item.res_id and item.action == "change" and not (left_out and item.link):
             rows.links.append(batch.link_row(row, item))
+            if not item.link and not item.own:
+                rows.fresh.append((item.external_id, item.res_id))
         if not item.skip:
             rows.audits.append(self._audit_row(batch, item))
 
@@ -346,6 +350,7 @@ class _Rows:
 
     def __init__(self):
         self.links = []
+        self.fresh = []  # what was linked for the first time: (external id, our id)
         self.audits = []
         self.exceptions = []
         self.superseding = []

@@ -198,7 +198,7 @@ class HubCompose(models.AbstractModel):
         records = env[entity.model_name].browse(sorted(roots)).exists()
         records = self._served(records, system)
         strangers = records.filtered(lambda record: record.id not in links)
-        records -= strangers - handler._hub_new(strangers)
+        records -= strangers - handler._hub_new(strangers, system)
         mapping, _revision = (
             env["hub.mapping"]._compiled_of(system, "out").get(entity.code, (None, 0))
         )

@@ -134,8 +134,8 @@ class HubHandler(models.AbstractModel):
         return []
 
     @api.model
-    def _hub_new(self, records):
-        """Those of ``records`` that are of this entity: a system that does not know them may be told of these.
+    def _hub_new(self, records, system):
+        """Those of ``records`` that are of this entity: ``system``, which does not know them, may be told of these.
         Entities may share a model."""
         return records
 

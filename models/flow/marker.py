@@ -1,6 +1,7 @@
-"""Two Odoos that both run a hub must not meet their own records as strangers: what the other hub has made here
-carries an external id that names its own record (``connectors/odoo_write.py``). One query a batch, of systems
-of that product alone."""
+"""Two Odoos that both run a hub must not meet their own records as strangers: what comes of the other's record
+carries an external id that names it, whether the other hub has made it here (``connectors/odoo_write.py``) or
+this one has read it there. The connector tells of each row which of ours it names so. Without that, hours that both
+sides read would go to and fro, each time as new ones. One query a batch, of systems of that product alone."""
 
 from odoo.tools import SQL
 
@@ -16,6 +17,50 @@ def made_by(env, system, entity, external_ids):
     names = {marker_name(model, key): key for key in external_ids}
     rows = _rows(env, system, entity, SQL("name = ANY(%s)", list(names)))
     return {names[name]: res_id for name, res_id in rows}
+
+
+def leave(env, system, entity, pairs):
+    """Name the other's record on what was linked to it just now, as its own hub would have done.
+
+    :param pairs: ``[(external id, our id)]``
+    """
+    if not pairs or not _speaks(system, entity):
+        return
+    model = KINDS[entity.code].model
+    # As in _rows; a name that stands there already stays as it is.
+    env.cr.execute(
+        """INSERT INTO ir_model_data (module, name, model, res_id, noupdate, create_date, write_date)
+           SELECT %s, u.name, %s, u.res_id, TRUE, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+             FROM unnest(%s::varchar[], %s::int[]) u(name, res_id) ON CONFLICT (module, name) DO NOTHING""",
+        [
+            marker_module(system.base_url, system.account_ref or ""),
+            entity.model_name,
+            [marker_name(model, key) for key, _res_id in pairs],
+            [res_id for _key, res_id in pairs],
+        ],
+    )
+
+
+def own(env, system, entity, told):
+    """Which records of ours these are, as the other side says: those that are there and that it has under no
+    other id.
+
+    :param told: ``{external id: our id}``; :return: the same, of those.
+    """
+    if not told or not _speaks(system, entity):
+        return {}
+    env.cr.execute(
+        """SELECT res_id, external_id FROM hub_link
+            WHERE system_id = %s AND entity_id = %s AND res_model = %s AND res_id = ANY(%s)""",
+        [system.id, entity.id, entity.model_name, list(told.values())],
+    )
+    taken = dict(env.cr.fetchall())
+    there = set(env[entity.model_name].browse(told.values()).exists().ids)
+    return {
+        key: res_id
+        for key, res_id in told.items()
+        if res_id in there and taken.get(res_id, key) == key
+    }
 
 
 def adopt(env, system, entity, res_ids):

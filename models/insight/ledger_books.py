@@ -29,9 +29,7 @@ class HubLedgerBooks(models.AbstractModel):
     @api.model
     def _systems(self, company):
         return (
-            super()
-            ._systems(company)
-            .filtered(lambda system: system._connector_class().document_words)
+            super()._systems(company).filtered(lambda system: system._connector_class().keeps_books)
         )
 
     # -- there -------------------------------------------------------------------------------------
