@@ -3,6 +3,7 @@
 from odoo.tests import tagged
 
 from ..connectors.odoo_write import marker_module, marker_name
+from ..models.business.guard import own_code
 from .odoo_common import OdooCase
 
 
@@ -116,6 +117,21 @@ class TestOdooBoth(OdooCase):
         self.assertEqual((line.unit_amount, line.hub_approval), (3.0, approval))
         self.assertEqual(len(contract.project_id.timesheet_ids), 1)
         self.assertFalse(self.issues(), self.issues().mapped("sentence"))
+
+    def test_what_corrects_a_billed_entry_is_not_sent_as_another_one(self):
+        self._time_both()
+        contract = self._start_deal()
+        self._settle()
+        lines = own_code(self.env["account.analytic.line"])
+        values = {"name": "typed here", "project_id": contract.project_id.id,
+                  "employee_id": self.consultant.id, "date": "2025-06-10"}  # fmt: skip
+        line = lines.create({**values, "unit_amount": 2})
+        self._settle()
+        self.assertEqual([one["unit_amount"] for one in self._lines()], [2])
+        lines.create({**values, "unit_amount": -0.5, "hub_adjusts_id": line.id})
+        line.hub_adjusted = -0.5
+        self._settle()
+        self.assertEqual([one["unit_amount"] for one in self._lines()], [2])
 
     def test_time_of_projects_that_are_not_there_stays_here(self):
         self._time_both()

@@ -19,10 +19,15 @@ class HubHandlerTimeEntry(models.AbstractModel):
     @api.model
     def _hub_new(self, records, system):
         """Time of projects that the system has; of before the cut-over (its start date, else the day it was
-        made) it gets none."""
+        made) it gets none. What corrects a billed entry is no work of its own."""
         begin = system.start_date or system.create_date.date()
         time = records.filtered(
-            lambda line: line.project_id and line.employee_id and line.date >= begin
+            lambda line: (
+                line.project_id
+                and line.employee_id
+                and line.date >= begin
+                and not line.hub_adjusts_id
+            )
         )
         there = self._hub_names("project", time.project_id.ids, system)
         return time.filtered(lambda line: line.project_id.id in there)
