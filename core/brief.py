@@ -2,6 +2,8 @@
 
 from json.encoder import encode_basestring
 
+MASK = "•••"  # in place of a value that the reader is not shown
+
 
 def brief(value, limit: int) -> str:
     """A value as one line of text, JSON where it is a list or an object.

@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Explained:
-    """What one line makes of one payload: what the path finds, the canonical value, or why not."""
+    """What one line makes of one record: what stands at the path, the canonical value, or why not."""
 
     field: str
     raw: Any
@@ -197,12 +197,26 @@ class CompiledMapping:
         """
         result: dict = {}
         for step in self._outward:
-            if step.field not in values:
-                continue
-            if step.problem is not None:
-                raise _again(step.problem)
-            put(result, step.line.path, self._external(step, values[step.field], result))
+            if step.field in values:
+                self._put(step, values[step.field], result)
         return result
+
+    def explain_external(self, values: Mapping) -> tuple[list[Explained], dict]:
+        """Line by line what becomes of canonical values on their way out, for the editor.
+
+        :return: with it, the record that the lines make which hold.
+        """
+        explained, result = [], {}
+        for step in self._outward:
+            value, sent, problem = values.get(step.field), None, None
+            try:
+                step.line.check("out")
+                if step.field in values:
+                    sent = self._put(step, value, result)
+            except Problem as error:
+                problem = error
+            explained.append(Explained(step.field, sent, value, problem))
+        return explained, result
 
     def parts(self, content: Mapping) -> dict[str, tuple[Any, str]]:
         """What each field has become in an external record: ``{field: (value, path)}``."""
@@ -221,6 +235,13 @@ class CompiledMapping:
         return sorted(
             self._steps, key=lambda step: TRANSFORMS[step.line.transform].argument == "path"
         )
+
+    def _put(self, step, value, record):
+        if step.problem is not None:
+            raise _again(step.problem)
+        sent = self._external(step, value, record)
+        put(record, step.line.path, sent)
+        return sent
 
     def _external(self, step, value, record):
         always = TRANSFORMS[step.line.transform].always

@@ -144,8 +144,13 @@ def leaves(value: Any, path: str) -> dict[str, Any]:
 
 
 def put(record: dict, path: str, value: Any) -> None:
-    """Put ``value`` at a dotted path of keys, made where they are missing."""
+    """Put ``value`` at a dotted path of keys, made where they are missing.
+
+    :raise Problem: ``bad_path``: a value stands where the path needs keys.
+    """
     *parents, leaf = path.split(".")
     for key in parents:
         record = record.setdefault(key, {})
+        if not isinstance(record, dict):
+            raise _bad_path(path)
     record[leaf] = value

@@ -63,6 +63,7 @@ from . import (
     test_ledger_books,
     test_ledger_words,
     test_mapping_editor,
+    test_mapping_sent,
     test_migration,
     test_odoo,
     test_odoo_both,

@@ -17,6 +17,7 @@ from . import (
     mapping,
     mapping_editor,
     mapping_proposal,
+    mapping_sent,
     process,
     system,
     system_canonical,

@@ -88,16 +88,20 @@ class HubMapping(models.Model):
         lines = own._lines()
         by_entity = {mapping.entity_id: lines[mapping.id] for mapping in own}
         for mapping in mappings - own:
-            mapped = {line.field for line in by_entity.get(mapping.entity_id, ())}
-            returning = mapping.line_ids.filtered(
-                lambda line, mapped=mapped: line.both_ways and line.field_id.name not in mapped
-            )
+            returning = mapping._returning(by_entity.get(mapping.entity_id, ()))
             if returning:
-                by_entity.setdefault(mapping.entity_id, []).extend(
-                    line._line() for line in returning
-                )
+                by_entity.setdefault(mapping.entity_id, []).extend(returning)
         compiled = compile_all({entity.code: own for entity, own in by_entity.items()})
         return tuple((entity.code, entity.id, compiled[entity.code]) for entity in by_entity)
+
+    def _returning(self, lines):
+        """Lines of an inbound mapping that serve both ways, but for fields that outbound ``lines`` map."""
+        mapped = {line.field for line in lines}
+        return [
+            line._line()
+            for line in self.line_ids
+            if line.both_ways and line.field_id.name not in mapped
+        ]
 
     def _lines(self):
         """The lines as plain data, for the rules in ``core``: ``{mapping id: [Line]}``."""

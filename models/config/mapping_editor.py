@@ -3,6 +3,7 @@ from datetime import datetime
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
 
 from ...core import strict_json
 from ...core.brief import brief
@@ -68,7 +69,7 @@ class HubMapping(models.Model):
                 {"name": name, "label": label, "argument": TRANSFORMS[name].argument}
                 for name, label in self.line_ids._selection_transform()
             ],
-            "samples": self._samples(),
+            "samples": self._samples() if self.direction == "in" else [],
         }
 
     def _samples(self):
@@ -139,18 +140,7 @@ class HubMapping(models.Model):
     def _preview(self, payload, system, lines):
         """What :meth:`get_data_preview` gives."""
         by_id = {field.id: field for field in self.entity_id.field_ids}
-        plain = [
-            Line(
-                field=by_id[line["field_id"]].name,
-                kind=by_id[line["field_id"]].kind,
-                path=str(line.get("path") or ""),
-                transform=str(line.get("transform") or "none"),
-                argument=str(line.get("argument") or ""),
-                required=by_id[line["field_id"]].required,
-            )
-            for line in lines
-            if line.get("field_id") in by_id and line.get("transform") in TRANSFORMS
-        ]
+        plain = self._plain_lines(lines)
         siblings = self.search(
             [("direction", "=", "in")]
             + ([("system_id", "=", self.system_id.id)] if self.system_id else [("product", "=", self.product)])
@@ -194,6 +184,22 @@ class HubMapping(models.Model):
             ],
         }
 
+    def _plain_lines(self, lines):
+        """Lines of the editor as those of ``core``; what names no field or transform is left out."""
+        by_id = {field.id: field for field in self.entity_id.field_ids}
+        return [
+            Line(
+                field=by_id[line["field_id"]].name,
+                kind=by_id[line["field_id"]].kind,
+                path=str(line.get("path") or ""),
+                transform=str(line.get("transform") or "none"),
+                argument=str(line.get("argument") or ""),
+                required=by_id[line["field_id"]].required,
+            )
+            for line in lines
+            if line.get("field_id") in by_id and line.get("transform") in TRANSFORMS
+        ]
+
     def _suggest(self, path, lines):
         """What the newest payload says a path may be.
 
@@ -219,31 +225,40 @@ class HubMapping(models.Model):
 
     def _read_payload(self, message):
         """The payload of a message as JSON; that it was read is kept, once an hour for each reader."""
-        if not message._has_field_access(message._fields["payload_id"], "read"):
-            raise AccessError(self.env._("Payloads are for integration managers and auditors."))
+        self._require_payload_reader()
         payload = message.payload_id
         payload.check_access("read")
         if not payload:
             raise UserError(self.env._("The content of this message is not kept any more."))
-        self.env.cr.execute(
-            """SELECT 1 FROM hub_audit WHERE action = 'read_payload' AND message_id = %s AND user_id = %s
-                  AND at > (now() AT TIME ZONE 'UTC') - interval '1 hour' LIMIT 1""",
-            [message.id, self.env.uid],
-        )
-        if not self.env.cr.fetchone():
-            self.env["hub.audit"]._append(
-                [
-                    {
-                        "action": "read_payload",
-                        "message_id": message.id,
-                        "system_id": message.system_id.id,
-                    }
-                ]
-            )
+        self._note_reading(message.system_id, message_id=message.id)
         try:
             return strict_json.loads((payload.text or "").encode())
         except strict_json.BadJson as error:
             raise UserError(self.env._("What the source sent is not valid JSON.")) from error
+
+    def _require_payload_reader(self):
+        messages = self.env["hub.message"]
+        if not messages._has_field_access(messages._fields["payload_id"], "read"):
+            raise AccessError(self.env._("Payloads are for integration managers and auditors."))
+
+    def _note_reading(self, system, **what):
+        """Keep that the user read ``what`` (a message, or a record on its way out): once an hour."""
+        conditions = SQL(" AND ").join(
+            SQL("%s = %s", SQL.identifier(name), value) for name, value in what.items()
+        )
+        self.env.cr.execute(
+            SQL(
+                """SELECT 1 FROM hub_audit WHERE action = 'read_payload' AND %s AND user_id = %s
+                      AND system_id = %s AND at > (now() AT TIME ZONE 'UTC') - interval '1 hour' LIMIT 1""",
+                conditions,
+                self.env.uid,
+                system.id,
+            )
+        )
+        if not self.env.cr.fetchone():
+            self.env["hub.audit"]._append(
+                [{"action": "read_payload", "system_id": system.id, **what}]
+            )
 
     def _in_odoo(self, values, system):
         """What canonical values are in Odoo: the term, the linked record; a query a kind."""

@@ -2,6 +2,7 @@
 side does not have already."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 from odoo import models
 
@@ -116,6 +117,27 @@ class Sendable:
         """
         content = self._external(values, self._allowed(company, values))
         return content, self._mapping.parts(content)
+
+    def explain(self, company, values, hidden):
+        """What each line makes of one record that the system knows nothing of, whether the others hold or not.
+
+        :param hidden: fields whose values nothing is made of: who asks may not see them.
+        :return: ``(list of Explained in plain values, names of the fields that would leave, external content)``
+        """
+        shown = {name: value for name, value in values.items() if name not in hidden}
+        allowed = self._allowed(company, values)
+        leaving, content = self._mapping.explain_external(
+            {name: value for name, value in shown.items() if name in allowed}
+        )
+        every, _content = self._mapping.explain_external(shown)
+        explained = [
+            replace(found, raw=plain(found.raw), value=plain(found.value))
+            for found in (
+                one if one.field in allowed else other
+                for one, other in zip(leaving, every, strict=True)
+            )
+        ]
+        return explained, allowed, plain(content)
 
     def _allowed(self, company, values):
         return {

@@ -2,14 +2,34 @@
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 
 from odoo import api, models
 
 from ...core import strict_json
 from ...core.paths import leaves
 from ...core.problem import Problem
+from .compose_merge import Sendable
 from .context import HUB_CONTEXT
+from .cursors import rolled_back_cursor
 from .difference import Change
+from .simulate import SECONDS
+
+
+@dataclass
+class Explanation:
+    """What mapped fields become of one record on its way out.
+
+    :attr lines: list of :class:`~core.mapping.Explained`; ``content`` is what they make together.
+    :attr values: names of the fields that Odoo has a value of; ``granted``: those whose write-back is granted;
+        ``allowed``: those that would leave.
+    """
+
+    lines: list
+    content: dict
+    values: set
+    granted: set
+    allowed: set
 
 
 class HubCompose(models.AbstractModel):
@@ -119,3 +139,50 @@ class HubCompose(models.AbstractModel):
                 )
         self._govern(env, stream, rows, values_of, {})
         return rows
+
+    def _explain(self, system_id, entity_id, res_id, mapping, hidden):
+        """What lines that are not in force would send of one record, and what they would not.
+
+        :param mapping: ``CompiledMapping``; its fields are explained whether they are granted or not.
+        :param hidden: see :meth:`Sendable.explain`.
+        :return: :class:`Explanation`, or None if nothing is sent of this record.
+        :raise Problem: the record cannot be composed, or nothing may go to the region of the system.
+        """
+        with rolled_back_cursor(self.env, SECONDS) as cr:
+            # As in the engine: the technical user is the transaction's own, not a superuser.
+            system = self.env(cr=cr)["hub.system"].sudo().browse(system_id)
+            context = {**HUB_CONTEXT, "allowed_company_ids": system.company_ids.ids}
+            env = api.Environment(cr, system.user_id.id, context)
+            system, entity = (
+                env["hub.system"].browse(system_id),
+                env["hub.entity"].browse(entity_id),
+            )
+            compose, handler = env["hub.compose"], env[entity.handler]
+            stream = (
+                env["hub.stream"]
+                .with_context(active_test=False)
+                .search(
+                    [("system_id", "=", system_id), ("entity_id", "=", entity_id), ("direction", "=", "out")],
+                    limit=1,
+                )
+            )  # fmt: skip
+            if stream:
+                compose._refuse_region(stream)
+            record = compose._served(env[entity.model_name].browse(res_id).exists(), system)
+            if not record:
+                return None
+            granted = env["hub.grant"]._granted(system, entity) & mapping.fields
+            values_of, _today = compose._values_today(
+                handler,
+                entity,
+                record,
+                system,
+                Sendable(env, system, entity, mapping, mapping.fields),
+            )
+            values = values_of.get(res_id)
+            if not values:
+                return None
+            company = record.company_id.id if "company_id" in record else None
+            sendable = Sendable(env, system, entity, mapping, granted)
+            lines, allowed, content = sendable.explain(company, values, hidden)
+            return Explanation(lines, content, set(values), granted, allowed)

@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import ormcache
 
-MASK = "•••"
+from ...core.brief import MASK
 
 
 class HubRegion(models.Model):

@@ -1,5 +1,6 @@
 import { Component, onWillStart, useState } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
+import { RecordSelector } from "@web/core/record_selectors/record_selector";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { useDebounced } from "@web/core/utils/timing";
@@ -60,11 +61,12 @@ export function payloadRows(payload) {
 
 /**
  * A real payload at the left, the fields of the entity beside it, and what each line makes of it, live.
+ * Of an outbound mapping it is the payload that would leave of an Odoo record, as the lines make it.
  * Nothing is saved until the button says so.
  */
 export class MappingEditor extends Component {
     static template = "lead_to_cash_hub.MappingEditor";
-    static components = { ControlPanel };
+    static components = { ControlPanel, RecordSelector };
     static props = { ...standardActionServiceProps };
 
     setup() {
@@ -76,7 +78,7 @@ export class MappingEditor extends Component {
         this.state = useState({
             data: null,
             lines: [], // one for each field, mapped or not
-            message: null,
+            message: null, // of an outbound mapping: the Odoo record
             rows: [],
             results: {},
             suggestions: {},
@@ -84,6 +86,7 @@ export class MappingEditor extends Component {
             dirty: false,
             search: "",
             note: "",
+            stop: "", // why nothing of the record would leave
         });
         this.refreshSoon = useDebounced(() => this.preview(), PREVIEW_AFTER);
         onWillStart(() => this.load());
@@ -91,8 +94,9 @@ export class MappingEditor extends Component {
 
     async load() {
         this.take(await this.orm.call("hub.mapping", "get_data_editor", [[this.mappingId]]));
-        if (this.state.data.samples.length) {
-            await this.choose(this.state.data.samples[0].id);
+        const first = this.isSent ? this.state.data.record_id : this.state.data.samples[0]?.id;
+        if (first) {
+            await this.choose(first);
         }
     }
 
@@ -111,10 +115,18 @@ export class MappingEditor extends Component {
         this.state.dirty = false;
     }
 
+    get isSent() {
+        return this.state.data.direction === "out";
+    }
+
+    get canShow() {
+        return this.isSent ? Boolean(this.state.data.model) : this.state.data.samples.length > 0;
+    }
+
     // --- the payload --------------------------------------------------------------------------
 
-    async choose(messageId) {
-        this.state.message = messageId;
+    async choose(id) {
+        this.state.message = id;
         await this.preview();
     }
 
@@ -139,11 +151,11 @@ export class MappingEditor extends Component {
         const turn = this.turn;
         let found;
         try {
-            found = await this.orm.silent.call("hub.mapping", "get_data_preview", [
-                [this.mappingId],
-                this.state.message,
-                this.mapped,
-            ]);
+            found = await this.orm.silent.call(
+                "hub.mapping",
+                this.isSent ? "get_data_preview_sent" : "get_data_preview",
+                [[this.mappingId], this.state.message, this.mapped]
+            );
         } catch (error) {
             this.state.rows = [];
             this.state.results = {};
@@ -154,10 +166,11 @@ export class MappingEditor extends Component {
             return; // a later key was faster
         }
         this.state.note = "";
+        this.state.stop = found.note || "";
         this.state.rows = payloadRows(found.payload);
         this.state.results = found.results;
         this.state.suggestions = Object.fromEntries(
-            found.suggestions.map((one) => [one.field_id, one])
+            (found.suggestions || []).map((one) => [one.field_id, one])
         );
     }
 
@@ -185,7 +198,15 @@ export class MappingEditor extends Component {
         return this.state.lines.find((line) => line.field_id === this.state.selected);
     }
 
+    /** What came: its value for the chosen field. What would leave: the field that it is of. */
     pick(row) {
+        if (this.isSent) {
+            const made = this.state.lines.find(
+                (line) => this.state.results[line.field_id]?.path === row.path
+            );
+            this.state.selected = made ? made.field_id : this.state.selected;
+            return;
+        }
         const line = this.selectedLine;
         if (!line || !this.state.data.can_edit) {
             return;

@@ -103,6 +103,35 @@ tours.add("hub_mapping_editor", {
     ],
 });
 
+/** The same of what leaves: a path is changed beside the payload that would be sent. */
+tours.add("hub_mapping_editor_sent", {
+    steps: () => [
+        {
+            trigger: "button[name='action_editor']:visible",
+            content: "open the editor from the mapping's form",
+            run: "click",
+        },
+        { trigger: ".o_hub_node[data-path='odoo_balance']:contains('12.50')" },
+        { trigger: ".o_hub_mapping tr[data-field='balance'] .o_hub_canonical:contains('12.50')" },
+        {
+            trigger: ".o_hub_mapping tr[data-field='balance'] .o_hub_path",
+            content: "a path that cannot be sent says so at once",
+            run: "edit finance[0]",
+        },
+        { trigger: ".o_hub_mapping tr[data-field='balance'] .o_hub_problem" },
+        { trigger: ".o_hub_mapping_stop" },
+        {
+            trigger: ".o_hub_mapping tr[data-field='balance'] .o_hub_path",
+            run: "edit finance.balance",
+        },
+        { trigger: ".o_hub_node[data-path='finance.balance']:contains('12.50')", run: "click" },
+        { trigger: ".o_hub_mapping tr.o_hub_selected[data-field='balance']" },
+        { trigger: ".o_hub_save:not(:disabled)", content: "keep it", run: "click" },
+        { trigger: ".o_notification:contains('Saved')" },
+        { trigger: ".o_hub_save:disabled" },
+    ],
+});
+
 /** Failed messages of one cause: planned, simulated and replayed; what became of them is shown. */
 tours.add("hub_replay", {
     url: "/odoo/hub-replays",

@@ -5,7 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from lead_to_cash_hub.core.mapping import TRANSFORMS, Line, compile_path, to_canonical, to_external
+from lead_to_cash_hub.core.mapping import (
+    TRANSFORMS,
+    CompiledMapping,
+    Line,
+    compile_path,
+    to_canonical,
+    to_external,
+)
 from lead_to_cash_hub.core.paths import reader
 from lead_to_cash_hub.core.problem import Problem
 
@@ -165,3 +172,30 @@ def test_only_what_is_mapped_leaves():
 def test_no_value_clears_and_a_missing_one_is_left_alone():
     lines = [Line("a", "text", "a"), Line("b", "text", "b")]
     assert to_external(lines, {"a": None}) == {"a": ""}
+
+
+def test_going_out_each_line_is_explained_by_itself():
+    lines = [
+        Line("a", "decimal", "x.a"),
+        Line("b", "text", "x.b", "epoch_ms"),
+        Line("c", "text", "x.a.c"),
+        Line("d", "text", "x[0]"),
+        Line("e", "text", "e"),
+    ]
+    values = {"a": Decimal("1.50"), "b": "soon", "c": "way", "d": "d"}
+    explained, record = CompiledMapping(lines).explain_external(values)
+    assert record == {"x": {"a": "1.50"}}
+    assert {one.field: one.problem and one.problem.code for one in explained} == {
+        "a": None,
+        "b": "bad_value",
+        "c": "bad_path",
+        "d": "not_reversible",
+        "e": None,
+    }
+    assert [one.raw for one in explained] == ["1.50", None, None, None, None]
+
+
+def test_a_value_where_keys_are_needed_is_a_problem():
+    with pytest.raises(Problem) as caught:
+        to_external([Line("a", "text", "a"), Line("b", "text", "a.b")], {"a": "1", "b": "2"})
+    assert caught.value.code == "bad_path"
