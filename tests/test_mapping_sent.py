@@ -168,6 +168,7 @@ class TestMappingSent(SentCase):
         self.assertNotIn("12.5", json.dumps(found))
         self.assertEqual(found["payload"], {"balance": "•••"})
         self.assertEqual(results["balance"]["value"], "•••")
+        self.assertIn("not shown", results["overdue"]["problem"])
 
     def test_a_record_of_another_company_or_none_is_refused(self):
         company = self.env["res.company"].create({"name": "Other Ltd"})

@@ -7,6 +7,8 @@ from ...core.paths import put
 from ...core.problem import Problem
 from .mapping_editor import SAMPLES
 
+# Problems that tell what stands in the line, and nothing of a value.
+OF_THE_LINE = ("bad_path", "bad_argument", "bad_expression", "not_reversible")
 LOOKED_THROUGH = 200  # records among which one that fits is looked for
 
 
@@ -108,6 +110,8 @@ class HubMapping(models.Model):
         for line in found.lines:
             masked = line.field in hidden and line.field in found.values
             problem = line.problem and sentences._sentence(line.problem.code, line.problem.params)
+            if masked and problem and line.problem.code not in OF_THE_LINE:
+                problem = self.env._("It fails on a value that you are not shown.")
             if masked and not problem and line.field in found.allowed:
                 try:
                     put(found.content, paths[line.field], MASK)

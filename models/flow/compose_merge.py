@@ -121,7 +121,8 @@ class Sendable:
     def explain(self, company, values, hidden):
         """What each line makes of one record that the system knows nothing of, whether the others hold or not.
 
-        :param hidden: fields whose values nothing is made of: who asks may not see them.
+        :param hidden: fields whose values who asks may not see: no other line is made of them, and of theirs
+            no more is told than its problem.
         :return: ``(list of Explained in plain values, names of the fields that would leave, external content)``
         """
         shown = {name: value for name, value in values.items() if name not in hidden}
@@ -129,14 +130,15 @@ class Sendable:
         leaving, content = self._mapping.explain_external(
             {name: value for name, value in shown.items() if name in allowed}
         )
-        every, _content = self._mapping.explain_external(shown)
-        explained = [
-            replace(found, raw=plain(found.raw), value=plain(found.value))
-            for found in (
-                one if one.field in allowed else other
-                for one, other in zip(leaving, every, strict=True)
-            )
-        ]
+        others, _content = self._mapping.explain_external(shown)
+        every, _content = self._mapping.explain_external(values)
+        explained = []
+        for one, other, whole in zip(leaving, others, every, strict=True):
+            if whole.field in hidden:
+                explained.append(replace(whole, raw=None, value=None))
+            else:
+                found = one if one.field in allowed else other
+                explained.append(replace(found, raw=plain(found.raw), value=plain(found.value)))
         return explained, allowed, plain(content)
 
     def _allowed(self, company, values):
