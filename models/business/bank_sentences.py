@@ -44,7 +44,7 @@ SAYS = {
     "on_account": lambda env, value: env._("Posted on %s.", value),
     "by_person": lambda env, value: env._("Chosen by %s.", value),
     "nothing": lambda env, value: env._(
-        "Nothing that is open fits. Choose documents, or the customer whose money it is."
+        "Nothing that is open fits. Choose documents, the customer whose money it is, or an account to post it on."
     ),
 }
 
