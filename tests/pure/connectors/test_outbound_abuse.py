@@ -151,7 +151,8 @@ def test_a_name_that_was_public_a_moment_ago_is_looked_at_again(monkeypatch):
         session.close()
         error = error_of(session.call, "GET", "http://api.example.com/")
         assert error.code == "address_refused"
-    assert [bool(text) for text in server.heard] == [True, False]
+    # The second connection is let go before a byte of it; the server may not even have met it.
+    assert [bool(text) for text in server.heard][:2] in ([True], [True, False])
 
 
 def test_an_exception_for_a_sandbox_is_for_that_port_alone():
@@ -400,9 +401,13 @@ def test_no_path_makes_another_request(text):
     assert f"Host: {server.host}\r\n".encode() in heard and b"\nHost: evil" not in heard
 
 
-def test_nothing_of_the_query_stands_in_a_log(caplog):
+def test_nothing_of_the_query_stands_in_a_log(caplog, monkeypatch):
     """The library below tells its log each address with its query, where some products want their key."""
-    with serving(saying(OK)) as server, caplog.at_level(logging.DEBUG):
+    log = logging.getLogger("urllib3.connectionpool")
+    # Whatever another test, or a library that it used, made of this log before.
+    monkeypatch.setattr(log, "disabled", False)
+    monkeypatch.setattr(log, "handlers", [caplog.handler])
+    with serving(saying(OK)) as server, caplog.at_level(logging.DEBUG, logger=log.name):
         session = Session(local_hosts=[server.host])
         session.call("GET", f"http://{server.host}/things?key=secret-of-ours&mail=ann@firm.example")
     assert b"secret-of-ours" in server.heard[0]
