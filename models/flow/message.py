@@ -86,7 +86,7 @@ class HubMessage(models.Model):
         readonly=True, help="Version of the configuration that treated it last."
     )
     exception_ids = fields.One2many("hub.exception", "message_id", string="Exceptions")
-    attempt_ids = fields.One2many("hub.attempt", "message_id", string="Tries")
+    attempt_ids = fields.One2many("hub.attempt", "message_id", string="Each Try")
 
     def init(self):
         """Columns that only SQL uses, and the indexes of facts "Claim": flat in the backlog's size."""
