@@ -264,22 +264,30 @@ def test_who_approved_is_read_from_the_requests_once(workspace, now):
     assert (found["approvalStatus"], found["approverId"]) == ("APPROVED", None)
 
 
+def on_the_same_day(cursor, moment):
+    """The cursor of a poll that looked far back that day: at midnight the next one would."""
+    return {**cursor, "deep": moment.date().isoformat()}
+
+
 def test_an_old_period_is_seen_again_when_it_is_approved(workspace, now):
     """Approved long after the window of each poll: the request tells of it."""
     old = entries(workspace.sandbox, 2, now - timedelta(days=80))
     one = connector(workspace)
     records, cursor = drain(one, "time_entry", {}, now)
     assert set(states(records).values()) == {"UNSUBMITTED"}
-    records, cursor = drain(one, "time_entry", cursor, now + timedelta(minutes=5))
+    soon = now + timedelta(minutes=5)
+    records, cursor = drain(one, "time_entry", on_the_same_day(cursor, soon), soon)
     assert not set(old) & set(states(records)), "the short window does not reach so far"
     workspace.sandbox.approve(old[:1])
-    records, cursor = drain(one, "time_entry", cursor, now + timedelta(minutes=10))
+    soon = now + timedelta(minutes=10)
+    records, cursor = drain(one, "time_entry", on_the_same_day(cursor, soon), soon)
     assert states(records)[old[0]] == "APPROVED"
     # What overlaps is read once more; an hour later by both clocks it is no longer.
     later = now + timedelta(minutes=60)
     cursor = {**cursor, "since": later.strftime("%Y-%m-%dT%H:%M:%SZ")}
     workspace.sandbox.journal.clear()
-    drain(one, "time_entry", cursor, later + timedelta(minutes=5))
+    soon = later + timedelta(minutes=5)
+    drain(one, "time_entry", on_the_same_day(cursor, soon), soon)
     assert len(calls(workspace, "reports/detailed")) <= 4
 
 
