@@ -24,16 +24,13 @@ PLACE = (
     r"upper(regexp_replace({0}.zip, '[^0-9A-Za-z]', '', 'g'))"
     r" || '/' || ltrim(substring({0}.street FROM '[0-9]+'), '0')"
 )
-TOP = "is_company AND parent_id IS NULL"
-# Each index holds what no other search asks for. One that was empty when PostgreSQL looked at the table last costs
-# nothing to read, as far as it knows: during a first load it would read it from end to end for any search that it may
-# serve, once for each key.
-WITH_PHONE = f"{TOP} AND phone_sanitized IS NOT NULL"
-WITH_PLACE = f"{TOP} AND zip IS NOT NULL AND street IS NOT NULL"
-# The same for the search by names, in words that no other index knows: PostgreSQL cannot tell how many
-# rows a search for words finds, and where it may walk another index from end to end instead, it does so
-# once for each name.
-NAMED = "{0}is_company AND coalesce({0}parent_id, 0) = 0"
+# A company that is no part of another, in words that no other index knows: where PostgreSQL may walk another index
+# from end to end instead, it does so once for each name or key; it cannot tell how many rows a search for words
+# finds, and takes an index that was empty when it looked at the table last for free. So each index also holds only
+# what no other search asks for.
+TOP = "{0}is_company AND coalesce({0}parent_id, 0) = 0"
+WITH_PHONE = f"{TOP} AND {{0}}phone_sanitized IS NOT NULL"
+WITH_PLACE = f"{TOP} AND {{0}}zip IS NOT NULL AND {{0}}street IS NOT NULL"
 # what a party is made of
 COLUMNS = (
     "name",
@@ -61,10 +58,12 @@ class ResPartner(models.Model):
     _hub_host_index = models.Index(f"(({HOST.format('website')})) WHERE website IS NOT NULL")
     # Its words without accents. No list of what is pending: it would be read from end to end by each search.
     _hub_name_index = models.Index(
-        f"USING gin (({WORDS.format('name')})) WITH (fastupdate = off) WHERE {NAMED.format('')}"
+        f"USING gin (({WORDS.format('name')})) WITH (fastupdate = off) WHERE {TOP.format('')}"
     )
-    _hub_phone_index = models.Index(f"(phone_sanitized) WHERE {WITH_PHONE}")
-    _hub_place_index = models.Index(f"(({PLACE.format('res_partner')})) WHERE {WITH_PLACE}")
+    _hub_phone_index = models.Index(f"(phone_sanitized) WHERE {WITH_PHONE.format('')}")
+    _hub_place_index = models.Index(
+        f"(({PLACE.format('res_partner')})) WHERE {WITH_PLACE.format('')}"
+    )
 
 
 class HubMatcher(models.AbstractModel):
@@ -292,11 +291,11 @@ class HubMatcher(models.AbstractModel):
                     UNION ALL
                   (SELECT p.id FROM res_partner p
                     WHERE k.kind = 'phone' AND p.phone_sanitized = k.value
-                      AND p.active AND p.is_company AND p.parent_id IS NULL LIMIT {CROWD + 1})
+                      AND p.active AND {WITH_PHONE.format("p.")} LIMIT {CROWD + 1})
                     UNION ALL
                   (SELECT p.id FROM res_partner p
-                    WHERE k.kind = 'place' AND {PLACE.format("p")} = k.value AND p.zip IS NOT NULL
-                      AND p.street IS NOT NULL AND p.active AND p.is_company AND p.parent_id IS NULL LIMIT {CROWD + 1})
+                    WHERE k.kind = 'place' AND {PLACE.format("p")} = k.value
+                      AND p.active AND {WITH_PLACE.format("p.")} LIMIT {CROWD + 1})
                     UNION ALL
                    SELECT p.id FROM hub_identity i JOIN res_partner p ON p.id = i.res_id
                     WHERE i.company_id = %s AND i.entity = 'customer' AND i.kind = k.kind
@@ -343,7 +342,7 @@ class HubMatcher(models.AbstractModel):
                  CROSS JOIN LATERAL (
                        SELECT p.id, p.name FROM res_partner p
                         WHERE {WORDS.format("p.name")} @@ w.words::tsquery
-                          AND {NAMED.format("p.")} AND p.active LIMIT %s) p
+                          AND {TOP.format("p.")} AND p.active LIMIT %s) p
                 """,
                 [[place for place, _q in queries], [query for _place, query in queries], MOST],
             )
