@@ -77,7 +77,7 @@ class Ledger:
     def _states(self):
         """Every message has come to its end; questions are asked only where one was to be expected."""
         states = Counter()
-        poisoned, asked = set(), 0
+        self.asked, poisoned, asked = set(), set(), 0
         ended = set().union(*self.source.ended.values())
         ended |= {key for survivor, gone in self.source.merged for key in (survivor, *gone)}
         rows = self.stage.sql(
@@ -103,7 +103,9 @@ class Ledger:
                     self.wrong("lost", f"{what}, and nobody is asked")
                 elif key in self.source.poisoned:
                     poisoned.add(key)
-                elif not (key in ended and code in OF_THE_ENDED):
+                elif key in ended and code in OF_THE_ENDED:
+                    self.asked.add(key)
+                else:
                     gone = "ended" if key in ended else "lives"
                     self.wrong("lost", f"{what}, without need ({gone}): {params}")
         for key in set(self.source.poisoned) - poisoned:
@@ -117,6 +119,8 @@ class Ledger:
             _partner, name = self.links["customer"].get(key, (None, None))
             if name is None:
                 self.wrong("lost", f"company {key} is not in Odoo")
+            elif key in self.asked:
+                continue  # what it is called waits for a person's answer
             elif name != self.source.name(key):
                 self.wrong(
                     "out of order",
@@ -133,8 +137,10 @@ class Ledger:
         family = next((f for f in self.source.families() if key in f), {key})
         return self.stage.sql(
             """SELECT external_id, id, kind, action, state, reason, version, res_id FROM hub_message
-                WHERE direction = 'in' AND external_id = ANY(%s) ORDER BY done_at, id""",
-            [sorted(family)],
+                WHERE direction = 'in' AND (external_id = ANY(%(family)s) OR order_key IN (
+                      SELECT wait_key FROM hub_message WHERE external_id = ANY(%(family)s)))
+                ORDER BY done_at, id""",
+            {"family": sorted(family)},
         )
 
     def _contacts(self):
