@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from ..core import strict_json
-from . import clockify_errors, clockify_webhook
+from . import clockify_errors, clockify_webhook, setup
 from . import clockify_shapes as shapes
 from .base import CheckItem, Connector, Outcome, Page, Record, SecretField, path_id
 from .clockify_expense import Expenses
@@ -318,16 +318,7 @@ class Clockify(Connector):
 
     def deliver(self, entity: str, writes) -> list[Outcome]:
         """Set projects up, one after the other: see :mod:`.clockify_setup`."""
-        outcomes = []
-        for write in writes:
-            if entity != "project" or write.operation not in ("create", "update"):
-                error = ConnectorError(
-                    "data", "not_supported", params={"operation": write.operation}
-                )
-                outcomes.append(Outcome(write.key, False, write.external_id, error=error))
-                continue
-            outcomes.append(ProjectSetup(self._below, self.every).run(write))
-        return outcomes
+        return setup.projects(entity, writes, lambda: ProjectSetup(self._below, self.every))
 
     def _below(self, method: str, path: str, **options) -> Answer:
         return self._call(method, self.workspace() + path, **options)

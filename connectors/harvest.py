@@ -18,7 +18,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from ..core import strict_json
-from . import harvest_errors
+from . import harvest_errors, setup
 from .base import CheckItem, Connector, Outcome, Page, Record, SecretField, TokenAnswer, path_id
 from .errors import ConnectorError
 from .harvest_setup import ProjectSetup
@@ -249,16 +249,7 @@ class Harvest(Connector):
 
     def deliver(self, entity: str, writes) -> list[Outcome]:
         """Set projects up, one after the other: see :mod:`.harvest_setup`."""
-        outcomes = []
-        for write in writes:
-            if entity != "project" or write.operation not in ("create", "update"):
-                error = ConnectorError(
-                    "data", "not_supported", params={"operation": write.operation}
-                )
-                outcomes.append(Outcome(write.key, False, write.external_id, error=error))
-                continue
-            outcomes.append(ProjectSetup(self._call, self._list).run(write))
-        return outcomes
+        return setup.projects(entity, writes, lambda: ProjectSetup(self._call, self._list))
 
 
 def _rows(body: dict, name: str) -> list[dict]:

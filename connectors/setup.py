@@ -6,7 +6,7 @@ the same state. A product adds its own steps (:meth:`Setup._set_up`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .base import Outcome, Write
@@ -86,6 +86,21 @@ class Setup:
             if error.kind == "schema" and 200 <= (error.status or 0) < 300:
                 raise ConnectorError("unknown", "answer_lost", status=error.status) from None
             raise
+
+
+def projects(entity: str, writes: Iterable[Write], setup: Callable[[], Setup]) -> list[Outcome]:
+    """Set projects up, one after the other; nothing else can be.
+
+    :param setup: makes what sets one up.
+    """
+    outcomes = []
+    for write in writes:
+        if entity != "project" or write.operation not in ("create", "update"):
+            error = ConnectorError("data", "not_supported", params={"operation": write.operation})
+            outcomes.append(Outcome(write.key, False, write.external_id, error=error))
+            continue
+        outcomes.append(setup().run(write))
+    return outcomes
 
 
 def same(left: Any, right: Any) -> bool:

@@ -19,7 +19,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from ..core import strict_json
-from . import toggl_errors, toggl_webhook
+from . import setup, toggl_errors, toggl_webhook
 from .base import Allowance, CheckItem, Connector, Outcome, Page, Record, SecretField, path_id
 from .clockify_shapes import midnight, windows
 from .errors import ConnectorError
@@ -286,16 +286,7 @@ class Toggl(Connector):
 
     def deliver(self, entity: str, writes) -> list[Outcome]:
         """Set projects up, one after the other: see :mod:`.toggl_setup`."""
-        outcomes = []
-        for write in writes:
-            if entity != "project" or write.operation not in ("create", "update"):
-                error = ConnectorError(
-                    "data", "not_supported", params={"operation": write.operation}
-                )
-                outcomes.append(Outcome(write.key, False, write.external_id, error=error))
-                continue
-            outcomes.append(ProjectSetup(self).run(write))
-        return outcomes
+        return setup.projects(entity, writes, lambda: ProjectSetup(self))
 
 
 ONE = {"page": 1, "per_page": 1}

@@ -201,12 +201,12 @@ class Entries:
 
     def poll(self, cursor: dict, now: datetime) -> Page:
         """The next page of the running windows; at the end, where the next run begins."""
-        if not cursor.get("todo"):
+        if not cursor.get("windows"):
             cursor = self._begin(cursor, now)
-        window, row, last = cursor["todo"][0], cursor.get("row"), cursor.get("last")
+        window, row, last = cursor["windows"][0], cursor.get("row"), cursor.get("last")
         rows, following = self.page(window, row)
         keys = [_key(one) for one in rows]
-        after = {name: cursor[name] for name in ("todo", "again", "deep", "since")}
+        after = {name: cursor[name] for name in ("windows", "again", "deep", "since")}
         if row is not None:
             moved = keys[:1] != [last]
             if moved and cursor["again"] < AGAIN:
@@ -216,8 +216,8 @@ class Entries:
         records = self.records(rows, window)
         if following and keys:
             return Page(records, {**after, "row": following - 1, "last": keys[-1]}, True)
-        after.update(todo=cursor["todo"][1:], again=0)
-        if after["todo"]:
+        after.update(windows=cursor["windows"][1:], again=0)
+        if after["windows"]:
             return Page(records, after, True)
         return Page(records, {"deep": after["deep"], "since": after["since"]}, False)
 
@@ -231,7 +231,7 @@ class Entries:
         else:
             begin = now - (DEEP if daily else RECENT)
             begin = max(begin, start or begin)
-        todo = windows(begin, end, SPAN)
+        spans = windows(begin, end, SPAN)
         since, begun = parse_iso(cursor.get("since")), now
         if since:
             self.approvals.know((now - (LATE if daily else DEEP)).date(), end.date())
@@ -240,10 +240,10 @@ class Entries:
                 for first, last, user in self.approvals.decided(since)
                 if first < begin.date().isoformat()
             )
-            todo += [list(key) for key in late if key[0] <= key[1]][:MOST_LATE]
+            spans += [list(key) for key in late if key[0] <= key[1]][:MOST_LATE]
             begun = self._of.begun(now)
         overlap = timedelta(seconds=int(self._of.settings.get("overlap_seconds") or 300))
-        return {"todo": todo, "again": 0, "deep": today, "since": iso(begun - overlap, 0)}
+        return {"windows": spans, "again": 0, "deep": today, "since": iso(begun - overlap, 0)}
 
     # -- records ----------------------------------------------------------------------------------
 
