@@ -62,6 +62,7 @@ from . import (
     test_leakage,
     test_ledger_books,
     test_ledger_words,
+    test_lost_browser,
     test_mapping_editor,
     test_mapping_sent,
     test_migration,
