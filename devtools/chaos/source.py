@@ -27,7 +27,7 @@ class Source:
         self.companies, self.contacts = {}, {}
         self.ended = {"company": set(), "contact": set()}
         self.merged, self.poisoned, self.events = [], {}, []
-        self.company_of, self._fixed = {}, set()
+        self.company_of, self._fixed, self._alone = {}, set(), set()
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -49,9 +49,15 @@ class Source:
         self.events += told
         return told
 
-    def found(self, count, lasting=True):
-        """So many companies are founded; answers their ids."""
-        return [self._company(lasting) for _turn in range(count)]
+    def found(self, count):
+        """So many companies are founded that last and never have contacts; answers their ids.
+
+        Odoo writes a company's name on each of its contacts: without any it has as much to do for one at the
+        end as at the start.
+        """
+        keys = [self._company(lasting=True) for _turn in range(count)]
+        self._alone.update(keys)
+        return keys
 
     def revise(self, ids):
         """Each of these companies gets a new name."""
@@ -69,8 +75,8 @@ class Source:
         (name,), loose = self.rng.choices([*kinds], kinds.values()), self._loose()
         if name == "company":
             self._company(self.rng.random() < LASTING)
-        elif name == "contact":
-            self._contact()
+        elif name == "contact" and (homes := self._homes()):
+            self._contact(self.rng.choice(homes))
         elif name == "delete" and loose and self.contacts:
             self._delete(self.rng.choice([*loose, *self.contacts]))
         elif name == "merge" and len(loose) > 1:
@@ -80,6 +86,9 @@ class Source:
 
     def _loose(self):
         return [key for key in self.companies if key not in self._fixed]
+
+    def _homes(self):
+        return [key for key in self.companies if key in self._fixed and key not in self._alone]
 
     def _company(self, lasting):
         with self.sandbox.lock:
@@ -91,8 +100,7 @@ class Source:
             self._fixed.add(key)
         return key
 
-    def _contact(self):
-        company = self.rng.choice([key for key in self.companies if key in self._fixed])
+    def _contact(self, company):
         with self.sandbox.lock:
             key = str(self.sandbox.next_id(1000))
             values = {

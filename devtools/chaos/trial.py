@@ -42,14 +42,16 @@ CALLED = """
            round(extract(epoch FROM p.tat - (now() AT TIME ZONE 'UTC'))::numeric) AS slot_in
       FROM hub_system y LEFT JOIN hub_circuit k ON k.system_id = y.id LEFT JOIN hub_pace p ON p.system_id = y.id
 """
-# What waits behind a question waits for a person.
+# What waits behind a question waits for a person, and so does what waits behind that.
 OPEN = """
+    WITH RECURSIVE asked AS (
+        SELECT id, order_key FROM hub_message WHERE state IN ('failed', 'dead')
+         UNION
+        SELECT m.id, m.order_key FROM asked a
+          JOIN hub_message m ON m.wait_key = a.order_key AND (a.id < m.id OR m.reason = 'waits_for')
+         WHERE m.state = 'waiting')
     SELECT (SELECT count(*) FROM hub_message m
-             WHERE state IN ('received', 'pending', 'waiting', 'sending')
-               AND NOT (state = 'waiting' AND EXISTS (
-                   SELECT 1 FROM hub_message e
-                    WHERE e.order_key = m.wait_key AND (e.id < m.id OR m.reason = 'waits_for')
-                      AND e.state IN ('failed', 'dead'))))
+             WHERE state IN ('received', 'pending', 'waiting', 'sending') AND id NOT IN (SELECT id FROM asked))
          + (SELECT count(*) FROM hub_outbox)
 """
 PROJECTS = """
