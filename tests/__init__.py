@@ -31,6 +31,8 @@ from . import (
     test_changes,
     test_claim,
     test_clockify,
+    test_collections,
+    test_collections_dunning,
     test_contract_terms,
     test_declared,
     test_declared_access,

@@ -6,6 +6,7 @@ from . import (
     bundle,
     by_hand,
     claim,
+    collect,
     conflict,
     connect,
     connect_sample,

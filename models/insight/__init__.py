@@ -12,6 +12,7 @@ from . import (
     operations,
     origins,
     ownership_matrix,
+    receivable,
     reconciliation,
     reconciliation_line,
     reconciliation_sign,

@@ -1,0 +1,58 @@
+"""How late an open amount is, and which reminder comes next. Plain data; the day is passed in."""
+
+from dataclasses import dataclass
+from datetime import date
+
+# Days past the due date, from and to (both included).
+BUCKETS = (("1_30", 1, 30), ("31_60", 31, 60), ("61_90", 61, 90))
+
+
+@dataclass(frozen=True)
+class Level:
+    """A dunning level of a company.
+
+    days: days after the due date from which it applies; the order of the levels of a company.
+    between: days that have to pass after the former level was sent.
+    """
+
+    id: int
+    days: int
+    between: int
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A reminder that went out: the days of its level, and when."""
+
+    days: int
+    on: date
+
+
+def bucket(overdue):
+    """The ageing bucket of an amount that is ``overdue`` days past its due date (0 or less: not due)."""
+    if overdue <= 0:
+        return "not_due"
+    for name, _first, last in BUCKETS:
+        if overdue <= last:
+            return name
+    return "over_90"
+
+
+def next_level(levels, overdue, sent, today):
+    """The level of which a reminder is due today, or None.
+
+    :param levels: those of the company, in any order
+    :param overdue: days past the due date
+    :param sent: :class:`Sent` of the same amount and due date, in any order
+    :return: the level after the last one that was sent, once its days have come and the former is long enough ago;
+        levels are never skipped, however late an amount is
+    """
+    reached = max((one.days for one in sent), default=-1)
+    coming = min(
+        (one for one in levels if one.days > reached), key=lambda one: one.days, default=None
+    )
+    if coming is None or overdue < max(coming.days, 1):
+        return None
+    if sent and (today - max(one.on for one in sent)).days < coming.between:
+        return None
+    return coming

@@ -1,0 +1,186 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.tools import SQL
+from odoo.tools.misc import formatLang
+
+from .promise import APPROVER
+
+
+class HubDunningReminder(models.Model):
+    """One mail to a customer with all overdue invoices of a company, or one call that a person makes.
+
+    Written by code only; people approve it or leave it out.
+    """
+
+    _name = "hub.dunning.reminder"
+    _description = "Reminder"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _order = "run_id desc, amount desc, id"
+
+    name = fields.Char(compute="_compute_name", string="Reminder")
+    run_id = fields.Many2one(
+        "hub.dunning.run", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(related="run_id.company_id", store=True, index=True)
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    partner_id = fields.Many2one(
+        "res.partner", string="Customer", required=True, readonly=True, index=True
+    )
+    recipient_id = fields.Many2one("res.partner", compute="_compute_recipient_id", string="To")
+    email = fields.Char(compute="_compute_recipient_id", string="E-Mail")
+    kind = fields.Selection(
+        [("mail", "Mail"), ("person", "Activity for a person")], required=True, readonly=True
+    )
+    level_id = fields.Many2one(
+        "hub.dunning.level", required=True, readonly=True, ondelete="restrict", index=True
+    )
+    item_ids = fields.One2many("hub.dunning.item", "reminder_id", readonly=True, string="Listed")
+    amount = fields.Monetary(
+        compute="_compute_amount",
+        store=True,
+        string="Overdue",
+        help="In the company's currency, less credits and payments that are not applied.",
+    )
+    totals = fields.Char(compute="_compute_totals", string="By Currency")
+    state = fields.Selection(
+        [
+            ("proposed", "To approve"),
+            ("approved", "To be sent"),
+            ("sent", "Sent"),
+            ("left_out", "Left out"),
+            ("failed", "Failed"),
+        ],
+        default="proposed",
+        required=True,
+        readonly=True,
+        index=True,
+    )
+    why = fields.Char(readonly=True, string="Reason")
+    approved_by_id = fields.Many2one("res.users", readonly=True)
+    sent_at = fields.Datetime(readonly=True, string="Sent On")
+
+    @api.depends("partner_id", "level_id")
+    def _compute_name(self):
+        for reminder in self:
+            reminder.name = f"{reminder.partner_id.name or ''}: {reminder.level_id.name or ''}"
+
+    @api.depends("item_ids.company_amount")
+    def _compute_amount(self):
+        for reminder in self:
+            reminder.amount = sum(reminder.item_ids.mapped("company_amount"))
+
+    @api.depends("item_ids.move_id.partner_id.email", "partner_id.email")
+    def _compute_recipient_id(self):
+        """Whom the youngest of these invoices went to, else the customer."""
+        for reminder in self:
+            invoices = reminder.item_ids.filtered("level_id").sorted("due", reverse=True)
+            with_address = invoices.move_id.partner_id.filtered("email")
+            reminder.recipient_id = with_address[:1] or reminder.partner_id
+            reminder.email = reminder.recipient_id.email
+
+    def _by_currency(self):
+        """What is overdue by currency, less what is not applied: ``[(currency, amount)]``."""
+        self.ensure_one()
+        return [
+            (currency, currency.round(sum(items.mapped("amount"))))
+            for currency, items in self.item_ids.grouped("currency_id").items()
+        ]
+
+    @api.depends("item_ids.amount")
+    def _compute_totals(self):
+        for reminder in self:
+            reminder.totals = " · ".join(
+                formatLang(self.env, amount, currency_obj=currency)
+                for currency, amount in reminder._by_currency()
+            )
+
+    # --- what people press --------------------------------------------------------------------------
+
+    def _check_may_decide(self):
+        if not self.env.user.has_group(APPROVER):
+            raise AccessError(self.env._("Only billing approvers decide about reminders."))
+        self.check_access("read")
+
+    def action_approve(self):
+        """Send these."""
+        self._check_may_decide()
+        self._approve(self.env.user)
+        return True
+
+    def action_leave_out(self):
+        """Not this time; the next run looks anew."""
+        self._check_may_decide()
+        left = self._locked("proposed")
+        left._left_out(self.env._("left out by %s", self.env.user.name))
+        left.run_id._settle()
+        return True
+
+    # --- what code does -----------------------------------------------------------------------------
+
+    def _locked(self, *states):
+        """Those of ``self`` in these states, locked and written by code: a second click waits, then begins again."""
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT id FROM hub_dunning_reminder WHERE id = ANY(%s) AND state = ANY(%s) "
+                "ORDER BY id FOR NO KEY UPDATE",
+                self.ids,
+                list(states),
+            )
+        )
+        self.invalidate_recordset(["state"])
+        # With sudo: nobody writes this by hand; whoever calls has looked at the right to decide.
+        return self.browse(row[0] for row in rows).sudo()
+
+    def _left_out(self, why):
+        self.write({"state": "left_out", "why": why})
+
+
+class HubDunningItem(models.Model):
+    """An open amount that a reminder lists: with a level if it is reminded of, without one if it is only shown."""
+
+    _name = "hub.dunning.item"
+    _description = "Line of a Reminder"
+    _order = "due, id"
+    _rec_name = "move_id"
+
+    reminder_id = fields.Many2one(
+        "hub.dunning.reminder", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(related="reminder_id.company_id", store=True, index=True)
+    move_id = fields.Many2one(
+        "account.move",
+        string="Document",
+        required=True,
+        readonly=True,
+        index=True,
+        ondelete="cascade",
+    )
+    due = fields.Date(string="Due On", required=True, readonly=True)
+    days = fields.Integer(string="Days Overdue", readonly=True)
+    level_id = fields.Many2one(
+        "hub.dunning.level", readonly=True, ondelete="restrict", index="btree_not_null"
+    )
+    amount = fields.Monetary(string="Open", readonly=True)
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    company_amount = fields.Monetary(readonly=True, currency_field="company_currency_id")
+    company_currency_id = fields.Many2one(related="company_id.currency_id")
+    sent_on = fields.Date(readonly=True)
+
+    # Whatever happens: an open amount is reminded of once a level.
+    _once = models.UniqueIndex(
+        "(move_id, due, level_id) WHERE sent_on IS NOT NULL AND level_id IS NOT NULL",
+        "This level was sent for this invoice already.",
+    )
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    hub_dunning_item_ids = fields.One2many(
+        "hub.dunning.item",
+        "move_id",
+        string="Reminders",
+        readonly=True,
+        domain=[("sent_on", "!=", False), ("level_id", "!=", False)],
+    )
