@@ -25,9 +25,9 @@ class HubDispute(models.Model):
     company_id = fields.Many2one(related="move_id.company_id", store=True, index=True)
     partner_id = fields.Many2one(related="move_id.commercial_partner_id", store=True, index=True)
     reason = fields.Char(required=True, readonly=True)
-    opened_by_id = fields.Many2one("res.users", string="Opened By", readonly=True)
+    opened_by_id = fields.Many2one("res.users", readonly=True)
     opened_at = fields.Datetime(string="Opened On", readonly=True, default=fields.Datetime.now)
-    closed_by_id = fields.Many2one("res.users", string="Closed By", readonly=True)
+    closed_by_id = fields.Many2one("res.users", readonly=True)
     closed_at = fields.Datetime(string="Closed On", readonly=True)
     outcome = fields.Char(readonly=True)
     state = fields.Selection(

@@ -32,7 +32,7 @@ class HubPromise(models.Model):
     amount = fields.Monetary(readonly=True)
     residual = fields.Monetary(string="Open When Promised", readonly=True)
     note = fields.Char(readonly=True)
-    noted_by_id = fields.Many2one("res.users", string="Noted By", readonly=True)
+    noted_by_id = fields.Many2one("res.users", readonly=True)
     state = fields.Selection(
         [
             ("open", "Open"),
