@@ -11,6 +11,7 @@ _PRODUCTS = {
     "stripe": ("Stripe", "stripe", "Stripe"),
     "clockify": ("Clockify", "clockify", "Clockify"),
     "toggl": ("Toggl Track", "toggl", "Toggl"),
+    "tempo": ("Tempo Timesheets", "tempo", "Tempo"),
     "quickbooks": ("QuickBooks Online", "quickbooks", "QuickBooks"),
     "xero": ("Xero", "xero", "Xero"),
     "odoo": ("Another Odoo", "odoo", "Odoo"),

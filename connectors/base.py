@@ -343,6 +343,7 @@ class Connector:
         headers: Mapping[str, str] | None = None,
         bucket: str = "default",
         write: bool | None = None,
+        base: str | None = None,
     ) -> Answer:
         """One call below ``base_url``; ``path`` may be a full paging link of the same origin.
 
@@ -350,9 +351,10 @@ class Connector:
         nothing.
 
         :param write: whether the call can change something; a POST that only reads says False.
+        :param base: one of ``origins``, for what stands elsewhere.
         :raise ConnectorError: for every answer that is not 2xx, by the product's error table.
         """
-        url = self.session.join(self.base_url, path)
+        url = self.session.join(base or self.base_url, path)
         if query:
             url += ("&" if "?" in url else "?") + urlencode(query, doseq=True)
 

@@ -31,6 +31,7 @@ from .clockify_webhook import HEX_ID
 from .errors import ConnectorError
 from .http import Answer
 from .probe import clock_item, probe
+from .row_windows import of_days
 from .times import parse_iso
 
 # canonical entity -> (path below the workspace, what else to ask for)
@@ -300,19 +301,9 @@ class Clockify(Connector):
         if entity not in self.lists:
             yield from super().listing(entity, since, until)
             return
-        first, last = since.date().isoformat(), until.date().isoformat()
         start, end = shapes.midnight(since.date()) - DAY, shapes.midnight(until.date()) + 2 * DAY
         parts = self.expenses.listing() if entity == "expense" else self.entries.listing(start, end)
-        proved, count = True, 0
-        for records, agrees in parts:
-            proved, count = proved and agrees, count + len(records)
-            yield [
-                record
-                for record in records
-                if first <= strict_json.loads(record.payload)["date"] <= last
-            ]
-        if not proved:
-            raise ConnectorError("connection", "listing_incomplete", params={"read": count})
+        yield from of_days(parts, since, until)
 
     # -- writing ------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from .clockify_shapes import midnight, windows
 from .errors import ConnectorError
 from .http import Answer
 from .probe import clock_item, probe
+from .row_windows import of_days
 from .times import parse_iso
 from .toggl_report import Entries
 from .toggl_setup import ProjectSetup
@@ -269,18 +270,8 @@ class Toggl(Connector):
         if entity not in self.lists:
             yield from super().listing(entity, since, until)
             return
-        first, last = since.date().isoformat(), until.date().isoformat()
         start, end = midnight(since.date()) - DAY, midnight(until.date()) + 2 * DAY
-        proved, count = True, 0
-        for records, agrees in self.entries.listing(start, end):
-            proved, count = proved and agrees, count + len(records)
-            yield [
-                record
-                for record in records
-                if first <= strict_json.loads(record.payload)["date"] <= last
-            ]
-        if not proved:
-            raise ConnectorError("connection", "listing_incomplete", params={"read": count})
+        yield from of_days(self.entries.listing(start, end), since, until)
 
     # -- writing ------------------------------------------------------------------------------
 

@@ -7,8 +7,7 @@ change is recognised by its content:
 * each time the last 24 days (and 7 ahead), once a day the last 92, the first time all since the start date;
 * the period of each timesheet that was handed in, approved or rejected since, back to 400 days.
 
-Rows are paged by their number. A number moves when an earlier row appears or goes, so each page begins with the last
-row of the one before: if another row stands there, the window is read anew.
+Rows are paged by their number (:mod:`.row_windows`).
 
 A timesheet is a person's period. What lies in an approved one is approved; time of somebody without a timesheet setup
 is in none, and stays ``open``. A plan without approvals answers 402 to the question, and all its time is ``open``.
@@ -25,10 +24,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..core import strict_json
-from .base import Page, Record, chunks
+from .base import Record, chunks
 from .clockify_shapes import hours_of, midnight, windows, zone_of
 from .errors import ConnectorError
 from .http import Answer
+from .row_windows import RowWindows, row_key
 from .times import iso, parse_iso
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ RECENT, AHEAD, DEEP, FIRST = (timedelta(days=days) for days in (24, 7, 92, 1096)
 LATE = timedelta(days=400)  # how old a timesheet may be that is approved only now
 LONGEST = timedelta(days=40)  # of a timesheet's period
 MOST_LATE = 200  # older periods that one poll reads again; with more, the daily window has them
-AGAIN = 3  # times that a window is read anew because its rows moved
 DAY = timedelta(days=1)
 STATES = ("approved", "submitted", "rejected")
 OPEN = "open"  # in no timesheet, or in one that is not handed in
@@ -132,7 +131,7 @@ def period(sheet: Mapping) -> tuple[str, str]:
     return str(first)[:10], str(last)[:10]
 
 
-class Entries:
+class Entries(RowWindows):
     """Reads the entries of a connector's workspace."""
 
     def __init__(self, connector: Toggl):
@@ -189,7 +188,7 @@ class Entries:
             if not following or not part:
                 break
             row = following
-        keys = {_key(one) for one in rows}
+        keys = {self.key_of(one) for one in rows}
         body = {"start_date": window[0][:10], "end_date": window[1][:10], "rounding": 0}
         total = self._of.report("/search/time_entries/totals", body).json()
         if not isinstance(total, dict):
@@ -199,29 +198,7 @@ class Entries:
 
     # -- polling ----------------------------------------------------------------------------------
 
-    def poll(self, cursor: dict, now: datetime) -> Page:
-        """The next page of the running windows; at the end, where the next run begins."""
-        if not cursor.get("windows"):
-            cursor = self._begin(cursor, now)
-        window, row, last = cursor["windows"][0], cursor.get("row"), cursor.get("last")
-        rows, following = self.page(window, row)
-        keys = [_key(one) for one in rows]
-        after = {name: cursor[name] for name in ("windows", "again", "deep", "since")}
-        if row is not None:
-            moved = keys[:1] != [last]
-            if moved and cursor["again"] < AGAIN:
-                # someone added or deleted while we turned the pages: rows may have slipped past
-                return Page([], {**after, "again": cursor["again"] + 1}, True)
-            rows, keys = (rows, keys) if moved else (rows[1:], keys[1:])
-        records = self.records(rows, window)
-        if following and keys:
-            return Page(records, {**after, "row": following - 1, "last": keys[-1]}, True)
-        after.update(windows=cursor["windows"][1:], again=0)
-        if after["windows"]:
-            return Page(records, after, True)
-        return Page(records, {"deep": after["deep"], "since": after["since"]}, False)
-
-    def _begin(self, cursor: dict, now: datetime) -> dict:
+    def begin(self, cursor: dict, now: datetime) -> dict:
         """The windows of a new run."""
         today, end = now.date().isoformat(), now + AHEAD
         start = self._of.first_day()
@@ -276,7 +253,7 @@ class Entries:
         project, task = row.get("project_id") or None, row.get("task_id") or None
         rate = row.get("hourly_rate_in_cents")
         return {
-            "id": _key(row),
+            "id": self.key_of(row),
             "description": row.get("description") or "",
             "billable": row.get("billable"),
             "user_id": user,
@@ -316,6 +293,10 @@ class Entries:
                         found[record.external_id] = record
         return found
 
+    def key_of(self, row: Mapping) -> str:
+        """An entry's id, as text."""
+        return row_key(row, "id")
+
     # -- proofs -----------------------------------------------------------------------------------
 
     def listing(self, start: datetime, end: datetime) -> Iterator[tuple[list[Record], bool]]:
@@ -334,15 +315,8 @@ class Entries:
             rows, proved = self.whole(window)
             if not proved:
                 raise ConnectorError("connection", "listing_incomplete", params={"read": len(rows)})
-            keys.update(_key(row) for row in rows)
+            keys.update(self.key_of(row) for row in rows)
         return keys
-
-
-def _key(row: Mapping) -> str:
-    key = row.get("id")
-    if not isinstance(key, int) or isinstance(key, bool):
-        raise ConnectorError("schema", "no_id")
-    return str(key)
 
 
 def _seconds(row: Mapping) -> int:

@@ -2,5 +2,5 @@
 
 They listen on this machine only, keep everything in memory, and are no part of the addon's own
 code. Start one with ``python -m sandbox.hubspot --port 8101`` (or ``salesforce``, ``harvest``, ``clockify``,
-``toggl``, ``stripe``, ``quickbooks``, ``xero``).
+``toggl``, ``tempo``, ``stripe``, ``quickbooks``, ``xero``).
 """

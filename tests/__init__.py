@@ -96,6 +96,7 @@ from . import (
     test_salesforce,
     test_simulation,
     test_source_merge,
+    test_tempo,
     test_tentative,
     test_time_people,
     test_toggl,

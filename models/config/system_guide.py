@@ -57,6 +57,13 @@ class HubSystem(models.Model):
                 "time needs a plan with approvals. The plan says how many calls an hour may be made: the free one's "
                 "30 are too few. The time zone is for people whose profile has none."
             ),
+            "tempo": _(
+                "Tempo Timesheets: the address is your Jira site's (https://….atlassian.net), the account is the name "
+                "of the site without https:// (….atlassian.net). Store a token of Tempo (Settings, API Integration) "
+                "and an API token of Atlassian with the e-mail of its account. Both belong to one user, who may view "
+                "all worklogs and administrate Tempo accounts. Tempo sends no webhooks: changes are read at an "
+                "interval. A token of Tempo ends on the day that was chosen when it was made."
+            ),
             "quickbooks": _(
                 "QuickBooks Online: the account is the company ID (Account and settings, Billing & subscription)."
                 " Store the app's client secret and the verifier token of its webhooks, then sign in there. A "
