@@ -103,7 +103,8 @@ class TestTempo(HubMixin, BusinessCase):
         self.assertEqual(line.project_id, contract.project_id)
         self.assertEqual((line.employee_id, line.date), (self.consultant, day))
         self.assertAlmostEqual(line.unit_amount, 1 / 3, 9)
-        self.assertAlmostEqual(line.hub_source_billable_hours, 1 / 6, 9)
+        self.assertAlmostEqual(line.hub_billable_quantity, 1 / 6, 9)
+        self.assertTrue(line.so_line)
         self.assertEqual((line.name, line.hub_approval), ("ACME-1 Build: calls", "draft"))
 
         count = self.env["hub.message"].search_count([])
