@@ -67,6 +67,37 @@ class TestBusinessDeal(BusinessCase):
         self.assertEqual(billed, {"Design": 12345.67, "Build": 20000.0, "Go-live": 15654.33})
         self.assertFalse(self._bill(contract, None, date(2100, 1, 1)))
 
+    def _design(self):
+        """A contract with its milestone "Design" for 12,345.67, and a task that leads to it, as a template may have."""
+        contract = self._start_deal(self._mixed())
+        milestone = contract.project_id.milestone_ids.filtered(lambda one: one.name == "Design")
+        task = self.env["project.task"].create(
+            {
+                "name": "Draw",
+                "project_id": contract.project_id.id,
+                "milestone_id": milestone.id,
+                "sale_line_id": milestone.sale_line_id.id,
+            }
+        )
+        return contract, milestone, task
+
+    def test_time_on_a_milestones_task_is_paid_by_the_milestone(self):
+        contract, milestone, task = self._design()
+        entry = self._book(contract, "8", task=task.id)
+        self.assertEqual(entry.so_line, milestone.sale_line_id)
+        self.assertFalse(self._bill(contract, None, date(2100, 1, 1)))
+        batch = self.env["hub.billing.batch"].create(
+            {"company_id": self.company.id, "date_to": date(2100, 1, 1)}
+        )
+        batch.action_propose()
+        self.assertFalse(batch.line_ids)
+        self._book(contract, "8", task=task.id, approval="submitted")
+        self.assertFalse(milestone.sale_line_id._hub_waiting_time(), "it bills nothing either")
+        milestone.is_reached = True
+        invoice = self._bill(contract, None, date(2100, 1, 1))
+        self.assertEqual(invoice.amount_untaxed, 12345.67)
+        self.assertFalse(invoice.hub_billing_ids.entry_id)
+
     def test_template_task_names_its_service(self):
         self.template.task_ids.filtered(
             lambda task: task.name == "Kick-off"

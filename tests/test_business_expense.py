@@ -106,6 +106,15 @@ class TestBusinessExpense(BusinessCase):
             "400.00", self.env["hub.sentence"]._sentence(item.problem.code, item.problem.params)
         )
 
+    def test_changed_after_it_was_written_off(self):
+        entry = self._entry(self._apply(self._expense()))
+        one = self.env["hub.write.off"]._propose(entry, "Agreed with Acme")
+        self.assertEqual(one.amount, 412.37)
+        one.with_user(self.approver).action_approve()
+        item = self._apply(self._expense("400.00", record=entry, changed=["amount"]))
+        self.assertEqual(item.problem.code, "changed_after_billing")
+        self.assertEqual((entry.amount, entry.hub_billing_id.written_off), (-412.37, 412.37))
+
     def test_not_billable_is_a_cost_only(self):
         entry = self._entry(self._apply(self._expense(billable=False)))
         self.assertFalse(entry.so_line)

@@ -2,6 +2,7 @@ from datetime import date
 from decimal import Decimal
 
 from dateutil.relativedelta import relativedelta
+from freezegun import freeze_time
 from lxml.html import fromstring
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules.module import load_script
@@ -414,6 +415,12 @@ class TestRetainers(BusinessCase):
 
     # --- the customer's statement -----------------------------------------------------------------------
 
+    def _printed(self, retainer):
+        html, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            "lead_to_cash_hub.retainer_statement", retainer.ids
+        )
+        return [cell.text_content().strip() for cell in fromstring(html).xpath("//tbody//td")]
+
     def test_the_statement_goes_to_the_billing_contact(self):
         retainer = self._retainer(carry="limited", carry_limit=3, overage_allowed=True)
         self._book(self.contract, "16", day=date(2025, 6, 10))
@@ -428,12 +435,26 @@ class TestRetainers(BusinessCase):
         self.assertEqual(compose.partner_ids, self.contract.bill_partner_id)
         self.assertIn(self.contract.code, compose.subject)
         self.assertEqual(len(compose.attachment_ids), 1)
-        html, _kind = self.env["ir.actions.report"]._render_qweb_html(
-            "lead_to_cash_hub.retainer_statement", retainer.ids
-        )
-        cells = [cell.text_content().strip() for cell in fromstring(html).xpath("//tbody//td")]
+        cells = self._printed(retainer)
         self.assertEqual(cells[1:7], ["0.00", "20.00", "16.00", "1.00", "3.00", "0.00"])
         self.assertEqual(cells[8:14], ["3.00", "20.00", "23.00", "0.00", "0.00", "2.00"])
+
+    def test_a_running_period_has_not_expired(self):
+        self.enterContext(freeze_time("2025-06-10"))
+        retainer = self._retainer()
+        self._book(self.contract, "5", day=date(2025, 6, 3))
+        retainer._refresh(date(2025, 6, 10))
+        self.assertEqual(
+            self._printed(retainer)[1:7], ["0.00", "20.00", "5.00", "", "15.00", "0.00"]
+        )
+        june = retainer.period_ids[0]
+        self.assertEqual((june.ended, june.lapsed, june.left), (False, 0.0, 15.0))
+        self.enterContext(freeze_time("2025-07-01"))
+        self._fresh(retainer)
+        self.assertEqual((june.ended, june.lapsed, june.left), (True, 15.0, 0.0))
+        self.assertEqual(
+            self._printed(retainer)[1:7], ["0.00", "20.00", "5.00", "15.00", "0.00", "0.00"]
+        )
 
     def test_a_statement_in_money_names_its_currency(self):
         retainer = self._retainer(basis="amount", allowance=1000, fee=1000)

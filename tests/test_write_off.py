@@ -96,6 +96,21 @@ class TestWriteOff(BusinessCase):
         with self.assertRaises(UserError):
             self._propose(self._book(self.contract, "1"), reason="  ")
 
+    def test_what_a_milestone_pays_is_nothing_to_write_off(self):
+        contract = self._start_deal([self._line(self.milestone_service, 1, "12345.67", "Design")])
+        milestone = contract.project_id.milestone_ids
+        task = self.env["project.task"].create(
+            {
+                "name": "Draw",
+                "project_id": contract.project_id.id,
+                "milestone_id": milestone.id,
+                "sale_line_id": milestone.sale_line_id.id,
+            }
+        )
+        entry = self._book(contract, "8", task=task.id)
+        with self.assertRaises(UserError):
+            self._propose(entry)
+
     def test_work_over_a_cap(self):
         self.contract.cap_amount = 300
         _first, over = self._book(self.contract, "2", "3")

@@ -298,7 +298,7 @@ class AccountMove(models.Model):
         lines = invoice_lines.exists()
         for move in moves:
             move_lines = lines.filtered(lambda line, move=move: line.move_id == move)
-            sale_lines = move_lines.sale_line_ids._hub_in_ledger()
+            sale_lines = move_lines.sale_line_ids._hub_of_entries()
             again = entries.filtered(
                 lambda entry, sale_lines=sale_lines, move=move: (
                     entry.hub_approval == "approved"

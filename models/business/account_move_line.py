@@ -62,6 +62,7 @@ class AccountMoveLine(models.Model):
     def _hub_billable_domain(self, sale_lines):
         """Time and expenses of ``sale_lines`` that may be billed: approved and not in the ledger.
 
+        Time on the task of a milestone has the milestone's order line and is paid by the milestone, whatever it took.
         Expenses are analytic lines without a project on an expense line of the order; one order
         line each, so that quantity and price stay those of that one expense. Where somebody decided about
         exact entries, these alone.
@@ -73,8 +74,15 @@ class AccountMoveLine(models.Model):
             & Domain("hub_approval", "=", "approved")
             & NOT_BILLED
             & (
-                Domain("project_id", "!=", False)
-                | (Domain("so_line.is_expense", "=", True) & Domain("amount", "<=", 0))
+                (
+                    Domain("project_id", "!=", False)
+                    & Domain("so_line.qty_delivered_method", "=", "timesheet")
+                )
+                | (
+                    Domain("project_id", "=", False)
+                    & Domain("so_line.is_expense", "=", True)
+                    & Domain("amount", "<=", 0)
+                )
             )
         )
 

@@ -117,15 +117,15 @@ class HubHandlerExpense(models.AbstractModel):
     def _check_billed(self, item):
         entry = self.env["account.analytic.line"].browse(self._known_id(item))
         row = entry.sudo().hub_billing_id  # the ledger is read, whoever sends the change
-        if row.state in ("posted", "credited") and (
+        if row.state in ("posted", "credited", "written_off") and (
             {"amount", "date", "project", "billable", "approval", "currency"} & item.changed
         ):
             withdrawn = self._approval(item) != "approved"
             raise Problem(
                 "approval_withdrawn_after_billing" if withdrawn else "changed_after_billing",
                 kind="conflict",
-                cause=row.move_id.name or "",
-                invoice=row.move_id.name or "",
+                cause=row.move_id.name or row.reason or "",
+                invoice=row.move_id.name or row.reason or "",
                 invoice_state=row.move_id.payment_state or "",
                 employee="",
                 project=entry.so_line.order_id.project_id.name or "",

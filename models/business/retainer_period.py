@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import float_compare, format_date
 
@@ -33,6 +33,18 @@ class HubRetainerPeriod(models.Model):
         digits=(16, UNIT_DIGITS),
         help="Worked beyond the balance: billed as overage, or waiting where that is not allowed.",
     )
+    ended = fields.Boolean(compute="_compute_left")
+    lapsed = fields.Float(
+        string="Expired So Far",
+        compute="_compute_left",
+        digits=(16, UNIT_DIGITS),
+        help="What expired; nothing has before the period ends.",
+    )
+    left = fields.Float(
+        compute="_compute_left",
+        digits=(16, UNIT_DIGITS),
+        help="What was carried over; while the period runs, what may still be used.",
+    )
     used_percent = fields.Integer(string="Used (%)", compute="_compute_used_percent")
     told = fields.Integer(readonly=True)
     told_of = fields.Float(
@@ -46,6 +58,16 @@ class HubRetainerPeriod(models.Model):
     closed_by_id = fields.Many2one("res.users", readonly=True)
 
     _period_unique = models.UniqueIndex("(retainer_id, date_from)")
+
+    @api.depends("date_to", "opening", "added", "used", "expired", "closing")
+    def _compute_left(self):
+        """The statement of a running period says already what would expire if nothing more was worked."""
+        today = fields.Date.context_today(self)
+        for period in self:
+            period.ended = bool(period.date_to and period.date_to < today)
+            period.lapsed = period.expired if period.ended else 0.0
+            running = round(period.opening + period.added - period.used, UNIT_DIGITS)
+            period.left = period.closing if period.ended else running
 
     def _compute_used_percent(self):
         for period in self:

@@ -39,6 +39,12 @@ class SaleOrderLine(models.Model):
             )
         )
 
+    def _hub_of_entries(self):
+        """Those of them that bill each entry or expense; a milestone's line bills the milestone, whatever it took."""
+        return self._hub_in_ledger().filtered(
+            lambda line: line.qty_delivered_method == "timesheet" or line.is_expense
+        )
+
     @api.depends(
         "order_id.hub_contract_id",
         "hub_billing_ids.state",
@@ -115,6 +121,7 @@ class SaleOrderLine(models.Model):
             .sudo()
             ._read_group(  # totals, not entries
                 Domain("so_line", "in", self.ids)
+                & Domain("so_line.qty_delivered_method", "=", "timesheet")
                 & Domain("project_id", "!=", False)
                 & Domain("hub_approval", "in", ("draft", "submitted"))
                 & self._hub_period(start_date, end_date),

@@ -86,10 +86,11 @@ class HubWriteOff(models.Model):
             raise UserError(self.env._("Say why it is not billed. The reason stays in the ledger."))
         if not entries:
             raise UserError(self.env._("Choose the time and expenses that shall not be billed."))
+        billed = entries.so_line._hub_of_entries()
         waiting = entries.filtered(
             lambda entry: (
                 entry.hub_approval == "approved"
-                and entry.so_line.order_id.hub_contract_id
+                and entry.so_line in billed
                 and not entry.hub_billing_id
             )
         )
