@@ -193,6 +193,92 @@ class TestMappingSent(SentCase):
 
 
 @tagged("post_install", "-at_install")
+class TestMappingSentJudged(SentCase):
+    """What rules, checkpoints and the process would say, before anything is sent."""
+
+    def rule(self, effect, **values):
+        group = self.env.ref("lead_to_cash_hub.group_hub_billing_approver")
+        return self.env["hub.rule"].create(
+            {
+                "name": f"Overdue ({effect})",
+                "entity_id": self.customer.id,
+                "direction": "out",
+                "effect": effect,
+                "test": "range",
+                "field_id": self.field("overdue").id,
+                "most": "2",
+                "sentence": "{overdue} is overdue, more than {most}.",
+                "approver_group_id": group.id if effect == "hold" else False,
+                **values,
+            }
+        )
+
+    def verdict(self, **options):
+        self.env.flush_all()  # a preview reads what is stored
+        lines = (self.line("balance", "balance"), self.line("overdue", "overdue"))
+        found, _results = self.preview(*lines, **options)
+        return [(one["effect"], one["text"]) for one in found["verdict"]]
+
+    def test_what_nothing_stops_says_nothing(self):
+        self.rule("block", most="3")
+        self.assertEqual(self.verdict(), [])
+
+    def test_each_effect_is_shown_with_the_rules_own_sentence(self):
+        messages = self.env["hub.message"].search_count([])
+        said = "3 is overdue, more than 2."
+        warning, holding = self.rule("warn"), self.rule("hold")
+        self.assertEqual([effect for effect, _text in self.verdict()], ["hold", "warn"])
+        for _effect, text in self.verdict():
+            self.assertIn(said, text)
+        blocking = self.rule("block")
+        self.assertEqual([effect for effect, _text in self.verdict()], ["block"])
+        self.assertIn(blocking.name, self.verdict()[0][1])
+        (warning | holding | blocking).active = False
+        self.assertEqual(self.verdict(), [])
+        self.assertFalse(self.env["hub.approval"].search([]))
+        self.assertFalse(self.env["hub.warning"].search([]))
+        self.assertEqual(self.env["hub.message"].search_count([]), messages)
+
+    def test_a_checkpoint_is_named(self):
+        self.env["hub.checkpoint"].create(
+            {
+                "name": "Balances leave",
+                "entity_id": self.customer.id,
+                "direction": "out",
+                "approver_group_id": self.env.ref("lead_to_cash_hub.group_hub_billing_approver").id,
+            }
+        )
+        ((effect, text),) = self.verdict()
+        self.assertEqual(effect, "hold")
+        self.assertIn("Balances leave", text)
+
+    def test_a_rule_tells_no_value_that_one_is_not_shown(self):
+        self.rule("warn", sentence="{overdue} of {balance}: {value} is too much.")
+        retention = self.env.ref("lead_to_cash_hub.retention_financial")
+        retention.reader_ids = self.env.ref("lead_to_cash_hub.group_hub_billing_approver")
+        ((_effect, text),) = self.verdict()
+        self.assertIn("••• of •••: ••• is too much.", text)
+
+    def test_what_a_process_leaves_out_or_only_shows_says_so(self):
+        stream = self.env["hub.stream"].with_context(active_test=False).search(
+            [("system_id", "=", self.system.id), ("entity_id", "=", self.customer.id), ("direction", "=", "out")]
+        )  # fmt: skip
+        process = stream.process_id
+        process.mode = "shadow"
+        self.assertEqual([effect for effect, _text in self.verdict()], ["process"])
+        process.mode = "live"
+        process.country_ids = self.env.ref("base.nz")
+        ((effect, text),) = self.verdict()
+        self.assertEqual(effect, "process")
+        self.assertIn("switched on", text)
+
+    def test_where_a_line_fails_no_rule_is_asked(self):
+        self.rule("block")
+        found, _results = self.preview(self.line("overdue", "overdue", "epoch_ms"))
+        self.assertEqual(found["verdict"], [])
+
+
+@tagged("post_install", "-at_install")
 class TestMappingSentTour(SentCase, HubBrowser):
     def test_a_path_is_changed_beside_what_would_leave(self):
         self.start_tour(

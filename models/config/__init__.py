@@ -16,6 +16,7 @@ from . import (
     likeness,
     mapping,
     mapping_editor,
+    mapping_judged,
     mapping_proposal,
     mapping_sent,
     process,

@@ -70,7 +70,8 @@ class HubMapping(models.Model):
 
         :param lines: ``[{field_id, path, transform, argument}]``
         :return: ``payload`` (JSON), ``results`` by field id (``value``, ``path``, ``sent``, ``problem``, and
-            ``left_out``: why it would not leave) and ``note``, what stops the whole record.
+            ``left_out``: why it would not leave), ``note``, what stops the whole record, and ``verdict``, what
+            rules and checkpoints say of it (:meth:`_verdict_shown`).
         :raise AccessError: the user may read no payloads, or not this record.
         """
         self.check_access("read")
@@ -131,7 +132,8 @@ class HubMapping(models.Model):
             note = self.env._("Nothing of this record would leave while a line fails.")
         elif not found.content:
             note = self.env._("Nothing of this record would leave.")
-        return {"payload": found.content, "results": results, "note": note}
+        verdict = self._verdict_shown(found.verdict, hidden)
+        return {"payload": found.content, "results": results, "note": note, "verdict": verdict}
 
     def _left_out(self, found, name):
         """Why a mapped field would not leave, as a sentence."""

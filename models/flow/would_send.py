@@ -23,6 +23,7 @@ class Explanation:
     :attr lines: list of :class:`~core.mapping.Explained`; ``content`` is what they make together.
     :attr values: names of the fields that Odoo has a value of; ``granted``: those whose write-back is granted;
         ``allowed``: those that would leave.
+    :attr verdict: what rules, checkpoints and the process say of it, see :meth:`HubCompose._verdict`.
     """
 
     lines: list
@@ -30,6 +31,7 @@ class Explanation:
     values: set
     granted: set
     allowed: set
+    verdict: dict
 
 
 class HubCompose(models.AbstractModel):
@@ -120,6 +122,17 @@ class HubCompose(models.AbstractModel):
         sendable = self._sendable(env, stream, compiled[0])
         if not sendable:
             return []
+        rows, values_of = self._whole_rows(env, stream, records, sendable)
+        self._govern(env, stream, rows, values_of, {})
+        return rows
+
+    def _whole_rows(self, env, stream, records, sendable):
+        """What the system would get of records that it knows nothing of.
+
+        :return: ``(rows as rules and checkpoints judge them, {record id: canonical values})``
+        :raise Problem: a record cannot be composed.
+        """
+        system, entity = stream.system_id, stream.entity_id
         values_of, _today = self._values_today(
             env[entity.handler], entity, records, system, sendable
         )
@@ -137,8 +150,7 @@ class HubCompose(models.AbstractModel):
                         "parts": parts,
                     }
                 )
-        self._govern(env, stream, rows, values_of, {})
-        return rows
+        return rows, values_of
 
     def _explain(self, system_id, entity_id, res_id, mapping, hidden):
         """What lines that are not in force would send of one record, and what they would not.
@@ -185,4 +197,20 @@ class HubCompose(models.AbstractModel):
             company = record.company_id.id if "company_id" in record else None
             sendable = Sendable(env, system, entity, mapping, granted)
             lines, allowed, content = sendable.explain(company, values, hidden)
-            return Explanation(lines, content, set(values), granted, allowed)
+            verdict = compose._verdict(env, stream, record, sendable) if stream else {}
+            return Explanation(lines, content, set(values), granted, allowed, verdict)
+
+    def _verdict(self, env, stream, record, sendable):
+        """The row of one record as :meth:`_govern` leaves it; nothing where nothing would be sent anyway.
+
+        ``reason`` is ``out_of_scope`` if the process is not switched on for the record.
+        """
+        try:
+            rows, values_of = self._whole_rows(env, stream, record, sendable)
+        except Problem:
+            return {}  # its line says why
+        judged = list(rows)
+        self._govern(env, stream, judged, values_of, {})
+        if rows and not judged:
+            return {"reason": "out_of_scope"}
+        return judged[0] if judged else {}

@@ -87,6 +87,7 @@ export class MappingEditor extends Component {
             search: "",
             note: "",
             stop: "", // why nothing of the record would leave
+            verdict: [], // what rules and checkpoints say of it
         });
         this.refreshSoon = useDebounced(() => this.preview(), PREVIEW_AFTER);
         onWillStart(() => this.load());
@@ -167,6 +168,7 @@ export class MappingEditor extends Component {
         }
         this.state.note = "";
         this.state.stop = found.note || "";
+        this.state.verdict = found.verdict || [];
         this.state.rows = payloadRows(found.payload);
         this.state.results = found.results;
         this.state.suggestions = Object.fromEntries(
