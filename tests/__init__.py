@@ -60,6 +60,7 @@ from . import (
     test_gap,
     test_grant_four_eyes,
     test_identity,
+    test_kept_fields,
     test_lanes,
     test_leakage,
     test_ledger_books,

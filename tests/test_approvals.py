@@ -262,18 +262,13 @@ class TestFourEyes(ApprovalCase):
         point = self._checkpoint()
         other = self._checkpoint(name="Elsewhere", when='record["name"] == "nobody"')
         message = self._uploaded("1", self.second)
-        # In another's name: the server makes it one's own, which lends nothing.
-        forged = (
-            self.env["hub.delegation"]
-            .with_user(self.clerk)
-            .create(
-                {
-                    "user_id": self.boss.id,
-                    "deputy_id": self.second.id,
-                    "date_from": fields.Date.today(),
-                    "date_to": fields.Date.today(),
-                }
-            )
+        days = {"date_from": fields.Date.today(), "date_to": fields.Date.today()}
+        delegations = self.env["hub.delegation"].with_user(self.clerk)
+        with self.assertRaises(AccessError):
+            delegations.create({"user_id": self.boss.id, "deputy_id": self.second.id, **days})
+        # By a default of the context: the server makes it one's own, which lends nothing.
+        forged = delegations.with_context(default_user_id=self.boss.id).create(
+            {"deputy_id": self.second.id, **days}
         )
         self.assertEqual(forged.user_id, self.clerk)
         with self.assertRaises(AccessError):

@@ -1,15 +1,13 @@
 """What the hub keeps of its own is not written by a call, whatever rights the caller has."""
 
-from contextlib import suppress
-
-from odoo import models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, MissingError, UserError, ValidationError
 from odoo.service.model import call_kw
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .abuse_rows import Rows
 from .business_common import BusinessCase
+from .kept_common import is_ours, is_plain, kept_of, written_models
 from .test_abuse_methods import LOGS
 
 # Everything a person can be given in the hub and where it works, but Odoo's Settings.
@@ -20,14 +18,15 @@ RIGHTS = (
     *("account.group_account_manager", "hr.group_hr_manager"),
     "hr_timesheet.group_timesheet_manager",
 )
-# What a source says of a deal: whoever takes a run back writes it, with his own rights.
-SOURCES = {
-    "crm.lead.hub_amount",
-    "crm.lead.hub_currency_id",
-    "crm.lead.hub_owner_email",
-    "crm.lead.hub_start_date",
+# Why what looks like the hub's own is given by people all the same when they make a row.
+GIVEN = {
+    "account.move.hub_approval": "a copy says it too, and waits for an approval whatever it says",
+    "account.move.hub_contract_id": "a credit note stays with the contract of its invoice, and waits",
+    "hub.contract.code": "a contract that ran before keeps its number",
+    "hub.grant.active": "said anew by the hub for each grant; Changes carry it",
 }
-BUSINESS = "lead_to_cash_hub.models.business."
+# Refusals that a guard does not give.
+WRONG = (MissingError, ValidationError)
 VALUES = {
     "boolean": True,
     "integer": 7,
@@ -69,19 +68,10 @@ class TestForgedStates(BusinessCase):
 
     def kept_fields(self):
         """``(model, field)`` of what only the hub writes, on models that people write."""
-        for model, cls in sorted(self.env.registry.items()):
-            if cls._abstract or cls._transient or not cls._auto:
-                continue
-            if not self.env[model].with_user(self.person).has_access("write"):
-                continue
-            for name, field in sorted(cls._fields.items()):
-                plain = field.store and field.readonly and field.type != "one2many"
-                if not plain or field.compute or field.related or name in models.MAGIC_COLUMNS:
-                    continue
-                if f"{model}.{name}" in SOURCES:
-                    continue
-                # What the hub means in Odoo. Its configuration is its managers' own, and has its own rules.
-                if any(name in base.__dict__ and BUSINESS in base.__module__ for base in cls.mro()):
+        for model in written_models(self.env, self.person):
+            for name, field in sorted(self.env[model]._fields.items()):
+                declared = field.readonly or name in kept_of(self.env, model)
+                if is_plain(field) and declared and is_ours(self.env, model, name):
                     yield model, field
 
     def forged(self, record, field):
@@ -89,47 +79,77 @@ class TestForgedStates(BusinessCase):
             others = (
                 self.env[field.comodel_name].sudo().search([("id", "!=", record[field.name].id)])
             )
-            return others[:1].id
+            return others[:1].id or 1
         if field.type == "many2many":
             return [(4, self.person.id if field.comodel_name == "res.users" else 1)]
         if field.type == "selection":
             return next(v for v in field.get_values(self.env) if v != record[field.name])
         return VALUES[field.type]
 
+    def refusal(self, model, method, args, context=None):
+        """What an RPC call is refused with; it is taken back, whatever it did."""
+        found = None
+        savepoint = self.env.cr.savepoint()
+        with savepoint, mute_logger(*LOGS):
+            try:
+                call_kw(
+                    self.env[model].with_user(self.person), method, args, {"context": context or {}}
+                )
+                self.env.flush_all()
+            except UserError as error:
+                found = error
+            self.env.transaction.clear()
+            savepoint.rollback()
+        return found
+
     def test_nobody_forges_what_the_hub_keeps(self):
         tried = set()
         for model, field in self.kept_fields():
+            name = f"{model}.{field.name}"
             record = self.rows.of(model)
-            value = self.forged(record, field)
-            if not value:
-                continue
-            with self.subTest(f"{model}.{field.name}"):
-                savepoint = self.env.cr.savepoint()
-                with savepoint, mute_logger(*LOGS):
-                    before = record.read([field.name])
-                    with suppress(UserError):
-                        call_kw(
-                            self.env[model].with_user(self.person),
-                            "write",
-                            [record.ids, {field.name: value}],
-                            {},
-                        )
-                        self.env.flush_all()
-                    self.env.invalidate_all()
-                    self.assertEqual(record.read([field.name]), before)
-                    savepoint.rollback()
-                self.env.transaction.clear()
-            tried.add(f"{model}.{field.name}")
+            forged = {field.name: self.forged(record, field)}
+            rights = self.env[model].with_user(self.person)
+            if rights.has_access("write"):
+                with self.subTest(f"{name} written"):
+                    refusal = self.refusal(model, "write", [record.ids, forged])
+                    self.assertIsInstance(refusal, UserError)
+                    self.assertNotIsInstance(refusal, WRONG, "refused for another reason")
+                    self.assertTrue(str(refusal))
+            if rights.has_access("create") and name not in GIVEN:
+                with self.subTest(f"{name} of a new one"):
+                    self.assertIsInstance(self.refusal(model, "create", [forged]), AccessError)
+            tried.add(name)
         self.assertLessEqual(
             {
-                "account.move.hub_ledger_state",
-                "account.move.hub_ledger_open",
-                "account.move.hub_issued_name",
-                "hub.contract.cap_told",
-                "hub.purchase.order.told",
+                *("account.move.hub_ledger_state", "account.move.hub_ledger_open"),
+                *(
+                    "account.move.hub_issued_name",
+                    "hub.contract.cap_told",
+                    "hub.purchase.order.told",
+                ),
+                *("crm.lead.hub_amount", "hub.contract.won_at", "hub.contract.line.external_id"),
+                *("hub.system.state", "hub.system.uuid", "hub.system.webhook_token"),
+                *("hub.system.check_result", "hub.credential.changed_at", "hub.mapping.stamp"),
+                *("hub.mapping.revision", "hub.lane.closed", "hub.stream.watched_from"),
+                *("hub.likeness.link_from", "hub.pace.limit.bucket", "hub.grant.approver_id"),
+                *("hub.change.state", "hub.gap.state", "hub.rule.stamp", "hub.replay.state"),
             },
             tried,
         )
+
+    def test_nor_by_a_default_of_his_own(self):
+        """Neither by the context of a call, nor by what Odoo lets each user store as his default."""
+        for model, field in self.kept_fields():
+            if field.name not in kept_of(self.env, model):
+                continue
+            forged = self.forged(self.rows.of(model), field)
+            person = self.env[model].with_user(self.person)
+            if not person.has_access("create"):
+                continue
+            with self.subTest(f"{model}.{field.name}"):
+                self.env["ir.default"].set(model, field.name, forged, user_id=self.person.id)
+                rows = person.with_context(**{f"default_{field.name}": forged})
+                self.assertNotEqual(rows.default_get([field.name]).get(field.name), forged)
 
     def test_nor_on_a_new_record(self):
         for model, vals in (

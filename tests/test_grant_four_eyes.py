@@ -60,12 +60,19 @@ class TestGrantFourEyes(HubCase):
             waiting.with_user(self.approver).sudo().action_confirm()
         field = waiting[0].field_id
         waiting.with_user(self.chief).action_revoke()
-        forged = self.env["hub.grant"].with_user(self.chief).create(
-            {"system_id": self.system.id, "field_id": field.id, "active": True, "approver_id": self.boss.id,
-             "asked_by_id": self.boss.id, "approved_at": "2026-01-01"}
-        )  # fmt: skip
-        self.assertFalse(forged.active or forged.approved_at or forged.approver_id)
-        self.assertEqual(forged.asked_by_id, self.chief)
+        grants, values = self.env["hub.grant"].with_user(self.chief), {
+            "system_id": self.system.id, "field_id": field.id, "active": True,
+        }  # fmt: skip
+        for name, forged in (
+            ("approver_id", self.boss.id),
+            ("asked_by_id", self.boss.id),
+            ("approved_at", "2026-01-01"),
+        ):
+            with self.assertRaises(AccessError):
+                grants.create({**values, name: forged})
+        asked = grants.with_context(default_approved_at="2026-01-01").create(values)
+        self.assertFalse(asked.active or asked.approved_at or asked.approver_id)
+        self.assertEqual(asked.asked_by_id, self.chief)
         self.assertFalse(self.granted())
 
     def test_the_matrix_asks_and_withdraws(self):

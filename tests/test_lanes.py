@@ -210,7 +210,11 @@ class TestLanes(HubCase):
                 self._lane(window_ids=[window])
 
     def test_the_number_of_a_lane_never_changes(self):
-        lane = self._lane(number=0)
+        with self.assertRaisesRegex(AccessError, "Number"):
+            self._lane(number=0)
+        lane = self._lane()
+        with self.assertRaisesRegex(AccessError, "Number"):
+            lane.with_user(self.manager).number = 0
         self.assertGreater(lane.number, 2)
         number = lane.number
         lane.number = 0

@@ -3,7 +3,7 @@
 from odoo.tests import tagged
 
 from ..connectors.odoo_write import marker_module, marker_name
-from ..models.business.guard import own_code
+from ..models.guard import own_code
 from .odoo_common import OdooCase
 
 

@@ -410,11 +410,10 @@ class TestReconciliation(BusinessCase):
         run = self._payments()
         with self.assertRaises(AccessError):
             run.with_user(self.approver).write({"state": "signed"})
-        mine = (
-            self.env["hub.reconciliation"]
-            .with_user(self.resolver)
-            .create({"kind": "billing", "state": "signed", "seal": "x", **JULY})
-        )
+        runs = self.env["hub.reconciliation"].with_user(self.resolver)
+        with self.assertRaisesRegex(AccessError, "Seal, State"):
+            runs.create({"kind": "billing", "state": "signed", "seal": "x", **JULY})
+        mine = runs.with_context(default_state="signed").create({"kind": "billing", **JULY})
         self.assertEqual((mine.state, mine.seal), ("due", False))
         other = self.env["res.company"].create({"name": "Other"})
         stranger = self._make_user(

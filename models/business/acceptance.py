@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
-from .guard import refuse_guarded
+from ..guard import refuse_guarded
 
 
 class HubContract(models.Model):

@@ -5,10 +5,10 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tools.misc import formatLang
 
+from ..guard import called_by_people, is_own_code, own_code, refuse_guarded
 from .account_move_issued import ISSUED
 from .account_move_ledger import SAID_OUTSIDE
 from .account_move_times import TIMES
-from .guard import called_by_people, is_own_code, own_code, refuse_guarded
 
 # What approval and billing rest on.
 GUARDED = (
@@ -19,6 +19,7 @@ GUARDED = (
     "hub_period_from",
     "hub_period_to",
     "hub_refund_payment_id",
+    "hub_correction_message_ids",
     "hub_author_ids",
     *ISSUED,
     *SAID_OUTSIDE,

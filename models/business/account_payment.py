@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from .guard import refuse_guarded
+from ..guard import refuse_guarded
 
 # What the provider said; payments are known again and refunds are counted by it.
 GUARDED = (

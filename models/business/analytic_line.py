@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ...core.billing import to_seconds
-from .guard import is_own_code, refuse_guarded
+from ..guard import is_own_code, refuse_guarded
 
 APPROVAL = [
     ("draft", "Draft"),

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..guard import own_code
+
 
 class HubAssignment(models.Model):
     """Who, or which role, works on a project: from when to when, how many hours, how surely."""
@@ -55,6 +57,7 @@ class HubLeave(models.Model):
 
     _name = "hub.leave"
     _description = "Leave"
+    _inherit = ["hub.kept"]
     _order = "date_from desc, id desc"
     _rec_name = "kind"
 
@@ -114,4 +117,5 @@ class HubLeave(models.Model):
             if leave.calendar_leave_id:
                 leave.calendar_leave_id.write(vals)
             else:
-                leave.calendar_leave_id = self.env["resource.calendar.leaves"].create(vals)
+                booked = self.env["resource.calendar.leaves"].create(vals)
+                own_code(leave).calendar_leave_id = booked

@@ -8,7 +8,7 @@ from odoo.tools import format_date
 from ...connectors import bank
 from ...core.bank_known import KNOWN, LIKELY, NEW, Kept, sort_out
 from ...core.billing import exact
-from .guard import called_by_people, own_code
+from ..guard import called_by_people, own_code
 
 
 @dataclass

@@ -2,8 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ...core.billing import exact
+from ..guard import own_code, refuse_guarded
 from .bank_sentences import explain
-from .guard import own_code, refuse_guarded
 
 CASH = "lead_to_cash_hub.group_hub_cash"
 GUARDED = (

@@ -6,7 +6,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command, Domain
 from odoo.tools import format_date
 
-from .guard import own_code, refuse_guarded
+from ..guard import own_code, refuse_guarded
 
 STATES = [
     ("draft", "Draft"),

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from .guard import own_code
+from ..guard import own_code
 
 LINE_STATES = [
     ("proposed", "To approve"),

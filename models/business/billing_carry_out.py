@@ -4,9 +4,9 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
+from ..guard import called_by_people, own_code
 from .billing_look import disputed, holds
 from .chosen import Chosen, only
-from .guard import called_by_people, own_code
 
 AT_ONCE = 25  # invoices made while the approver waits; more are made in the background
 GROUP = 25  # contracts invoiced and posted together

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from .guard import is_own_code
+from ..guard import is_own_code, refuse_guarded
 
 # What billing of a started contract rests on.
 LINKS = {
@@ -15,7 +15,8 @@ LINKS = {
     "ready_at",
     "amount_total",
 }
-
+# What happened when is noted by the hub itself.
+MOMENTS = ("won_at", "ready_at")
 
 # Who sees what a contract is worth; project members need its code, name and state.
 SEE_LINES = (
@@ -197,6 +198,7 @@ class HubContract(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
+            refuse_guarded(self, vals, MOMENTS)
             if not vals.get("code") or vals["code"] == self.env._("New"):
                 company = vals.get("company_id") or self.env.company.id
                 # The sequence is read with sudo: whoever may create a contract may number it.
@@ -207,6 +209,7 @@ class HubContract(models.Model):
         return contracts
 
     def write(self, vals):
+        refuse_guarded(self, vals, MOMENTS)
         if LINKS & vals.keys() or vals.get("state") == "draft":
             self._hub_refuse_started()
         result = super().write(vals)

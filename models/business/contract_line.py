@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from .guard import is_own_code
+from ..guard import is_own_code, refuse_guarded
 
 # What was signed, and what carries it out.
 TERMS = {
@@ -15,6 +15,7 @@ TERMS = {
     "sale_line_id",
     "external_id",
 }
+SOURCE = ("external_id",)  # which line of the deal it was
 
 
 class HubContractLine(models.Model):
@@ -83,11 +84,14 @@ class HubContractLine(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        for vals in vals_list:
+            refuse_guarded(self, vals, SOURCE)
         lines = super().create(vals_list)
         lines._hub_refuse_started(lines.contract_id)
         return lines
 
     def write(self, vals):
+        refuse_guarded(self, vals, SOURCE)
         if TERMS & vals.keys():
             self._hub_refuse_started(self.contract_id)
         result = super().write(vals)

@@ -4,8 +4,8 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.tools import formatLang
 
+from ..guard import refuse_guarded
 from .contract import SEE_MONEY
-from .guard import refuse_guarded
 
 STATED = ("stated_retainers", "stated_change_orders")
 

@@ -3,8 +3,8 @@ from odoo.exceptions import ValidationError
 from odoo.tools import SQL
 
 from ...core.terms import Rounding, percent, reached
+from ..guard import own_code, refuse_guarded
 from .contract import SEE_MONEY
-from .guard import own_code, refuse_guarded
 
 GUARDED = ("cap_told",)
 

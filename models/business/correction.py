@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 
 from ...core.billing import exact, rounded, to_seconds
-from .guard import called_by_people, is_own_code, own_code
+from ..guard import called_by_people, is_own_code, own_code
 
 # Questions about billed time that are answered by a correction.
 CORRECTED = ("changed_after_billing", "approval_withdrawn_after_billing")

@@ -1,24 +1,30 @@
 from odoo import api, fields, models
 from odoo.tools.sql import column_exists, create_column
 
-from .guard import refuse_guarded
+from ..guard import refuse_guarded
 
-GUARDED = ("hub_contract_id", "hub_asked", "hub_asked_activity_id")
+# What the CRM says of a deal.
+SAID = ("hub_amount", "hub_currency_id", "hub_owner_email", "hub_start_date")
+GUARDED = ("hub_contract_id", "hub_asked", "hub_asked_activity_id", *SAID)
 
 
 class CrmLead(models.Model):
     _inherit = "crm.lead"
+    _hub_said = frozenset(SAID)
 
     hub_amount = fields.Monetary(
         string="Deal Amount",
         currency_field="hub_currency_id",
         readonly=True,
+        copy=False,
         help="The amount as the CRM has it, in the currency of the deal. The expected revenue is "
         "its value in the company's currency.",
     )
-    hub_currency_id = fields.Many2one("res.currency", string="Deal Currency", readonly=True)
-    hub_owner_email = fields.Char(string="Owner in the CRM", readonly=True)
-    hub_start_date = fields.Date(string="Planned Start", readonly=True)
+    hub_currency_id = fields.Many2one(
+        "res.currency", string="Deal Currency", readonly=True, copy=False
+    )
+    hub_owner_email = fields.Char(string="Owner in the CRM", readonly=True, copy=False)
+    hub_start_date = fields.Date(string="Planned Start", readonly=True, copy=False)
     hub_won_at = fields.Datetime(
         string="Won On",
         compute="_compute_hub_won_at",

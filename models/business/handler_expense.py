@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 from ...core.billing import exact
 from ...core.problem import Money, Problem, Term
-from .guard import own_code
+from ..guard import own_code
 
 
 class HubHandlerExpense(models.AbstractModel):

@@ -4,7 +4,7 @@ from odoo import api, models
 
 from ...core.billing import exact
 from ...core.problem import Problem, Term
-from .guard import own_code
+from ..guard import own_code
 
 KINDS = {"out_invoice": "invoice", "out_refund": "credit_note"}
 

@@ -5,7 +5,7 @@ from odoo import api, models
 from ...core.billing import exact
 from ...core.merge import plain
 from ...core.problem import Problem
-from .guard import own_code
+from ..guard import own_code
 
 
 class HubHandlerKnown(models.AbstractModel):

@@ -3,6 +3,7 @@ from odoo.fields import Command
 
 from ...core.billing import exact, rounded
 from ...core.problem import Problem, Term
+from ..guard import called_by_people, own_code
 
 # Canonical fields that a lead holds, and where.
 LEAD_FIELDS = {
@@ -38,10 +39,12 @@ class HubHandlerOpportunity(models.AbstractModel):
             if lead:
                 item.res_id = lead.id
                 if values:
-                    lead.write(values)
+                    own_code(lead).write(values)
             else:
                 new.append((item, values))
-        created = self.env["crm.lead"].create([values for _item, values in new])
+        created = called_by_people(
+            own_code(self.env["crm.lead"]).create([values for _item, values in new])
+        )
         for (item, _values), lead in zip(new, created, strict=True):
             item.res_id = lead.id
             leads[lead.id] = lead
@@ -154,8 +157,10 @@ class HubHandlerOpportunity(models.AbstractModel):
         ]
         if not starting:
             return
-        contracts = self.env["hub.contract"].create(
-            [self._contract_values(item, leads[item.res_id], currencies) for item in starting]
+        contracts = called_by_people(
+            own_code(self.env["hub.contract"]).create(
+                [self._contract_values(item, leads[item.res_id], currencies) for item in starting]
+            )
         )
         templates = {
             contract.id: self._template(item)

@@ -3,7 +3,7 @@ from odoo import api, fields, models
 
 from ...core.billing import exact
 from ...core.problem import Money, Problem, Term
-from .guard import called_by_people, own_code
+from ..guard import called_by_people, own_code
 
 
 class HubHandlerPayment(models.AbstractModel):

@@ -3,7 +3,7 @@ from odoo.fields import Command
 
 from ...core.billing import allocate, exact, net_of_gross
 from ...core.problem import Money, Problem
-from .guard import called_by_people, own_code
+from ..guard import called_by_people, own_code
 
 
 class HubHandlerRefund(models.AbstractModel):

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 from ...core.billing import exact, to_seconds
 from ...core.problem import Problem
-from .guard import own_code
+from ..guard import own_code
 from .handler_time_entry_check import READ
 
 # Time that was booked here and comes back: the other side knows hours and texts, and not who approved what.

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 
 from ...core.billing import SECONDS_PER_HOUR, exact
-from .guard import refuse_guarded
+from ..guard import refuse_guarded
 
 
 class SaleOrderLine(models.Model):

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from .guard import refuse_guarded
+from ..guard import refuse_guarded
 
 
 class ProjectProject(models.Model):

@@ -4,7 +4,7 @@ from odoo.fields import Domain
 
 from ...core.billing import exact
 from ...core.terms import percent, reached
-from .guard import own_code, refuse_guarded
+from ..guard import own_code, refuse_guarded
 
 GUARDED = ("told",)
 

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .guard import refuse_guarded
+from ..guard import refuse_guarded
 
 
 class SaleOrder(models.Model):

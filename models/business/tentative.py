@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.addons.project.models.project_task import CLOSED_STATES
 
-from .guard import own_code, refuse_guarded
+from ..guard import own_code, refuse_guarded
 
 GUARDED = {"hub_tentative_lead_id", "hub_tentative_template_id", "hub_tentative_doubt"}
 ACTIVITY = "mail.mail_activity_data_todo"

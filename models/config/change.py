@@ -18,7 +18,7 @@ class HubChange(models.Model):
 
     _name = "hub.change"
     _description = "Change"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["hub.kept", "mail.thread", "mail.activity.mixin"]
     _order = "id desc"
 
     name = fields.Char(required=True, string="Title")
@@ -40,11 +40,11 @@ class HubChange(models.Model):
         tracking=True,
     )
     author_id = fields.Many2one(
-        "res.users", default=lambda self: self.env.user, readonly=True, required=True, ondelete="restrict"
+        "res.users", default=lambda self: self.env.user, readonly=True, copy=False, required=True, ondelete="restrict"
     )  # fmt: skip
     # Everybody who had a hand in it: none of them approves it.
     author_ids = fields.Many2many(
-        "res.users", "hub_change_author_rel", string="Proposed By", readonly=True
+        "res.users", "hub_change_author_rel", string="Proposed By", readonly=True, copy=False
     )
     approver_id = fields.Many2one(
         "res.users",
@@ -52,14 +52,18 @@ class HubChange(models.Model):
         domain=lambda self: [("all_group_ids", "in", self.env.ref(APPROVER).ids)],
         help="Gets an activity when the Change is submitted. Every configuration approver may approve.",
     )
-    item_ids = fields.One2many("hub.change.item", "change_id", readonly=True, string="Differences")
-    approval_ids = fields.One2many("hub.change.approval", "change_id", readonly=True)
-    system_ids = fields.Many2many("hub.system", readonly=True, string="Systems")
-    entity_ids = fields.Many2many("hub.entity", readonly=True, string="Entities")
-    company_ids = fields.Many2many(
-        "res.company", readonly=True, help="Companies that the systems serve."
+    item_ids = fields.One2many(
+        "hub.change.item", "change_id", readonly=True, copy=False, string="Differences"
     )
-    lang = fields.Char(readonly=True, help="Language in which translated texts were proposed.")
+    approval_ids = fields.One2many("hub.change.approval", "change_id", readonly=True, copy=False)
+    system_ids = fields.Many2many("hub.system", readonly=True, copy=False, string="Systems")
+    entity_ids = fields.Many2many("hub.entity", readonly=True, copy=False, string="Entities")
+    company_ids = fields.Many2many(
+        "res.company", readonly=True, copy=False, help="Companies that the systems serve."
+    )
+    lang = fields.Char(
+        readonly=True, copy=False, help="Language in which translated texts were proposed."
+    )
     apply_at = fields.Datetime(
         string="In Force From",
         help="Empty: somebody puts it in force when it is approved. Else the engine does at this time.",
@@ -70,12 +74,15 @@ class HubChange(models.Model):
     )
     version = fields.Integer(readonly=True, copy=False, string="Configuration")
     problem = fields.Text(readonly=True, copy=False)
-    undo_of_id = fields.Many2one("hub.change", readonly=True, ondelete="restrict", string="Undoes")
-    undone_by_id = fields.Many2one("hub.change", readonly=True, ondelete="restrict")
+    undo_of_id = fields.Many2one(
+        "hub.change", readonly=True, copy=False, ondelete="restrict", string="Undoes"
+    )
+    undone_by_id = fields.Many2one("hub.change", readonly=True, copy=False, ondelete="restrict")
     issue_ids = fields.Many2many(
         "hub.issue",
         "hub_change_issue_rel",
         readonly=True,
+        copy=False,
         help="What goes on when this is in force.",
     )
     digest = fields.Char(compute="_compute_digest", help="What an approval is bound to.")
@@ -169,6 +176,8 @@ class HubChange(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """An empty draft; what it changes is proposed from forms and editors."""
+        for vals in vals_list:
+            self._hub_refuse_kept(vals)
         if not self.env.su:
             vals_list = [{k: v for k, v in vals.items() if k in EDITED} for vals in vals_list]
         changes = super().create(vals_list)

@@ -4,6 +4,7 @@ from odoo import api, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ...connectors import PRODUCTS, declaration
+from ..guard import own_code
 from .connector import ADDRESSES
 from .connector_words import fault_sentence
 from .governed import CHANGE, Applying
@@ -136,7 +137,8 @@ class HubConnector(models.Model):
         changed = sorted(
             name for name in {*before, *document} if before.get(name) != document.get(name)
         )
-        super().write({"declaration": document, "stamp": uuid.uuid4().hex})
+        own = super(HubConnector, own_code(self))
+        own.write({"declaration": document, "stamp": uuid.uuid4().hex})
         self.env["hub.audit"]._append(
             [
                 {

@@ -32,6 +32,7 @@ class Sealed(NamedTuple):
 class HubCredential(models.Model):
     _name = "hub.credential"
     _description = "Credential"
+    _inherit = ["hub.kept"]
     _order = "system_id, name"
 
     system_id = fields.Many2one("hub.system", required=True, ondelete="cascade", index=True)

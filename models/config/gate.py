@@ -7,6 +7,7 @@ from odoo.exceptions import ValidationError
 from ...core.expression import compile_expression
 from ...core.problem import Problem
 from ...core.rule import Check, compile_rules
+from ..guard import own_code
 
 VIEWER = "lead_to_cash_hub.group_hub_viewer"
 
@@ -90,14 +91,10 @@ class HubGate(models.AbstractModel):
     # Names this configuration for ever, see hub.mapping.
     stamp = fields.Char(default=lambda self: uuid.uuid4().hex, readonly=True, copy=False)
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        for vals in vals_list:
-            vals.pop("stamp", None)
-        return super().create(vals_list)
-
     def write(self, vals):
-        return super().write({**vals, "stamp": uuid.uuid4().hex})
+        result = super().write(vals)
+        super(HubGate, own_code(self)).write({"stamp": uuid.uuid4().hex})
+        return result
 
     @api.constrains("when")
     def _check_when(self):

@@ -33,6 +33,7 @@ class HubGoverned(models.AbstractModel):
 
     _name = "hub.governed"
     _description = "Governed Configuration"
+    _inherit = ["hub.kept"]
 
     controlled = fields.Boolean(compute="_compute_controlled", string="Under Change Control")
 

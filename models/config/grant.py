@@ -1,6 +1,7 @@
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..guard import own_code
 from .governed import CHANGE, Applying
 
 APPROVER = "lead_to_cash_hub.group_hub_configuration_approver"
@@ -26,15 +27,15 @@ class HubGrant(models.Model):
     field_id = fields.Many2one("hub.entity.field", required=True, ondelete="cascade", index=True)
     entity_id = fields.Many2one(related="field_id.entity_id", store=True, index=True)
     data_class = fields.Selection(related="field_id.data_class")
-    asked_by_id = fields.Many2one("res.users", readonly=True, ondelete="restrict")
+    asked_by_id = fields.Many2one("res.users", readonly=True, copy=False, ondelete="restrict")
     approver_id = fields.Many2one(
-        "res.users", string="Approved By", readonly=True, ondelete="restrict"
+        "res.users", string="Approved By", readonly=True, copy=False, ondelete="restrict"
     )
-    approved_at = fields.Datetime(string="Approved", readonly=True)
+    approved_at = fields.Datetime(string="Approved", readonly=True, copy=False)
     waiting = fields.Boolean(compute="_compute_waiting")
     may_confirm = fields.Boolean(compute="_compute_waiting")
-    revoked_by_id = fields.Many2one("res.users", readonly=True, ondelete="restrict")
-    revoked_at = fields.Datetime(string="Revoked", readonly=True)
+    revoked_by_id = fields.Many2one("res.users", readonly=True, copy=False, ondelete="restrict")
+    revoked_at = fields.Datetime(string="Revoked", readonly=True, copy=False)
     active = fields.Boolean(default=True, readonly=True)
 
     _live_unique = models.UniqueIndex(
@@ -55,6 +56,7 @@ class HubGrant(models.Model):
         that is no production, and in a Change, which another person has approved."""
         now, work = fields.Datetime.now(), self._hub_at_work()
         for vals in vals_list:
+            self._hub_refuse_kept(vals)
             given = self._given_at_once(vals.get("system_id"), work)
             approver_id = work.approver_id if isinstance(work, Applying) else self.env.uid
             vals.update(
@@ -65,7 +67,7 @@ class HubGrant(models.Model):
                 revoked_at=False,
                 revoked_by_id=False,
             )
-        grants = super().create(vals_list)
+        grants = super(HubGrant, own_code(self)).create(vals_list).with_env(self.env)
         for grant in grants:
             grant._check_sense()
         self.env["hub.ownership"]._refuse_clashes(grants.entity_id)
@@ -131,7 +133,7 @@ class HubGrant(models.Model):
 
     def _give(self, approver_id):
         """Let these count, in the name of ``approver_id``."""
-        result = super().write(
+        result = super(HubGrant, own_code(self)).write(
             {"approver_id": approver_id, "approved_at": fields.Datetime.now(), "active": True}
         )
         for grant in self:
@@ -149,7 +151,7 @@ class HubGrant(models.Model):
             lambda grant: not grant.asked_by_id or grant.asked_by_id == grant.approver_id
         )
         # It follows from what the system is; in a Change it is no difference of its own.
-        alone = alone.with_context(**{CHANGE: Applying(self.env.uid)})
+        alone = own_code(alone.with_context(**{CHANGE: Applying(self.env.uid)}))
         for grant in alone:
             super(HubGrant, grant).write(
                 {
@@ -187,7 +189,7 @@ class HubGrant(models.Model):
         """Nothing of these is sent from now on, nor what was composed before; what was sent stays."""
         self.check_access("write")
         live = self.filtered(lambda grant: not grant.revoked_at)
-        super(HubGrant, live).write(
+        super(HubGrant, own_code(live)).write(
             {"revoked_by_id": self.env.uid, "revoked_at": fields.Datetime.now(), "active": False}
         )
         live.flush_recordset()  # a new grant of the same field may follow at once

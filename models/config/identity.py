@@ -2,6 +2,8 @@ import uuid
 
 from odoo import api, fields, models
 
+from ..guard import own_code
+
 IDENTITY = "identity"
 
 
@@ -18,11 +20,20 @@ class HubIdentified(models.AbstractModel):
         help="Names this row for ever, in every database that got it by a bundle, whatever it is called there.",
     )
 
+    @api.model
+    def _hub_kept(self):
+        """A bundle comes with it, in a Change."""
+        kept = super()._hub_kept()
+        return kept if self._hub_at_work() else kept | {IDENTITY}
+
     @api.model_create_multi
     def create(self, vals_list):
-        return super().create(
+        for vals in vals_list:
+            self._hub_refuse_kept(vals)
+        rows = super(HubIdentified, own_code(self)).create(
             [{**vals, IDENTITY: vals.get(IDENTITY) or uuid.uuid4().hex} for vals in vals_list]
         )
+        return rows.with_env(self.env)
 
     @api.model
     def _load_records(self, data_list, update=False):

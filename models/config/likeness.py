@@ -2,6 +2,7 @@ from odoo import api, fields, models, tools
 from odoo.exceptions import UserError
 
 from ...core.likeness import Thresholds
+from ..guard import own_code
 
 
 class HubLikeness(models.Model):
@@ -10,9 +11,10 @@ class HubLikeness(models.Model):
 
     _name = "hub.likeness"
     _description = "Likeness of Customers"
+    _inherit = ["hub.kept"]
 
-    link_from = fields.Integer(default=Thresholds.link, required=True, readonly=True)
-    ask_from = fields.Integer(default=Thresholds.ask, required=True, readonly=True)
+    link_from = fields.Integer(default=Thresholds.link, required=True, readonly=True, copy=False)
+    ask_from = fields.Integer(default=Thresholds.ask, required=True, readonly=True, copy=False)
 
     _points = models.Constraint(
         "CHECK (0 < ask_from AND ask_from <= link_from AND link_from <= 100)",
@@ -51,9 +53,9 @@ class HubLikeness(models.Model):
         before = self._stored()
         values = {"link_from": link_from, "ask_from": ask_from}
         if row:
-            row.write(values)
+            own_code(row).write(values)
         else:
-            self.create(values)
+            own_code(self).create(values)
         self.env["hub.audit"]._append(
             [
                 {

@@ -5,6 +5,7 @@ from odoo.exceptions import ValidationError
 
 from ...core.mapping import TRANSFORMS, CompiledMapping, Line, compile_all
 from ...core.problem import Problem
+from ..guard import own_code
 
 
 class HubMapping(models.Model):
@@ -55,7 +56,7 @@ class HubMapping(models.Model):
     def _grow(self):
         """A changed mapping makes equal payloads worth another look."""
         for mapping in self:
-            mapping.write({"revision": mapping.revision + 1, "stamp": uuid.uuid4().hex})
+            own_code(mapping).write({"revision": mapping.revision + 1, "stamp": uuid.uuid4().hex})
         self.env.registry.clear_cache()  # what may be pushed depends on it
 
     # -- as rules on plain data --------------------------------------------------------------------

@@ -7,6 +7,7 @@ from odoo.exceptions import UserError, ValidationError
 from ...core.expression import compile_expression
 from ...core.expression_functions import Failed
 from ...core.problem import Problem
+from ..guard import own_code
 
 KINDS = [
     ("deal_to_project", "Deal to project"),
@@ -134,15 +135,16 @@ class HubProcess(models.Model):
             )
 
     def write(self, vals):
+        result = super().write(vals)
         if {"mode", "company_id", "company_ids", "country_ids", "team_ids", "filter_ids"} & set(
             vals
         ):
-            vals = {**vals, "stamp": uuid.uuid4().hex}
-        return super().write(vals)
+            self._grow()
+        return result
 
     def _grow(self):
-        """Its filters changed."""
-        self.write({"stamp": uuid.uuid4().hex})
+        """Where it is switched on has changed."""
+        own_code(self).write({"stamp": uuid.uuid4().hex})
 
     @api.constrains("company_id", "company_ids")
     def _check_companies(self):

@@ -9,6 +9,7 @@ from odoo.exceptions import UserError, ValidationError
 
 from ... import connectors
 from ...connectors.errors import ConnectorError
+from ..guard import own_code
 
 
 class HubSystem(models.Model):
@@ -221,7 +222,7 @@ class HubSystem(models.Model):
         if moved:
             # Secrets were stored for the former address; they must never travel to another one.
             moved.credential_ids.sudo().write({"envelope": False, "previous_envelope": False})
-            super(HubSystem, moved).write({"state": "draft"})
+            super(HubSystem, own_code(moved)).write({"state": "draft"})
         self.env["hub.receive"]._forget_doors()
         return result
 
@@ -345,7 +346,7 @@ class HubSystem(models.Model):
                 known = {"status": error.status, "error": error.code, **error.params}
                 items = [{"ok": False, "code": f"error_{error.kind}", "params": known}]
             ok = bool(items) and all(item["ok"] for item in items)
-            system.write(
+            own_code(system).write(
                 {
                     "check_result": items,
                     "checked_at": fields.Datetime.now(),

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 
+from ..guard import own_code
+
 VIEWER = "lead_to_cash_hub.group_hub_viewer"
 
 
@@ -10,6 +12,7 @@ class HubDelegation(models.Model):
 
     _name = "hub.delegation"
     _description = "Delegation"
+    _inherit = ["hub.kept"]
     _order = "date_from desc, id desc"
     _rec_name = "deputy_id"
 
@@ -18,6 +21,7 @@ class HubDelegation(models.Model):
         string="In the Name Of",
         required=True,
         readonly=True,
+        copy=False,
         default=lambda self: self.env.uid,
         ondelete="cascade",
         index=True,
@@ -48,8 +52,12 @@ class HubDelegation(models.Model):
     def create(self, vals_list):
         """Whoever creates it lends their own right, nobody another's."""
         for vals in vals_list:
-            vals.update(user_id=self.env.uid, ended_at=False)
-        delegations = super().create(vals_list)
+            self._hub_refuse_kept(vals)
+        own = {"user_id": self.env.uid, "ended_at": False}
+        delegations = super(HubDelegation, own_code(self)).create(
+            [{**vals, **own} for vals in vals_list]
+        )
+        delegations = delegations.with_env(self.env)
         delegations._note("delegate")
         return delegations
 

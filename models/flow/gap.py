@@ -21,6 +21,7 @@ class HubGap(models.Model):
 
     _name = "hub.gap"
     _description = "Comparison"
+    _inherit = ["hub.kept"]
     _order = "id desc"
     _rec_name = "stream_id"
 
@@ -39,22 +40,25 @@ class HubGap(models.Model):
         default="due",
         required=True,
         readonly=True,
+        copy=False,
     )
-    compared_at = fields.Datetime(readonly=True)
-    source_count = fields.Integer(readonly=True, string="In the Source")
-    agreed_count = fields.Integer(readonly=True, string="Agree")
-    on_way_count = fields.Integer(readonly=True, string="On Their Way")
-    person_count = fields.Integer(readonly=True, string="Need a Person")
-    left_out_count = fields.Integer(readonly=True, string="Left Out with a Reason")
-    missing_count = fields.Integer(readonly=True, string="Never Arrived")
-    stale_count = fields.Integer(readonly=True, string="Older Here")
-    requested_count = fields.Integer(readonly=True, string="Asked for Again")
-    control = fields.Char(readonly=True, string="Total Of")
-    source_total = fields.Float(readonly=True, digits=(16, 4), string="Total in the Source")
-    hub_total = fields.Float(readonly=True, digits=(16, 4), string="Total Here")
-    difference = fields.Float(readonly=True, digits=(16, 4))
-    gaps = fields.Json(readonly=True)
-    fault = fields.Char(readonly=True)
+    compared_at = fields.Datetime(readonly=True, copy=False)
+    source_count = fields.Integer(readonly=True, copy=False, string="In the Source")
+    agreed_count = fields.Integer(readonly=True, copy=False, string="Agree")
+    on_way_count = fields.Integer(readonly=True, copy=False, string="On Their Way")
+    person_count = fields.Integer(readonly=True, copy=False, string="Need a Person")
+    left_out_count = fields.Integer(readonly=True, copy=False, string="Left Out with a Reason")
+    missing_count = fields.Integer(readonly=True, copy=False, string="Never Arrived")
+    stale_count = fields.Integer(readonly=True, copy=False, string="Older Here")
+    requested_count = fields.Integer(readonly=True, copy=False, string="Asked for Again")
+    control = fields.Char(readonly=True, copy=False, string="Total Of")
+    source_total = fields.Float(
+        readonly=True, copy=False, digits=(16, 4), string="Total in the Source"
+    )
+    hub_total = fields.Float(readonly=True, copy=False, digits=(16, 4), string="Total Here")
+    difference = fields.Float(readonly=True, copy=False, digits=(16, 4))
+    gaps = fields.Json(readonly=True, copy=False)
+    fault = fields.Char(readonly=True, copy=False)
     sentence = fields.Char(compute="_compute_sentence", string="Result")
     gap_text = fields.Text(compute="_compute_sentence", string="Their Ids")
 
@@ -71,12 +75,6 @@ class HubGap(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """A person says what is compared, never what came of it."""
-        if not self.env.su:
-            vals_list = [
-                {key: vals[key] for key in ("stream_id", "since", "until") if key in vals}
-                for vals in vals_list
-            ]
         gaps = super().create(vals_list)
         for stream in gaps.stream_id:
             stream._check_comparable()

@@ -5,6 +5,7 @@ from odoo.addons.base.models.res_partner import _tz_get
 from odoo.exceptions import UserError, ValidationError
 
 from ...core.hours import Window, is_open, next_change
+from ..guard import own_code
 from .cursors import short_cursor
 
 # How finely records are divided: part of stored messages and of their index. What is set in the form is how many
@@ -144,15 +145,17 @@ class HubLane(models.Model):
         self.env.cr.execute("SELECT coalesce(max(number), -1) FROM hub_lane")
         number = self.env.cr.fetchone()[0]
         for vals in vals_list:
-            number += 1
-            vals["number"] = number
-        lanes = super().create(vals_list)
+            self._hub_refuse_kept(vals)
+        numbered = [{**vals, "number": number} for number, vals in enumerate(vals_list, number + 1)]
+        lanes = super(HubLane, own_code(self)).create(numbered).with_env(self.env)
         lanes.flush_recordset()
         lanes._make_parts()
         lanes._settle()
         return lanes
 
     def write(self, vals):
+        self._hub_refuse_kept(vals)
+        # What messages carry never changes, whoever asks for it.
         result = super().write({key: value for key, value in vals.items() if key != "number"})
         if {"window_ids", "time_zone"} & set(vals):
             self._settle()
@@ -200,7 +203,7 @@ class HubLane(models.Model):
             vals = {"closed": closed, "changes_at": change and change.replace(tzinfo=None)}
             if lane.closed and not closed:
                 vals["opened_at"] = now.replace(tzinfo=None)
-            lane.write(vals)
+            own_code(lane).write(vals)
 
     @api.model
     def _turn(self):

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ...connectors import PRODUCTS, get_connector_class
+from ..guard import own_code
 from .cursors import short_cursor
 
 MAX_WAIT = 5.0  # seconds; a worker does not wait longer for a slot: the message does
@@ -22,6 +23,7 @@ class HubPaceLimit(models.Model):
 
     _name = "hub.pace.limit"
     _description = "Call Limit"
+    _inherit = ["hub.kept"]
     _order = "system_id, id"
 
     system_id = fields.Many2one("hub.system", required=True, ondelete="cascade", index=True)
@@ -29,6 +31,7 @@ class HubPaceLimit(models.Model):
         selection="_selection_bucket",
         required=True,
         readonly=True,
+        copy=False,
         string="Which",
         help="Products count some calls apart.",
     )
@@ -69,7 +72,7 @@ class HubPaceLimit(models.Model):
     def _ensure(self, systems):
         """Give systems the limits of their products; what an admin set stays."""
         there = {(limit.system_id.id, limit.bucket) for limit in systems.limit_ids}
-        self.create(
+        own_code(self).create(
             [
                 {"system_id": system.id, "bucket": bucket, "calls": calls, "seconds": seconds}
                 for system in systems

@@ -23,28 +23,32 @@ class HubReplay(models.Model):
 
     _name = "hub.replay"
     _description = "Replay"
+    _inherit = ["hub.kept"]
     _order = "id desc"
     _rec_name = "why"
 
     why = fields.Char(string="Reason", help="Kept with the run and with each message.")
     domain = fields.Char(string="Filter", default="[('state', 'in', ('failed', 'dead'))]")
     chosen = fields.Boolean(
-        readonly=True, help="Whether single messages were chosen, instead of a filter."
+        readonly=True, copy=False, help="Whether single messages were chosen, instead of a filter."
     )
-    issue_id = fields.Many2one("hub.issue", readonly=True, ondelete="set null")
+    issue_id = fields.Many2one("hub.issue", readonly=True, copy=False, ondelete="set null")
     company_ids = fields.Many2many(
         "res.company",
         readonly=True,
+        copy=False,
         help="What the planner could see; who sees less sees no figures.",
     )
-    state = fields.Selection(STATES, default="draft", readonly=True, required=True)
-    planned_at = fields.Datetime(readonly=True)
-    started_at = fields.Datetime(readonly=True)
-    started_by = fields.Many2one("res.users", readonly=True, ondelete="restrict")
-    ended_at = fields.Datetime(readonly=True)
-    cancelled_by = fields.Many2one("res.users", readonly=True, ondelete="restrict")
-    after_id = fields.Integer(readonly=True)  # messages above it were composed because of this run
-    line_ids = fields.One2many("hub.replay.line", "replay_id", readonly=True)
+    state = fields.Selection(STATES, default="draft", readonly=True, copy=False, required=True)
+    planned_at = fields.Datetime(readonly=True, copy=False)
+    started_at = fields.Datetime(readonly=True, copy=False)
+    started_by = fields.Many2one("res.users", readonly=True, copy=False, ondelete="restrict")
+    ended_at = fields.Datetime(readonly=True, copy=False)
+    cancelled_by = fields.Many2one("res.users", readonly=True, copy=False, ondelete="restrict")
+    after_id = fields.Integer(
+        readonly=True, copy=False
+    )  # messages above it were composed because of this run
+    line_ids = fields.One2many("hub.replay.line", "replay_id", readonly=True, copy=False)
 
     @api.depends("why", "create_date")
     def _compute_display_name(self):

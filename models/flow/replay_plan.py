@@ -19,9 +19,9 @@ class HubReplayPlan(models.Model):
 
     _inherit = "hub.replay"
 
-    message_count = fields.Integer(readonly=True, string="Messages")
-    todo_count = fields.Integer(readonly=True, string="Tried Again")
-    left_out_count = fields.Integer(readonly=True, string="Left Out")
+    message_count = fields.Integer(readonly=True, copy=False, string="Messages")
+    todo_count = fields.Integer(readonly=True, copy=False, string="Tried Again")
+    left_out_count = fields.Integer(readonly=True, copy=False, string="Left Out")
     plan_html = fields.Html(compute="_compute_plan_html", string="Plan", sanitize=False)
     notice = fields.Text(compute="_compute_plan_html", string="Before You Start")
 

@@ -6,6 +6,7 @@ import psycopg2
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+from ..guard import own_code
 from .context import HUB_CONTEXT
 from .trace import plain_value
 
@@ -142,7 +143,7 @@ class TakeBack:
 
     def _write_some(self, plans):
         """In one savepoint; if Odoo refuses one, each by itself."""
-        reason = self._try(lambda: [record.write(vals) for record, _own, vals in plans])
+        reason = self._try(lambda: [self._put_back(record, vals) for record, _own, vals in plans])
         if reason and len(plans) == 1:
             for entry in plans[0][1]:
                 if self.results[entry["audit_id"]].verdict == "write":
@@ -150,6 +151,15 @@ class TakeBack:
         elif reason:
             for plan in plans:
                 self._write_some([plan])
+
+    def _put_back(self, record, vals):
+        """What a source says of a record is written by nobody but the hub: neither is it taken back by another."""
+        said = vals.keys() & getattr(record, "_hub_said", frozenset())
+        if said:
+            own_code(record).write({name: vals[name] for name in said})
+        rest = {name: value for name, value in vals.items() if name not in said}
+        if rest:
+            record.write(rest)
 
     # -- created records -------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from odoo import fields, models
 
 from ...core.keys import fingerprint
 from ...core.watch import Facts, judge
+from ..guard import own_code
 from .cursors import short_cursor
 
 ENGINE_SILENT = 180  # seconds; a drainer is called each minute
@@ -60,9 +61,11 @@ class HubStream(models.Model):
 
     def write(self, vals):
         # What was paused, switched off or not expected until now was not silent.
+        result = super().write(vals)
         if {"paused", "active", "expected_hours", "calendar_id"} & set(vals):
-            vals = {"watched_from": fields.Datetime.now(), **vals}
-        return super().write(vals)
+            own = own_code(self)
+            super(HubStream, own).write({"watched_from": fields.Datetime.now()})
+        return result
 
 
 class HubWatch(models.AbstractModel):

@@ -28,7 +28,7 @@ class HubReconciliation(models.Model):
 
     _name = "hub.reconciliation"
     _description = "Reconciliation"
-    _inherit = ["mail.thread"]
+    _inherit = ["hub.kept", "mail.thread"]
     _order = "date_to desc, id desc"
     _check_company_auto = True
 
@@ -152,14 +152,6 @@ class HubReconciliation(models.Model):
                 run.sentence = _("Both ledgers agree: %s records.", run.agreed_count)
 
     # -- rights ------------------------------------------------------------------------------------
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        """A person says what is compared, never what came of it."""
-        if not self.env.su:
-            asked = ("kind", "company_id", "system_id", "date_from", "date_to")
-            vals_list = [{k: vals[k] for k in asked if k in vals} for vals in vals_list]
-        return super().create(vals_list)
 
     def write(self, vals):
         # Mail writes its own fields beside; everything else of a comparison is written by code.

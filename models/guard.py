@@ -1,4 +1,4 @@
-"""Fields that guard billing and approval are written by the hub's own code, never by a call."""
+"""Fields that only the hub's own code writes, never a call."""
 
 from odoo.exceptions import AccessError
 
@@ -30,16 +30,29 @@ def is_own_code(env):
 
 def refuse_guarded(records, vals, names):
     """Raise when somebody else than the hub's own code writes one of the fields ``names``."""
-    env = records.env
-    given = set() if env.su or is_own_code(env) else set(names) & vals.keys()
+    given = _given(records, vals, names)
     if not records:
         # A new record takes values from the context as well. Our own code never puts them there, and a call from
         # outside must not reach through code of ours that creates with sudo.
-        given |= {name for name in names if f"default_{name}" in env.context}
+        given |= {name for name in names if f"default_{name}" in records.env.context}
+    _refuse(records, given)
+
+
+def refuse_kept(records, vals, names):
+    """The same of what a call says itself, for models whose defaults nobody else can give: see ``hub.kept``."""
+    _refuse(records, _given(records, vals, names))
+
+
+def _given(records, vals, names):
+    own = records.env.su or is_own_code(records.env)
+    return set() if own else set(names) & vals.keys()
+
+
+def _refuse(records, given):
     if given:
         labels = [records._fields[name].string for name in sorted(given)]
         raise AccessError(
-            env._(
+            records.env._(
                 "%(fields)s: nobody writes this by hand; the hub keeps it.",
                 fields=", ".join(labels),
             )
