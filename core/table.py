@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import strict_json
 from .paths import is_writable, put
 from .problem import Problem
 
@@ -22,6 +23,17 @@ NUMBERS = ("money", "decimal", "integer")
 WHOLE = ("minor_units", "epoch_seconds", "epoch_ms")  # transforms that take whole numbers only
 _GROUPED = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’]")
+
+
+def uploaded_columns(payload: bytes) -> set[str] | None:
+    """Names of the columns that a stored row of a file has; None if it is no such row."""
+    try:
+        row = strict_json.loads(payload)
+    except strict_json.BadJson:
+        return None
+    if not isinstance(row, dict) or row.keys() != {UPLOADED}:
+        return None
+    return set(row[UPLOADED])
 
 
 @dataclass(frozen=True)

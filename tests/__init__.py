@@ -53,6 +53,7 @@ from . import (
     test_engine_order,
     test_engine_pace,
     test_engine_promises,
+    test_engine_waits,
     test_engine_watch,
     test_erasure,
     test_forged_states,

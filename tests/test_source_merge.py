@@ -61,6 +61,46 @@ class TestSourceMerge(HubCase):
         self.assertTrue(group.other_vat)
         self.assertNotEqual(self.partner_of("1"), self.partner_of("2"))
 
+    def _asked(self, external_id, name):
+        """A customer who may be one that Odoo has: a person is asked."""
+        self.env["res.partner"].create({"name": f"{name} Ltd.", "is_company": True})
+        message = self.work(self._company(external_id, name=name))
+        self.assertExplained(message, "possible_duplicate")
+        return message
+
+    def test_a_merge_answers_the_question_who_its_survivor_is(self):
+        self.work(self._company("1", name="Globex"))
+        asked = self._asked("7", "Umbrella Trading")
+        self._use_stub()
+        self.assertStates(self._merged(), "skipped:merge_followed")
+        self.later(20)
+        self.drain()
+        self.assertEqual(asked.state, "done")
+        self.assertEqual(self.partner_of("7"), self.partner_of("1"))
+        self.assertEqual(self.partner_of("7").name, "Umbrella Trading")
+        self.assertFalse(self.issues())
+
+    def test_a_merge_answers_the_question_who_its_loser_is(self):
+        self.work(self._company("7", name="Globex"))
+        asked = self._asked("1", "Umbrella Trading")
+        stub = self._use_stub()
+        stub.records["customer", "7"] = {"id": "7", "properties": {"name": "Globex"}, "version": 3}
+        self.assertStates(self._merged(), "skipped:merge_followed")
+        self.later(20)
+        self.drain()
+        self.assertStates(asked, "skipped:stale")
+        self.assertEqual(self.partner_of("1"), self.partner_of("7"))
+        self.assertEqual(self.partner_of("7").name, "Globex", "what was read of the loser is older")
+        self.assertFalse(self.issues())
+
+    def test_who_waits_for_the_survivor_goes_on_at_once(self):
+        self.work(self._company("1", name="Globex"))
+        self._use_stub()
+        contact = self.work(self._contact("50", "7"))
+        self.assertStates(contact, "waiting:waits_for")
+        self._merged()
+        self.assertStates(contact, "done")
+
     def test_a_survivor_with_another_tax_number_is_a_question_about_the_number(self):
         self.work(self._company("1", name="Globex", vat_number=GERMAN, country="DE"))
         self._use_stub()

@@ -102,6 +102,19 @@ class TestUpload(HubCase):
         self.assertStates(failed, "failed")
         self.assertEqual(self.partner_of("71").city, "Berlin")
 
+    def test_a_row_closes_what_a_person_has_to_decide_about_an_earlier_row_of_its_own_columns_only(
+        self,
+    ):
+        other = self._upload("id,name,country\n71,Ann Works,Atlantis\n")
+        self.assertExplained(other, "unknown_country")
+        self._upload("id,name,phone\n71,Ann Works,+16175550100\n")
+        self.assertStates(other, "failed")
+        self._upload("id,name,country,city\n71,Ann Works,Germany,Berlin\n")
+        self.assertStates(other, "skipped:superseded")
+        self.assertFalse(self.issues())
+        partner = self.partner_of("71")
+        self.assertEqual((partner.country_id.code, partner.phone), ("DE", "+16175550100"))
+
     def test_a_column_leaves_what_was_agreed_about_the_others(self):
         values = {"name": "Ann Works", "zip": "53111"}
         self.work(self._company("71", 1, city="Bonn", **values))

@@ -81,16 +81,18 @@ class Ledger:
         ended = set().union(*self.source.ended.values())
         ended |= {key for survivor, gone in self.source.merged for key in (survivor, *gone)}
         rows = self.stage.sql(
-            """SELECT m.id, m.direction,
-                      CASE WHEN m.state = 'waiting' AND f.state = 'open' THEN 'failed' ELSE m.state END,
-                      m.external_id, m.reason, coalesce(x.code, f.code), m.params
-                 FROM hub_message m
-                 LEFT JOIN hub_exception x ON x.message_id = m.id AND x.state = 'open'
-                 LEFT JOIN LATERAL (
-                      SELECT y.state, y.code FROM hub_message e
-                        JOIN hub_exception y ON y.message_id = e.id AND y.state = 'open'
-                       WHERE e.order_key = m.wait_key AND m.state = 'waiting'
-                         AND (e.id < m.id OR m.reason = 'waits_for') LIMIT 1) f ON TRUE"""
+            """WITH RECURSIVE asked AS (
+                   SELECT m.id, m.order_key, x.code FROM hub_message m
+                     JOIN hub_exception x ON x.message_id = m.id AND x.state = 'open'
+                    UNION
+                   SELECT m.id, m.order_key, a.code FROM asked a
+                     JOIN hub_message m ON m.wait_key = a.order_key AND (a.id < m.id OR m.reason = 'waits_for')
+                    WHERE m.state = 'waiting')
+               SELECT DISTINCT ON (m.id) m.id, m.direction,
+                      CASE WHEN m.state = 'waiting' AND a.id IS NOT NULL THEN 'failed' ELSE m.state END,
+                      m.external_id, m.reason, a.code, m.params
+                 FROM hub_message m LEFT JOIN asked a ON a.id = m.id
+                ORDER BY m.id, a.code"""
         )
         for number, direction, state, key, reason, code, params in rows:
             states[direction, state] += 1
@@ -102,14 +104,15 @@ class Ledger:
                 if code is None:
                     self.wrong("lost", f"{what}, and nobody is asked")
                 elif key in self.source.poisoned:
-                    poisoned.add(key)
+                    if state == "dead" and code in ("kills_worker", "bug"):
+                        poisoned.add(key)
                 elif key in ended and code in OF_THE_ENDED:
                     self.asked.add(key)
                 else:
                     gone = "ended" if key in ended else "lives"
                     self.wrong("lost", f"{what}, without need ({gone}): {params}")
         for key in set(self.source.poisoned) - poisoned:
-            self.wrong("lost", f"company {key}: its poison is before nobody")
+            self.wrong("lost", f"company {key}: its poison was not given up")
         self.counts["applied"] = states["in", "done"]
         self.counts["asked"] = asked
         self.counts["delivered"] = states["out", "done"]

@@ -1,6 +1,7 @@
 from . import (
     apply,
     apply_results,
+    apply_supersede,
     approval,
     attempt,
     audit,

@@ -22,6 +22,12 @@ SECONDS = 0.5  # so long a slice may keep a worker from what is more urgent
 _costs = Costs()  # of this process
 
 CONCURRENCY = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, psycopg2.errors.LockNotAvailable)
+# PostgreSQL went away: no message is to blame. A statement that took too long is no lost connection.
+LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+
+def _is_lost(error):
+    return isinstance(error, LOST) and not isinstance(error, psycopg2.errors.QueryCanceled)
 
 
 class HubApply(models.AbstractModel):
@@ -65,27 +71,35 @@ class HubApply(models.AbstractModel):
         run_id, rows, place = None, [], (self.env.cr.dbname, lane)
         if SECONDS:
             limit = min(limit, _costs.claim(place))
-        with business_cursor(self.env) as cr:
-            try:
-                rows = self.env["hub.claim"]._claim(cr, lane, parts, limit)
-                if not rows:
-                    return None, 0, None
-                run_id = self._open_run(lane, parts, [row["id"] for row in rows])
-                self._apply_rows(cr, rows, effects, SECONDS)
-                cr.hub_commit()
-            except CONCURRENCY as error:
-                cr.rollback()
-                effects.clear()
-                if isinstance(error, psycopg2.errors.LockNotAvailable):
-                    self._defer([row["id"] for row in rows])
-                return run_id, 1, None
-            except Exception as error:
-                cr.rollback()
-                error.message_ids = effects.working or [row["id"] for row in rows]
-                effects.clear()
-                return run_id, 1, error
-            _costs.decided(place, effects.count)
-            return run_id, effects.count, None
+        try:
+            with business_cursor(self.env) as cr:
+                try:
+                    rows = self.env["hub.claim"]._claim(cr, lane, parts, limit)
+                    if not rows:
+                        return None, 0, None
+                    run_id = self._open_run(lane, parts, [row["id"] for row in rows])
+                    self._apply_rows(cr, rows, effects, SECONDS)
+                    cr.hub_commit()
+                except CONCURRENCY as error:
+                    cr.rollback()
+                    effects.clear()
+                    if isinstance(error, psycopg2.errors.LockNotAvailable):
+                        self._defer([row["id"] for row in rows])
+                    return run_id, 1, None
+                except Exception as error:
+                    if _is_lost(error):
+                        raise
+                    cr.rollback()
+                    error.message_ids = effects.working or [row["id"] for row in rows]
+                    effects.clear()
+                    return run_id, 1, error
+                _costs.decided(place, effects.count)
+                return run_id, effects.count, None
+        except LOST as error:
+            effects.clear()
+            # Class only: the text of an error can hold personal data.
+            _logger.warning("The database went away in a batch: %s", type(error).__name__)
+            return run_id, 0, None
 
     def _defer(self, message_ids):
         """Somebody holds a record for long: look again in some seconds, not all at the same moment."""

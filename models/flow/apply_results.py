@@ -5,7 +5,7 @@ from odoo import models
 
 from ...core import retry
 from ...core.arrays import array
-from ...core.keys import fingerprint
+from ...core.keys import fingerprint, order_key
 from ...core.merge import plain
 from ...core.problem import Problem
 from .apply_batch import AGREED
@@ -34,7 +34,7 @@ class HubApplyResults(models.AbstractModel):
             if item.problem is None and wait is not None:
                 since = _waiting_since(row) or now
                 if now - since <= WAIT_LIMIT:
-                    self._record_wait(row, batch, item, wait, since, effects)
+                    self._record_wait(row, batch, item, wait, now, since, effects)
                     continue
                 if item.action == "merge":
                     item.skip = "not_linked"  # neither of the two has come: nobody misses them
@@ -79,7 +79,7 @@ class HubApplyResults(models.AbstractModel):
         batch.mark_owed()
         batch.request_missing(cr)
 
-    def _record_wait(self, row, batch, item, wait, since, effects):
+    def _record_wait(self, row, batch, item, wait, now, since, effects):
         """It waits for another record."""
         effects.states.append(
             state_row(
@@ -92,7 +92,8 @@ class HubApplyResults(models.AbstractModel):
                     "since": since.isoformat(),
                 },
                 wait_key=wait.key,
-                seconds=60,
+                # Its arrival wakes it; this is for a signal that was lost.
+                seconds=min(900, max(60, (now - since).total_seconds() / 4)),
                 amount=batch.money(item),
             )
         )
@@ -214,6 +215,10 @@ class HubApplyResults(models.AbstractModel):
             )
         effects.finished.append(row["id"])
         effects.wake.add(row["order_key"])
+        if item.skip == "merge_followed":
+            # The survivor is linked too.
+            survivor = item.values["merged_into"]
+            effects.wake.add(order_key(item.system_id, batch.entity.code, survivor))
         left_out = item.skip not in AGREED
         if item.skip == "unchanged" and not item.outcomes and batch.agrees(item):
             rows.renewed.append((item.link.id, item.version, batch.seal(row)))
@@ -223,36 +228,6 @@ class HubApplyResults(models.AbstractModel):
                 rows.fresh.append((item.external_id, item.res_id))
         if not item.skip:
             rows.audits.append(self._audit_row(batch, item))
-
-    def _supersede(self, cr, env, rows, effects):
-        """A full record that was decided takes the place of older versions that failed or wait. One
-        without a version (a row of a file) says nothing about a version of the source."""
-        if not rows:
-            return
-        cr.execute(
-            """
-            UPDATE hub_message m SET state = 'skipped', reason = 'superseded', params = NULL,
-                   done_at = clock_timestamp() AT TIME ZONE 'UTC'
-              FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[], %s::boolean[])
-                   n(id, order_key, version, partial)
-             WHERE m.order_key = n.order_key AND m.direction = 'in' AND m.kind <> 'event'
-               AND (m.version IS NULL AND m.id < n.id OR (m.version, m.id) < (n.version, n.id))
-               AND m.state IN ('failed', 'dead', 'waiting', 'held') AND (m.state <> 'held' OR NOT n.partial)
-            RETURNING m.id
-            """,
-            [
-                array(row["id"] for row, _partial in rows),
-                array(row["order_key"] for row, _partial in rows),
-                array(row["version"] for row, _partial in rows),
-                [partial for _row, partial in rows],
-            ],
-        )
-        closed = [row[0] for row in cr.fetchall()]
-        if closed:
-            env["hub.exception"]._close(cr, closed, "superseded")
-            env["hub.approval"]._void(cr, closed)
-            effects.dirty = True
-            effects.touched.update(closed)
 
     def _store_states(self, cr, effects):
         """All changes of state in one statement."""
@@ -275,8 +250,9 @@ class HubApplyResults(models.AbstractModel):
                    -- Giving a field back holds once: what is typed afterwards is somebody's own again.
                    decision = CASE WHEN u.state IN ('done', 'skipped') OR u.reason = 'merge_conflict'
                                    THEN m.decision - 'release' ELSE m.decision END,
-                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
-                                     + u.seconds * interval '1 second',
+                   -- what waits does not come back all at once
+                   next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + u.seconds * interval '1 second'
+                                     * CASE WHEN u.state = 'waiting' THEN 1 + random() / 4 ELSE 1 END,
                    done_at = CASE WHEN u.state IN ('done', 'skipped', 'failed', 'dead')
                                   THEN clock_timestamp() AT TIME ZONE 'UTC' END
               FROM unnest(
@@ -295,15 +271,22 @@ class HubApplyResults(models.AbstractModel):
         """After the commit: wake what waited for these records; look again at what was parked."""
         if effects.wake or effects.parked:
             with short_cursor(self.env) as cr:
+                if effects.parked:
+                    self._hurry(cr, [message for message, _key in effects.parked])
                 cr.execute(
                     """
                     UPDATE hub_message m
                        SET state = 'pending', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
                      WHERE m.state = 'waiting'
                        AND (m.wait_key = ANY(%(wake)s)
-                            OR m.id = ANY(%(parked)s) AND EXISTS (
-                               SELECT 1 FROM hub_link l
-                                WHERE l.order_key = m.wait_key AND m.reason = 'waits_for'))
+                            OR m.id = ANY(%(parked)s) AND (
+                               m.reason = 'waits_for' AND EXISTS (
+                                   SELECT 1 FROM hub_link l WHERE l.order_key = m.wait_key)
+                               OR m.reason = 'waits_for_earlier' AND NOT EXISTS (
+                                   SELECT 1 FROM hub_message e
+                                    WHERE e.order_key = m.wait_key AND e.id < m.id AND e.direction = 'in'
+                                      AND e.state IN ('received', 'pending', 'waiting', 'held', 'sending',
+                                                      'failed', 'dead'))))
                     """,
                     {
                         "wake": list(effects.wake),
@@ -315,6 +298,29 @@ class HubApplyResults(models.AbstractModel):
             self.env["hub.issue"]._refresh(
                 None if effects.touched is None else (list(effects.touched), list(keys))
             )
+
+    def _hurry(self, cr, message_ids):
+        """What holds one of these back is as urgent as it: else a webhook would wait for a batch lane's night."""
+        cr.execute(
+            """
+            UPDATE hub_message e
+               SET lane = h.lane, next_attempt_at = CASE e.state WHEN 'pending'
+                   -- never earlier than now: a claim of the other lane may have passed that moment
+                   THEN greatest(e.next_attempt_at, clock_timestamp() AT TIME ZONE 'UTC')
+                   ELSE e.next_attempt_at END
+              FROM (SELECT e.id, (array_agg(m.lane ORDER BY urgent.priority, urgent.number))[1] AS lane
+                      FROM hub_message m
+                      JOIN hub_lane urgent ON urgent.number = m.lane
+                      JOIN hub_message e ON e.order_key = m.order_key AND e.id < m.id AND e.direction = 'in'
+                                        AND e.state IN ('received', 'pending')
+                      JOIN hub_lane slow ON slow.number = e.lane
+                     WHERE m.id = ANY(%s) AND m.state = 'waiting' AND m.reason = 'waits_for_earlier'
+                       AND (urgent.priority, urgent.number) < (slow.priority, slow.number)
+                     GROUP BY e.id ORDER BY e.id) h
+             WHERE e.id = h.id AND e.state IN ('received', 'pending')
+            """,
+            [message_ids],
+        )
 
     def _exception_row(self, row, problem, **more):
         """One row for ``hub.exception._open``."""

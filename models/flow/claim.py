@@ -10,6 +10,8 @@ from .low_water import claimed, low_water
 # While a message with crashes is in a claim, the batch shrinks until the guilty one stands alone.
 CRASHED_BATCH = {1: 32, 2: 8}
 CRASHES_UNTIL_DEAD = 3
+# Questions which record of Odoo an external id means.
+IDENTITY = ("possible_duplicate", "ambiguous_match")
 
 _COLUMNS = (
     "id, system_id, stream_id, entity_id, external_id, order_key, kind, action, version, changed_at, "
@@ -127,8 +129,9 @@ class HubClaim(models.AbstractModel):
         """Lock and read messages that are due, with what blocks them.
 
         A record (full snapshot) is blocked only by an earlier open event of the same record; an event
-        by anything earlier that is open. Where one of two snapshots has no version, arrival alone says which is newer:
-        then the later one is blocked as long as the earlier one is to be tried again.
+        by anything earlier that is open, but a merge not by the question which record its id means. Where
+        one of two snapshots has no version, arrival alone says which is newer: then the later one is blocked
+        as long as the earlier one is to be tried again.
 
         :return: list of dicts in the order of arrival.
         """
@@ -158,6 +161,9 @@ class HubClaim(models.AbstractModel):
                                    OR (e.version IS NULL OR c.version IS NULL)
                                       AND (e.state = 'pending'
                                            OR e.state = 'waiting' AND e.reason = 'waits_for_earlier'))
+                              -- a merge answers the question which record its id means
+                              AND NOT (c.action = 'merge' AND e.kind <> 'event' AND e.state = 'failed'
+                                       AND e.reason = ANY(%(identity)s))
                               AND e.id NOT IN (SELECT id FROM c)) AS blocked
               FROM c LEFT JOIN hub_payload q ON q.id = c.payload_id
              ORDER BY c.id
@@ -165,6 +171,7 @@ class HubClaim(models.AbstractModel):
                 columns=SQL(_COLUMNS),
                 low_water=low_water("l", paused),
                 paused=paused,
+                identity=list(IDENTITY),
                 limit=max(1, -(-limit // len(parts))),
                 lane=lane,
                 parts=parts,

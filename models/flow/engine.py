@@ -7,6 +7,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from .circuit import callable_at
+from .claim import IDENTITY
 from .cursors import short_cursor
 from .due import TO_READ, TO_SEND, heads
 from .low_water import low_water
@@ -19,6 +20,7 @@ LINGER = 2.0  # seconds that a drainer stays awake after the last message
 ALIVE = 3  # seconds that a sign of life counts
 BUSY = 1.0  # seconds of work without a rest, and the other drainers are needed too
 WAKE_EVERY = 0.2
+WAITING = 5000  # messages that one chore wakes
 
 DRAINERS = ("lead_to_cash_hub.cron_drainer_1", "lead_to_cash_hub.cron_drainer_2")
 
@@ -220,8 +222,29 @@ class HubEngine(models.AbstractModel):
         """Every quarter of a minute: nothing waits for a signal alone."""
         with short_cursor(self.env) as cr:
             cr.execute(
-                """UPDATE hub_message SET state = 'pending', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
-                    WHERE state = 'waiting' AND next_attempt_at <= statement_timestamp() AT TIME ZONE 'UTC'"""
+                """
+                UPDATE hub_message SET state = 'pending', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                 WHERE id IN (
+                       SELECT id FROM hub_message
+                        WHERE state = 'waiting' AND next_attempt_at <= statement_timestamp() AT TIME ZONE 'UTC'
+                        ORDER BY next_attempt_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+                """,
+                [WAITING],
+            )
+            # Which record of Odoo an id means was asked of a person, and has been told meanwhile: by a merge
+            # in the source, by another question. Without a link only a match asks, so none comes here twice.
+            cr.execute(
+                """
+                UPDATE hub_message m
+                   SET state = 'pending', attempts = 0, next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                  FROM hub_exception x
+                 WHERE x.message_id = m.id AND x.state = 'open' AND x.code = ANY(%s)
+                   AND m.state = 'failed' AND m.direction = 'in'
+                   AND EXISTS (SELECT 1 FROM hub_link l
+                                WHERE l.order_key = m.order_key AND l.system_id = m.system_id
+                                  AND l.entity_id = m.entity_id AND l.external_id = m.external_id)
+                """,
+                [list(IDENTITY)],
             )
         self.env["hub.issue"]._refresh()
         self._guarded(self.env["hub.replay"]._settle)

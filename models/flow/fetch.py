@@ -151,8 +151,11 @@ class HubFetch(models.AbstractModel):
                             %s::varchar[], %s::varchar[]
                         ) u(id, version, changed_at, payload, digest, action, merged_into)
                     ), body AS (
+                        -- a lapsed lease, or a person: bytes that no message names would stay for ever
                         INSERT INTO hub_payload (system_id, digest, body)
-                        SELECT %s, digest, payload FROM u RETURNING id, digest
+                        SELECT %s, u.digest, u.payload
+                          FROM u JOIN hub_message m ON m.id = u.id AND m.state = 'received'
+                        RETURNING id, digest
                     )
                     UPDATE hub_message m
                        SET state = 'pending', action = u.action, merged_into = u.merged_into,
@@ -172,6 +175,13 @@ class HubFetch(models.AbstractModel):
                               done_at = clock_timestamp() AT TIME ZONE 'UTC'
                         WHERE id = ANY(%s) AND state = 'received'""",
                     [superseded],
+                )
+                # What was parked behind them waits for nothing now.
+                cr.execute(
+                    """UPDATE hub_message
+                          SET state = 'pending', next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC'
+                        WHERE state = 'waiting' AND reason = 'waits_for_earlier' AND wait_key = ANY(%s)""",
+                    [[row["order_key"] for rows in by_id.values() for row in rows]],
                 )
                 # A person may have replayed one whose exception is still open.
                 self.env["hub.exception"]._close(cr, superseded, "superseded")

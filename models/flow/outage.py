@@ -37,7 +37,7 @@ class HubOutage(models.AbstractModel):
             circuit._failed(leave)
         else:
             circuit._answered(leave)
-        if kind == "rate" and error.retry_after and code not in NOT_CALLED:
+        if kind in ("rate", "product_down") and error.retry_after and code not in NOT_CALLED:
             # All workers wait, not only the one that was told.
             self.env["hub.pace"]._block(system.id, error.retry_after)
         if kind == "sign_in" and not self._expire_token(system):

@@ -27,10 +27,12 @@ def request_records(cr, system_id, wanted):
                                 AND s.direction = 'in'
          WHERE NOT EXISTS (
                SELECT 1 FROM hub_message m
-                WHERE m.order_key = u.order_key AND m.direction = 'in'
+                -- by the index of ids: most of a record's messages are done, which no index of keys holds
+                WHERE m.system_id = %s AND m.external_id = u.external_id
+                  AND m.order_key = u.order_key AND m.direction = 'in'
                   AND (m.state IN ('received', 'pending', 'waiting', 'held', 'failed', 'dead')
                        OR m.reason = 'by_person'))  -- a person left it out: not asked again
         """,
-        [system_id, *map(list, zip(*rows, strict=True)), system_id],
+        [system_id, *map(list, zip(*rows, strict=True)), system_id, system_id],
     )
     return cr.rowcount

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 
 from ...connectors.errors import ConnectorError
 from .cursors import short_cursor
+from .fault import unforeseen
 from .receive import Incoming
 
 
@@ -42,7 +43,10 @@ class HubSweep(models.AbstractModel):
         since = until - timedelta(days=stream.sweep_days)
         try:
             listed = system._connector().sweep(entity.code, since, until)
-        except (ConnectorError, UserError) as error:
+        except Exception as error:
+            # Whatever it is: the streams after this one have their look all the same.
+            if not isinstance(error, (ConnectorError, UserError)):
+                error = unforeseen(error)
             with short_cursor(self.env) as cr:
                 cr.execute(
                     "UPDATE hub_cursor SET last_error = %s WHERE stream_id = %s",
@@ -53,9 +57,9 @@ class HubSweep(models.AbstractModel):
             cr.execute(
                 """
                 SELECT external_id, version FROM hub_link
-                 WHERE system_id = %s AND entity_id = %s AND (base ->> 'date')::date BETWEEN %s AND %s
+                 WHERE system_id = %s AND entity_id = %s AND base ->> 'date' BETWEEN %s AND %s
                 """,
-                [system.id, entity.id, since, until],
+                [system.id, entity.id, str(since), str(until)],
             )
             gone = [
                 (external_id, version)
