@@ -138,7 +138,7 @@ class TestEngineCalls(HubCase):
         self.stub.check = lambda: [CheckItem("signed_in", True)]
         self.system.action_test_connection()
         self.assertEqual(self.system.state, "connected")
-        self.later(61)
+        self.later(80)
         self.drain()
         self.assertStates(messages, "done", "done", "done")
         self.assertFalse(self.issues())
@@ -614,7 +614,7 @@ class TestEngineHttp(HubCase):
         ).secret = "a-newer-token"
         self.system.action_test_connection()
         self.assertEqual(self.system.state, "connected", self.system.check_text)
-        self.later(61)
+        self.later(80)
         self.drain()
         self.assertStates(message, "done")
         self.assertFalse(self.issues())
@@ -661,7 +661,7 @@ class TestEngineHttp(HubCase):
         self.assertTrue(self.system.is_copy)
         self.system.action_confirm_database()
         self.system.state = "connected"
-        self.later(61)
+        self.later(80)
         self.drain()
         self.assertStates(message, "done")
 

@@ -73,7 +73,7 @@ class TestEngineCircuit(HubCase):
         self._open()
         self.later(21)
         dead = self._admit()
-        self.later(61)
+        self.later(80)
         trial = self._admit()
         self.assertTrue(trial.probing)
         self.circuits._answered(dead)
@@ -202,7 +202,7 @@ class TestEnginePace(HubCase):
             self.assertGreater(self.pace._next(self.system.id, bucket, 1000, 1.0), 58)
         self.pace._block(self.system.id, 5)
         self.assertGreater(self.pace._next(self.system.id, "default", 1000, 1.0), 50)
-        self.later(61)
+        self.later(80)
         self.assertEqual(self.pace._next(self.system.id, "default", 1000, 1.0), 0)
 
     def test_where_little_is_left_the_rest_is_spread_over_its_window(self):
