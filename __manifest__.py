@@ -103,6 +103,7 @@
         "views/hub_billing_views.xml",
         "views/hub_billing_batch_views.xml",
         "data/hub_dunning_mail.xml",
+        "report/hub_customer_statement.xml",
         "report/hub_retainer_statement.xml",
         "views/hub_retainer_views.xml",
         "views/hub_bank_views.xml",

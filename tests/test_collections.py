@@ -111,6 +111,13 @@ class TestPromises(CollectionsCase):
             with self.assertRaises(AccessError):
                 move.with_user(user).write({"hub_promise_ids": [(2, promise.id)]})
 
+    def test_a_customer_in_the_portal_does_not_read_what_is_noted(self):
+        portal = self._make_user("portal-pat", "base.group_portal")
+        names = ["name", "hub_promised_until", "hub_disputed"]
+        self.assertEqual(
+            set(self.env["account.move"].with_user(portal).fields_get(names)), {"name"}
+        )
+
 
 @tagged("post_install", "-at_install")
 class TestDisputes(CollectionsCase):

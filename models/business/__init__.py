@@ -74,6 +74,7 @@ from . import (  # isort: skip
     project,
     promise,
     purchase_order,
+    receivable,
     res_company,
     res_partner,
     sale_order,
@@ -83,6 +84,7 @@ from . import (  # isort: skip
     retainer_period,
     retainer_statement,  # extends retainers
     retainer_apply,  # extends the terms
+    statement,  # extends dunning
     billing_turn,  # extends contracts with terms, and the ledger
     write_off,  # extends the ledger
     correction,  # extends the one above

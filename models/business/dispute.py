@@ -110,6 +110,7 @@ class AccountMove(models.Model):
     hub_dispute_ids = fields.One2many("hub.dispute", "move_id", string="Disputes", readonly=True)
     hub_disputed = fields.Char(
         string="In Dispute",
+        groups="base.group_user",  # not for the customer in the portal
         compute="_compute_hub_disputed",
         compute_sudo=True,  # said to whoever sees the invoice, as its chatter does
         help="Why: of a dispute that is open. Nobody is reminded of this invoice.",

@@ -114,7 +114,7 @@ class HubDunningReminder(models.Model):
         for reminder in self:
             if not reminder.email:
                 raise UserError(self.env._("%s has no e-mail address.", reminder.partner_id.name))
-        template.send_mail_batch(self.ids, email_layout_xmlid="mail.mail_notification_light")
+        return template.send_mail_batch(self.ids, email_layout_xmlid="mail.mail_notification_light")
 
     def _ask(self):
         """A person calls; who it is stands on the level."""

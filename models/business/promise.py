@@ -146,6 +146,7 @@ class AccountMove(models.Model):
     )
     hub_promised_until = fields.Date(
         string="Promised Until",
+        groups="base.group_user",  # not for the customer in the portal
         compute="_compute_hub_promised_until",
         compute_sudo=True,  # a day about the invoice, for whoever sees the invoice
         help="Until this day nobody is reminded of this invoice.",

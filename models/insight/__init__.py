@@ -12,7 +12,6 @@ from . import (
     operations,
     origins,
     ownership_matrix,
-    receivable,
     reconciliation,
     reconciliation_line,
     reconciliation_sign,
