@@ -113,6 +113,7 @@
         "views/hub_correct_views.xml",
         "views/hub_collections_views.xml",
         "views/hub_dunning_views.xml",
+        "views/hub_credit_hold_views.xml",
         "views/account_move_views.xml",
         "views/account_analytic_line_views.xml",
         "views/hr_employee_views.xml",

@@ -33,6 +33,7 @@ from . import (
     test_clockify,
     test_collections,
     test_collections_dunning,
+    test_collections_hold,
     test_collections_statement,
     test_contract_terms,
     test_declared,

@@ -103,6 +103,24 @@ class TestRulePresets(HubMixin, BusinessCase):
         self.assertStates(self.deal(cost="105", number=2), "done")
         self.assertTrue(self.env["hub.contract"].search([]))
 
+    def test_a_customer_on_credit_hold_gets_no_project_unseen(self):
+        self.on("credit_hold")
+        hold = self.env["hub.credit.hold"]._propose(
+            self.partner_of("1"), self.company, "Three invoices overdue"
+        )
+        self.env.flush_all()
+        self.assertStates(self.deal(won=False), "done")
+        hold.with_user(self.signer).action_approve()
+        self.asks(self.deal(number=2), "credit hold")
+
+    def test_without_a_hold_that_is_decided_it_passes(self):
+        self.on("credit_hold")
+        hold = self.env["hub.credit.hold"]._propose(
+            self.partner_of("1"), self.company, "Three invoices overdue"
+        )
+        hold.with_user(self.signer).action_refuse()
+        self.assertStates(self.deal(), "done")
+
     def test_signed_document(self):
         self.on("document")
         self.assertStates(self.deal(won=False), "done")

@@ -85,6 +85,7 @@ from . import (  # isort: skip
     retainer_statement,  # extends retainers
     retainer_apply,  # extends the terms
     statement,  # extends dunning
+    credit_hold,  # extends dunning, deals and projects
     billing_turn,  # extends contracts with terms, and the ledger
     write_off,  # extends the ledger
     correction,  # extends the one above

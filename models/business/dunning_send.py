@@ -79,6 +79,7 @@ class HubDunningReminder(models.Model):
                 group._ask()
         still.item_ids.filtered("level_id").sent_on = today
         still.write({"state": "sent", "sent_at": fields.Datetime.now(), "why": False})
+        return still
 
     def _look_again(self, today):
         """What is due of these at this moment; the rest is left out. Lists and amounts are today's."""

@@ -5,7 +5,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 
 # Models of the hub whose records may be counted; of Odoo's, those that messages may write.
-COUNTABLE = ("hub.contract",)
+COUNTABLE = ("hub.contract", "hub.credit.hold")
 MOST_OTHERS = 1000
 MOST_HOPS = 3
 
