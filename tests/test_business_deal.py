@@ -98,6 +98,16 @@ class TestBusinessDeal(BusinessCase):
         self.assertEqual(invoice.amount_untaxed, 12345.67)
         self.assertFalse(invoice.hub_billing_ids.entry_id)
 
+    def test_time_that_moves_to_a_milestones_task_leaves_the_draft(self):
+        contract, milestone, task = self._design()
+        hourly = contract.line_ids.filtered(lambda line: line.product_id == self.consulting)
+        entry = self._book(contract, "8", task=hourly.sale_line_id.task_id.id)
+        milestone.is_reached = True
+        invoice = self._bill(contract, None, date(2100, 1, 1))
+        self.assertEqual(invoice.amount_untaxed, 1200.0 + 12345.67)
+        self.assertFalse(self._change(entry, task=task.id).problem)
+        self.assertEqual(invoice.amount_untaxed, 12345.67)
+
     def test_template_task_names_its_service(self):
         self.template.task_ids.filtered(
             lambda task: task.name == "Kick-off"

@@ -9,12 +9,13 @@ class HubBankChoose(models.TransientModel):
     _description = "Choose What a Bank Line Settles"
 
     line_id = fields.Many2one("account.bank.statement.line", required=True, ondelete="cascade")
-    company_id = fields.Many2one(related="line_id.company_id")
-    journal_id = fields.Many2one(related="line_id.journal_id")
-    currency_id = fields.Many2one(related="line_id.currency_id")
-    amount = fields.Monetary(related="line_id.amount")
-    label = fields.Char(related="line_id.payment_ref", string="Text")
-    payer = fields.Char(related="line_id.partner_name", string="Other Side")
+    # As the user, and not with sudo: the line may be another company's.
+    company_id = fields.Many2one(related="line_id.company_id", related_sudo=False)
+    journal_id = fields.Many2one(related="line_id.journal_id", related_sudo=False)
+    currency_id = fields.Many2one(related="line_id.currency_id", related_sudo=False)
+    amount = fields.Monetary(related="line_id.amount", related_sudo=False)
+    label = fields.Char(related="line_id.payment_ref", string="Text", related_sudo=False)
+    payer = fields.Char(related="line_id.partner_name", string="Other Side", related_sudo=False)
     item_ids = fields.Many2many(
         "account.move.line",
         string="Documents",
@@ -33,6 +34,17 @@ class HubBankChoose(models.TransientModel):
         help="Whose money it is, where it is for no document or for more than these.",
     )
     rest_text = fields.Char(compute="_compute_rest_text", string="Then")
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        wizards = super().create(vals_list)
+        wizards.line_id.check_access("read")
+        return wizards
+
+    def write(self, vals):
+        result = super().write(vals)
+        self.line_id.check_access("read")
+        return result
 
     @api.depends("item_ids", "partner_id", "amount")
     def _compute_rest_text(self):

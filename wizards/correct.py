@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.misc import format_date, formatLang
 
-from ..core.billing import to_seconds
+from ..core.billing import exact, to_seconds
 
 
 class HubCorrect(models.TransientModel):
@@ -14,7 +14,7 @@ class HubCorrect(models.TransientModel):
     _description = "Correct a Billed Entry"
 
     exception_id = fields.Many2one("hub.exception", required=True, readonly=True)
-    sentence = fields.Char(related="exception_id.sentence")
+    sentence = fields.Char(related="exception_id.sentence", related_sudo=False)
     choice = fields.Selection(
         [
             ("credit", "Credit and bill again"),
@@ -42,17 +42,33 @@ class HubCorrect(models.TransientModel):
     consequence = fields.Char(compute="_compute_consequence", compute_sudo=True, string="Then")
     locked = fields.Char(compute="_compute_consequence", compute_sudo=True)
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        wizards = super().create(vals_list)
+        wizards.exception_id.check_access("read")
+        return wizards
+
+    def write(self, vals):
+        result = super().write(vals)
+        self.exception_id.check_access("read")
+        return result
+
+    def _seen(self):
+        """The exception, where the user may see it: invoice and figures are shown with sudo."""
+        return self.exception_id.sudo(False)._filtered_access("read").sudo()
+
     @api.depends("exception_id")
     def _compute_facts(self):
         for wizard in self:
-            entry = wizard.exception_id._billed_entry()
+            exception = wizard._seen()
+            entry = exception._billed_entry()
             wizard.move_id = entry.hub_billing_id.move_id
-            wizard.hours_only = bool(wizard.exception_id._more_seconds())
+            wizard.hours_only = bool(exception._more_seconds())
             notes = wizard.move_id.reversal_move_ids
             wizard.waiting_id = notes.filtered(
-                lambda note, wizard=wizard: (
+                lambda note, exception=exception: (
                     note.state == "draft"
-                    and wizard.exception_id.message_id in note.hub_correction_message_ids
+                    and exception.message_id in note.hub_correction_message_ids
                 )
             )[:1]
 
@@ -74,8 +90,8 @@ class HubCorrect(models.TransientModel):
         )
 
     def _says(self):
-        row = self.exception_id._billed_entry().hub_billing_id
-        more = self.exception_id._more_seconds() or 0
+        row = self._seen()._billed_entry().hub_billing_id
+        more = self._seen()._more_seconds() or 0
         hours = f"{abs(more) / 3600:g}"
         if not row:
             return False
@@ -94,8 +110,14 @@ class HubCorrect(models.TransientModel):
             )
         if self.choice == "adjust":
             return self.env._(
-                "A draft credit note of %(hours)s h, and an entry that takes them off the time worked. The rest stays "
-                "billed.",
+                "A draft credit note of %(amount)s on %(invoice)s. When it is approved, an entry takes %(hours)s h off "
+                "the time worked. The rest stays billed.",
+                amount=formatLang(
+                    self.env,
+                    row.currency_id.round(row.amount * float(self._part(row, more))),
+                    currency_obj=row.currency_id,
+                ),
+                invoice=row.move_id.name or "",
                 hours=hours,
             )
         if more > 0:
@@ -140,6 +162,10 @@ class HubCorrect(models.TransientModel):
                     "More than the hours changed: it can only be credited and billed again, or left with a reason."
                 )
             )
+        if self.choice == "credit":
+            entry._hub_refuse_adjusted(row.move_id)
+        else:
+            entry._hub_refuse_archived()
         made = self._carry_out(entry, row)
         self.env["hub.audit"]._append(
             [
@@ -157,7 +183,7 @@ class HubCorrect(models.TransientModel):
                 }
             ]
         )
-        if self.choice != "credit":
+        if made._name != "account.move":  # else it goes on when the credit note is posted
             exception.message_id._replay(self.reason, issue=exception.issue_id)
         if not made._filtered_access("read"):
             return {"type": "ir.actions.act_window_close"}
@@ -171,16 +197,29 @@ class HubCorrect(models.TransientModel):
     def _carry_out(self, entry, row):
         """Do it; the record that shows it, with the user's rights."""
         messages, why = self.exception_id.message_id, self.reason.strip()
-        if self.choice == "credit":
-            note = row._credit_note(1, self.day, "hours", messages, why)
-            return self.env["account.move"].browse(note.id)
         more = self.exception_id._more_seconds()
+        note = None
+        if self.choice == "credit":
+            note = row._credit_note(Decimal(1), self.day, messages, why)
+        elif self.choice == "adjust" and more < 0:
+            note = row._credit_note(self._part(row, more), self.day, messages, why, more)
+        if note:
+            return self.env["account.move"].browse(note.id)
         made = entry._hub_correct(more, self.day, billable=more > 0, why=why)
         if self.choice == "leave" and more > 0:
             return self.env["hub.write.off"]._propose(made, why)
-        if self.choice == "adjust" and more < 0:
-            # Of what was billed as much as of what was worked, whatever the contract's rounding made of it.
-            part = min(Decimal(-more) / (to_seconds(row.worked) or -more), Decimal(1))
-            note = row._credit_note(part, self.day, "price", messages, why)
-            return self.env["account.move"].browse(note.id)
         return self.env["account.analytic.line"].browse(made.id)
+
+    @api.model
+    def _part(self, row, more):
+        """What part of ``row`` is credited when the source says less, by ``more`` seconds (less than nothing).
+
+        Of a retainer only what is beyond the balance was billed, and it was worked last. Of other time as much of what
+        was billed as of what was worked, whatever the contract's rounding made of it.
+        """
+        less = Decimal(-more)
+        if row.of_retainer:
+            billed = exact(row.quantity) * row.sale_line_id._hub_unit_seconds()
+        else:
+            billed = to_seconds(row.worked)
+        return min(less / (billed or less), Decimal(1))

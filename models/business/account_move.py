@@ -21,6 +21,9 @@ GUARDED = (
     "hub_refund_payment_id",
     "hub_correction_message_ids",
     "hub_author_ids",
+    "hub_correction_message_ids",
+    "hub_adjusts_id",
+    "hub_adjusts_hours",
     *ISSUED,
     *SAID_OUTSIDE,
     *TIMES,
@@ -250,6 +253,7 @@ class AccountMove(models.Model):
     def button_draft(self):
         """Back in draft, a document is approved again before it is posted again."""
         self._hub_take_back_credit()
+        self._hub_refuse_credited()
         result = super(AccountMove, own_code(self)).button_draft()
         hub = self._hub_governed().sudo()  # takes rights away, gives none
         hub.write(
@@ -258,8 +262,22 @@ class AccountMove(models.Model):
         hub.hub_billing_ids.filtered(lambda row: row.state == "posted").write({"state": "draft"})
         return result
 
+    def _hub_refuse_credited(self):
+        """A credit note that says what became of the work on an invoice would stand on nothing."""
+        notes = self.sudo().hub_billing_ids.credit_id  # to look, whoever asks
+        notes = notes.filtered(lambda note: note.state == "posted")
+        if notes:
+            raise UserError(
+                self.env._(
+                    "%(notes)s credited work of %(invoices)s. Reset the credit note to draft first.",
+                    notes=", ".join(notes.mapped("display_name")),
+                    invoices=", ".join(self.mapped("display_name")),
+                )
+            )
+
     def button_cancel(self):
         """What a cancelled document billed is billable again."""
+        self._hub_refuse_credited()
         result = super(AccountMove, own_code(self)).button_cancel()
         self.sudo().hub_billing_ids._release(self.env._("document cancelled"))  # code only
         return result

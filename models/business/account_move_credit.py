@@ -83,6 +83,7 @@ class AccountMove(models.Model):
                         chosen=f"{quantity:g}",
                     )
                 )
+            chosen.entry_id._hub_refuse_adjusted(self.reversed_entry_id)
             chosen._release(self.name, self)
 
     def _hub_settle_refund(self):

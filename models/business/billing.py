@@ -220,7 +220,7 @@ class HubBilling(models.Model):
     def _restore(self):
         """Undo what a credit note did to these rows: they are billed on their invoices again.
 
-        :raise UserError: when something of them was billed again meanwhile
+        :raise UserError: when something of them was billed again meanwhile, or is not what was billed any more
         """
         rows = self.filtered(lambda row: row.move_id.state in ("draft", "posted"))
         released = rows.filtered(lambda row: row.state == "released")
@@ -234,12 +234,35 @@ class HubBilling(models.Model):
                     invoices=", ".join(again.move_id.mapped("display_name")),
                 )
             )
+        moved = released.filtered("entry_id")._moved_on()
+        if moved:
+            raise UserError(
+                self.env._(
+                    "%(entries)s: what %(notes)s credited is not what was billed on %(invoices)s any more. Bill it as "
+                    "it is now instead.",
+                    entries=", ".join(moved.entry_id.mapped("display_name")),
+                    notes=", ".join(moved.credit_id.mapped("display_name")),
+                    invoices=", ".join(moved.move_id.mapped("display_name")),
+                )
+            )
         for state, group in rows.grouped(lambda row: row.move_id.state).items():
             group.write({"state": state, "reason": False, "released_at": False, "credit_id": False})
         rows.flush_recordset(["state"])
         for move, group in released.grouped("move_id").items():
             entries = group.entry_id.filtered("project_id")
             entries.write({"timesheet_invoice_id": move.id})
+
+    def _moved_on(self):
+        """Rows whose entry has another order line or other hours by now, or is approved no more."""
+        return self.filtered(
+            lambda row: (
+                row.entry_id.so_line != row.sale_line_id
+                or row.entry_id.hub_approval != "approved"
+                or float_compare(
+                    row.entry_id.hub_billable_quantity, row.worked, precision_digits=UNIT_DIGITS
+                )
+            )
+        )
 
     @api.model
     def _adopt(self, orders):

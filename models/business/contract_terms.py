@@ -60,7 +60,7 @@ class HubContract(models.Model):
             if not 1 <= contract.round_minutes <= 480:
                 raise ValidationError(self.env._("Time is rounded to 1 to 480 minutes."))
 
-    @api.depends("billing_ids.state", "cap_amount")
+    @api.depends("billing_ids.state", "cap_amount", "move_ids.state")
     def _compute_cap_used(self):
         used = self._hub_cap_used()
         for contract in self:
@@ -68,7 +68,10 @@ class HubContract(models.Model):
             contract.cap_percent = percent(contract.cap_used, contract.cap_amount)
 
     def _hub_cap_used(self):
-        """What of the caps is billed or on a draft, untaxed: ``{contract id: amount}``; one query."""
+        """What of the caps is billed or on a draft, untaxed, less what corrections of time gave back.
+
+        :return: ``{contract id: amount}``; two queries.
+        """
         groups = (
             self.env["hub.billing"]
             .sudo()  # sums, not rows
@@ -82,7 +85,23 @@ class HubContract(models.Model):
                 ["amount:sum"],
             )
         )
-        return {contract.id: amount for contract, amount in groups}
+        used = {contract.id: amount for contract, amount in groups}
+        credited = (
+            self.env["account.move"]
+            .sudo()  # as above
+            ._read_group(
+                [
+                    ("hub_contract_id", "in", self.ids),
+                    ("hub_adjusts_id", "!=", False),
+                    ("state", "=", "posted"),
+                ],
+                ["hub_contract_id"],
+                ["amount_untaxed:sum"],
+            )
+        )
+        for contract, amount in credited:
+            used[contract.id] = used.get(contract.id, 0.0) - amount
+        return used
 
     def _hub_rounding(self):
         self.ensure_one()
@@ -177,6 +196,9 @@ class HubContract(models.Model):
                                    FROM hub_billing b JOIN sale_order_line l ON l.id = b.sale_line_id
                                   WHERE b.contract_id = c.id AND b.state IN ('draft', 'posted')
                                     AND l.qty_delivered_method = 'timesheet'), 0)
+                     - COALESCE((SELECT SUM(m.amount_untaxed) FROM account_move m
+                                  WHERE m.hub_contract_id = c.id AND m.hub_adjusts_id IS NOT NULL
+                                    AND m.state = 'posted'), 0)
                      + COALESCE((SELECT SUM(a.hub_billable_quantity::numeric * l.hub_hour_price)
                                    FROM sale_order_line l JOIN account_analytic_line a ON a.so_line = l.id
                                   WHERE l.order_id = c.sale_order_id AND l.qty_delivered_method = 'timesheet'

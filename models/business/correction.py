@@ -41,6 +41,37 @@ class AccountAnalyticLine(models.Model):
         if self.hub_adjusts_id:
             self._refuse_correction()
 
+    def _hourly_cost(self):
+        """What corrects an entry costs what the entry did."""
+        return self.hub_adjusts_id.hub_hourly_cost or super()._hourly_cost()
+
+    def _hub_refuse_adjusted(self, invoice):
+        """What corrects an entry stays where it is billed or credited: with all of the entry it would count twice."""
+        for entry in self:
+            if to_seconds(entry.hub_adjusted):
+                raise UserError(
+                    self.env._(
+                        "%(entry)s was corrected by %(hours)s h since it was billed: credited as a whole, they would "
+                        "count twice. Credit what is left of it on %(invoice)s by hand (price only), enter the work "
+                        "where it belongs, and skip the change with this reason.",
+                        entry=entry.display_name,
+                        hours=f"{entry.hub_adjusted:+g}",
+                        invoice=invoice.display_name,
+                    )
+                )
+
+    def _hub_refuse_archived(self):
+        """Odoo books no time of who is archived."""
+        employee = self.employee_id.sudo()  # whether somebody is there, and a name
+        if not employee.active:
+            raise UserError(
+                self.env._(
+                    "%s is archived, and Odoo books no hours of archived people. Credit it and bill it again instead, "
+                    "or ask somebody of HR to unarchive the employee until this is done.",
+                    employee.name,
+                )
+            )
+
     def _refuse_correction(self):
         raise UserError(
             self.env._(
@@ -57,6 +88,7 @@ class AccountAnalyticLine(models.Model):
         :return: the new entry, with sudo
         """
         self.ensure_one()
+        self._hub_refuse_archived()
         # With sudo and by own code: who decides need not be somebody who books the time of others.
         entry = own_code(self.sudo())
         source = entry.hub_source_hours
@@ -96,26 +128,75 @@ class AccountMove(models.Model):
         help="What the source changed of billed time; it is taken over when this credit note is posted.",
     )
 
+    hub_adjusts_id = fields.Many2one(
+        "account.analytic.line",
+        string="Corrected Entry",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The billed entry of which this credits a part; its hours are taken off when this is posted.",
+    )
+    hub_adjusts_hours = fields.Float(
+        string="Hours Taken Off", readonly=True, copy=False, digits=0, help="Less than nothing."
+    )
+
     def _hub_apply_credit(self):
         result = super()._hub_apply_credit()
         # Who approves a credit note need not be a resolver; a resolver decided what goes on with it.
-        for note in self.sudo().filtered("hub_correction_message_ids"):
+        notes = self.sudo().filtered(
+            lambda note: note.hub_correction_message_ids or note.hub_adjusts_id
+        )
+        for note in notes:
             messages = note.hub_correction_message_ids.with_user(SUPERUSER_ID)
-            messages.filtered(lambda message: message.state in ("failed", "dead"))._replay(
-                self.env._("Credited by %s", note.name)
-            )
+            waiting = messages.filtered(lambda message: message.state in ("failed", "dead"))
+            if note.hub_adjusts_id:
+                note._hub_take_hours_off(waiting)
+            waiting._replay(self.env._("Credited by %s", note.name))
         return result
+
+    def _hub_take_hours_off(self, waiting):
+        """With the credit note, not before: a draft that is deleted or cancelled leaves everything as it was."""
+        entry = self.hub_adjusts_id
+        row = entry.hub_billing_id
+        if not waiting or row.state != "posted" or row.move_id != self.reversed_entry_id:
+            raise UserError(
+                self.env._(
+                    "What is billed of %(entry)s, or what its source says, is not what this credit note was made for "
+                    "any more. Delete it and decide anew.",
+                    entry=entry.display_name,
+                )
+            )
+        entry._hub_correct(
+            to_seconds(self.hub_adjusts_hours),
+            self.invoice_date,
+            billable=False,
+            why=self.ref or "/",
+        )
+
+    def _hub_take_back_credit(self):
+        done = self.filtered(lambda move: move.state == "posted" and move.sudo().hub_adjusts_id)
+        if done:
+            raise UserError(
+                self.env._(
+                    "%s: the hours are taken off by now. If they were worked after all, correct them in the time "
+                    "tracker: what is more is billed again.",
+                    ", ".join(done.mapped("display_name")),
+                )
+            )
+        return super()._hub_take_back_credit()
 
 
 class HubBilling(models.Model):
     _inherit = "hub.billing"
 
-    def _credit_note(self, part, day, kind, messages, why):
+    def _credit_note(self, part, day, messages, why, seconds=0):
         """A draft credit note of a part of this row, taxed and priced as the invoice line was.
 
         :param part: of its quantity, a ``Decimal`` of at most 1
-        :param kind: what it means, as ``hub_credit_kind``
         :param messages: ``hub.message`` records that go on when it is posted
+        :param seconds: less than nothing: so much is taken off the entry then, and the rest stays billed; else the
+            entry is billable again
         :return: the note, with its checks
         """
         self.ensure_one()
@@ -133,9 +214,11 @@ class HubBilling(models.Model):
             "invoice_origin": invoice.name,
             "reversed_entry_id": invoice.id,
             "hub_contract_id": invoice.hub_contract_id.id,
-            "hub_credit_kind": kind,
-            "hub_credited_entry_ids": [Command.set(self.entry_id.ids if kind == "hours" else [])],
-            "hub_correction_message_ids": [Command.set(messages.ids if kind == "hours" else [])],
+            "hub_credit_kind": "price" if seconds else "hours",
+            "hub_credited_entry_ids": [Command.set([] if seconds else self.entry_id.ids)],
+            "hub_adjusts_id": self.entry_id.id if seconds else False,
+            "hub_adjusts_hours": seconds / 3600,
+            "hub_correction_message_ids": [Command.set(messages.ids)],
             "hub_author_ids": [Command.link(self.env.uid)],
             "invoice_line_ids": [
                 Command.create(
@@ -167,8 +250,10 @@ class HubIssue(models.Model):
 
     def _compute_fixes(self):
         result = super()._compute_fixes()
+        asked = self.filtered(lambda issue: issue.state == "open" and issue.code in CORRECTED)
+        correctable = asked.exception_ids.filtered("can_correct").issue_id
         for issue in self:
-            issue.can_correct = issue.state == "open" and issue.code in CORRECTED
+            issue.can_correct = issue in correctable
         return result
 
     def action_correct(self):
@@ -181,7 +266,27 @@ class HubIssue(models.Model):
 class HubException(models.Model):
     _inherit = "hub.exception"
 
-    can_correct = fields.Boolean(related="issue_id.can_correct")
+    can_correct = fields.Boolean(compute="_compute_can_correct")
+
+    @api.depends("state", "code", "params")
+    def _compute_can_correct(self):
+        """What is billed is corrected; what is written off, credited or covered by a closed period is not."""
+        asked = self.filtered(lambda one: one.state == "open" and one.code in CORRECTED)
+        entries = {one: (one.params or {}).get("entry") for one in asked}
+        rows = (
+            self.env["hub.billing"]
+            .sudo()  # as in _billed_entry
+            ._read_group(
+                [
+                    ("entry_id", "in", list(filter(None, entries.values()))),
+                    ("state", "=", "posted"),
+                ],
+                ["entry_id"],
+            )
+        )
+        billed = {entry.id for (entry,) in rows}
+        for one in self:
+            one.can_correct = entries.get(one) in billed
 
     def action_correct(self):
         """Choose what becomes of the billed version."""

@@ -127,6 +127,7 @@ class HubHandlerExpense(models.AbstractModel):
                 cause=row.move_id.name or row.reason or "",
                 invoice=row.move_id.name or row.reason or "",
                 invoice_state=row.move_id.payment_state or "",
+                settled=row.state,
                 employee="",
                 project=entry.so_line.order_id.project_id.name or "",
                 date=str(entry.date),

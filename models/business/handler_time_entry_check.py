@@ -253,6 +253,7 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
             cause=row.move_id.name or row.reason or "",
             invoice=row.move_id.name or row.reason or "",
             invoice_state=row.move_id.payment_state or "",
+            settled=row.state,
             employee=entry.employee_id.sudo().name,  # a name, no HR data
             project=entry.project_id.name,
             date=str(entry.date),

@@ -118,7 +118,31 @@ def _no_rate(env, p):
     )
 
 
+def _kept_as(env, p):
+    """What the ledger says of an entry, and what to do where it is not billed: ``(words, advice or None)``."""
+    if p["settled"] == "written_off":
+        return (
+            env._("it is written off (%s)", p["invoice"]),
+            env._(
+                "What is written off is kept. Make it billable again under Billing > Write-Offs and replay this, or "
+                "skip it with a reason."
+            ),
+        )
+    if p["settled"] == "consumed":
+        return (
+            env._("a closed period covered it (%s)", p["invoice"]),
+            env._(
+                "What a closed period covered does not change any more. Skip this with a reason; hours that are "
+                "missing are booked on a later day."
+            ),
+        )
+    amount = money(env, p["amount"], p["currency"])
+    billed = env._("%(amount)s was billed on %(invoice)s", amount=amount, invoice=p["invoice"])
+    return billed, None
+
+
 def _changed_after_billing(env, p):
+    kept, advice = _kept_as(env, p)
     if p["new_amount"]:
         change = env._("to %(amount)s", amount=money(env, p["new_amount"]))
     else:
@@ -126,16 +150,16 @@ def _changed_after_billing(env, p):
     return (
         env._(
             "Time or expenses of %(employee)s on %(project)s, %(date)s, changed (%(fields)s; "
-            "%(change)s), but %(amount)s was billed on %(invoice)s.",
+            "%(change)s), but %(kept)s.",
             employee=p["employee"] or "–",
             project=p["project"],
             date=p["date"],
             fields=listed(p["fields"]),
             change=change,
-            amount=money(env, p["amount"], p["currency"]),
-            invoice=p["invoice"],
+            kept=kept,
         ),
-        env._(
+        advice
+        or env._(
             "The billed version is kept. Choose under Correct: credit and bill again, adjust with the next invoice, or "
             "leave the invoice as it is."
         ),
@@ -143,18 +167,19 @@ def _changed_after_billing(env, p):
 
 
 def _approval_withdrawn_after_billing(env, p):
+    kept, advice = _kept_as(env, p)
     return (
         env._(
             "The approval of %(old)s h by %(employee)s on %(project)s, %(date)s, was taken "
-            "back, but %(amount)s was billed on %(invoice)s.",
+            "back, but %(kept)s.",
             old=p["old_hours"] or "–",
             employee=p["employee"] or "–",
             project=p["project"],
             date=p["date"],
-            amount=money(env, p["amount"], p["currency"]),
-            invoice=p["invoice"],
+            kept=kept,
         ),
-        env._(
+        advice
+        or env._(
             "Approve it again unchanged and this closes by itself, or choose Correct to credit it."
         ),
     )
