@@ -69,12 +69,14 @@ class Difference(NamedTuple):
 
 @dataclass(slots=True)
 class Total:
-    """Control totals of a unit, counted before anything was paired."""
+    """Control totals of a unit, counted before anything was paired; parts are taxes or fees."""
 
     here_count: int = 0
     here: int = 0
     there_count: int = 0
     there: int = 0
+    here_part: int = 0
+    there_part: int = 0
 
     @property
     def difference(self) -> int:
@@ -187,11 +189,13 @@ def _totals(here, there, terms):
             total = numbers[entry.unit]
             total.here_count += 1
             total.here += entry.amount
+            total.here_part += entry.part
     for entry in there:
         if inside(entry):
             total = numbers[entry.unit]
             total.there_count += 1
             total.there += entry.amount
+            total.there_part += entry.part
     return dict(sorted(numbers.items()))
 
 

@@ -107,6 +107,38 @@ class BooksMixin:
         run = self.compared(move.invoice_date)
         self.assertEqual((run.state, run.agreed_count), ("agreed", 0))
 
+    def test_a_document_of_another_company_is_not_missing_here(self):
+        move = self.posted()
+        self.settle()
+        self.enter_by_hand("MAN-1", 70, move.invoice_date)
+        run = self.compared(move.invoice_date)
+        self.assertEqual(run.line_ids.mapped("reason"), ["missing_here"])
+        data = self.setup_other_company()
+        other = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.customer.id,
+                "journal_id": data["default_journal_sale"].id,
+            }
+        )
+        self.ledger.company_ids += data["company"]
+        self.env["hub.link"]._store(
+            self.env.cr,
+            [
+                {
+                    "system_id": self.ledger.id,
+                    "entity_id": self.env.ref("lead_to_cash_hub.entity_invoice").id,
+                    "entity": "invoice",
+                    "external_id": run.line_ids.key,
+                    "company_id": data["company"].id,
+                    "res_model": other._name,
+                    "res_id": other.id,
+                }
+            ],
+        )
+        run._compare()
+        self.assertEqual((run.state, run.agreed_count), ("agreed", 1))
+
     def test_only_a_ledger_is_compared(self):
         with self.assertRaises(ValidationError):
             self.env["hub.reconciliation"].create(

@@ -282,6 +282,35 @@ class TestReconciliation(BusinessCase):
         run._compare()
         self.assertEqual((run.state, run.changed_at), ("different", False))
 
+    def test_an_explained_fee_that_changes_is_explained_no_more(self):
+        self.contract = self._start_deal()
+        payment = self._paid("pi_1")
+        cents = self._cents(payment)
+        self.listed["payment"] = [self._intent("pi_1", cents, 751)]
+        run = self._payments()
+        self.assertEqual(run.line_ids.mapped("reason"), ["part"])
+        run.line_ids.with_user(self.approver)._accept("A cent of rounding there")
+        run._compare()
+        self.assertEqual(run.state, "explained")
+        run.with_user(self.approver).action_sign()
+        run._look_again()
+        self.assertFalse(run.changed_at)
+        self.listed["payment"] = [self._intent("pi_1", cents, 0)]
+        run._look_again()
+        self.assertTrue(run.changed_at)
+        run._compare()
+        self.assertEqual((run.state, run.unexplained_count), ("different", 1))
+
+    def test_what_was_signed_off_by_the_former_seal_is_still_the_same(self):
+        self.contract = self._start_deal()
+        payment = self._paid("pi_1")
+        self.listed["payment"] = [self._intent("pi_1", self._cents(payment), 750)]
+        run = self._payments()
+        run.with_user(self.approver).action_sign()
+        run.seal = run._seal_before(run._result()[0])
+        run._look_again()
+        self.assertFalse(run.changed_at)
+
     def test_an_unreadable_source_agrees_with_nothing(self):
         self.error = ConnectorError("product_down", "server_error")
         run = self._payments()

@@ -43,6 +43,8 @@ class HubLedgerBooks(models.AbstractModel):
         firsts = {}
         for key, (move, _type) in linked.items():
             firsts[move] = min(key, firsts.get(move, key))
+        # Documents of other companies are linked as well, to what is not among ours.
+        own = self._companies(run, self._entity, listed)
         currencies, begin = self._currencies(), self._begin(run)
         entries = []
         for key, values in listed.items():
@@ -51,15 +53,15 @@ class HubLedgerBooks(models.AbstractModel):
             if entry and move:
                 # two documents there for one of ours are one, twice
                 entries.append(entry._replace(key=firsts[move]))
-            elif entry and entry.status == BOOKED and self._is_new(run, entry, begin):
+            elif entry and entry.status == BOOKED and self._is_new(run, entry, begin, own.get(key)):
                 entries.append(entry)
         return entries
 
     @api.model
-    def _is_new(self, run, entry, begin):
-        """Whether one that is linked to nothing is a matter of this company's comparison."""
+    def _is_new(self, run, entry, begin, company_id):
+        """Whether one that is linked to nothing of ours is a matter of this company's comparison."""
         after = entry.day is None or entry.day >= begin.isoformat()
-        return after and self._is_ours(run, None)
+        return after and self._is_ours(run, company_id)
 
     @api.model
     def _foreign(self, run, key, values, move_type, currencies):

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -18,6 +19,11 @@ LEDGERS = {
     "books": "hub.ledger.books",
 }
 KEPT = 2000  # lines that are kept to look at; totals and counts are of all
+
+
+def _as_kept(detail):
+    """The detail of a difference as it comes back from the database."""
+    return json.loads(json.dumps(detail))
 
 
 class HubReconciliation(models.Model):
@@ -270,7 +276,8 @@ class HubReconciliation(models.Model):
         for vals in vals_list:
             # What a person explained stays explained, as long as it is the same difference.
             former = accepted.get((vals["reason"], vals["key"], vals["unit"]))
-            if former and former.steps == vals["steps"]:
+            same = former and former.steps == vals["steps"]
+            if same and (former.detail or []) == _as_kept(vals["detail"] or []):
                 vals |= {
                     "accepted_by_id": former.accepted_by_id.id,
                     "accepted_at": former.accepted_at,
@@ -329,6 +336,22 @@ class HubReconciliation(models.Model):
     @api.model
     def _seal(self, result):
         """Digest of what was compared: totals and differences, without what is known of them."""
+        return digest(
+            [
+                {
+                    unit: [t.here_count, t.here, t.here_part, t.there_count, t.there, t.there_part]
+                    for unit, t in result.totals.items()
+                },
+                sorted(
+                    [d.reason, d.key, d.unit, d.amount, json.dumps(d.detail)]
+                    for d in result.differences
+                ),
+            ]
+        )
+
+    @api.model
+    def _seal_before(self, result):
+        """The seal as it was made until 19.0.1.2.0, without parts and details: of what was signed off then."""
         return digest(
             [
                 {

@@ -86,11 +86,12 @@ class HubReconciliation(models.Model):
         run = self.sudo().with_company(self.company_id)
         now = fields.Datetime.now()
         try:
-            seal = run._seal(run._result()[0])
+            result = run._result()[0]
         except Exception as error:
             unforeseen(error)  # logs its class and place; the next night tries again
             run.looked_at = now
             return
-        run.write({"looked_at": now, **({"changed_at": now} if seal != run.seal else {})})
-        if seal != run.seal:
+        changed = run.seal not in (run._seal(result), run._seal_before(result))
+        run.write({"looked_at": now, **({"changed_at": now} if changed else {})})
+        if changed:
             run._tell()

@@ -24,6 +24,12 @@ def test_what_is_the_same_agrees():
     assert (total.here_count, total.here, total.there_count, total.there) == (2, 1005, 2, 1005)
 
 
+def test_parts_have_control_totals_too():
+    result = compare([entry(part=190), entry("b", part=5)], [entry(part=189), entry("b")], MARCH)
+    total = result.totals["USD"]
+    assert (total.here_part, total.there_part, total.difference) == (195, 189, 0)
+
+
 @pytest.mark.parametrize(
     ("here", "there", "expected"),
     [
