@@ -295,6 +295,31 @@ class TestBankMatch(BankCase):
         self.assertEqual(set(lines.mapped("hub_match")), {"open"})
         self.assertEqual(lines.mapped("is_reconciled"), [False, False])
 
+    def test_a_branch_posts_on_an_account_of_its_parent(self):
+        branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
+        self.cashier.company_ids += branch
+        self.env = self.env(context={**self.env.context, "allowed_company_ids": branch.ids})
+        journal = self._make_bank_journal(
+            None, name="Branch Bank", code="BBK", company_id=branch.id
+        )
+        line = self.env["account.bank.statement.line"].create(
+            {"journal_id": journal.id, "date": "2025-07-15", "payment_ref": "Fee", "amount": -4.5}
+        )
+        account = self._account("expense")
+        self._post(line, account)
+        self.assertIn(account, line.line_ids.account_id)
+
+    def test_a_line_of_another_company_is_not_shown(self):
+        line = self._import(camt([{"amount": "-4.50", "text": "Fee"}]))
+        other = self.env["res.company"].create({"name": "Other"})
+        self.cashier.write({"company_ids": [Command.set(other.ids)], "company_id": other.id})
+        wizards = self.env["hub.bank.choose"].with_user(self.cashier)
+        wizards = wizards.with_context(allowed_company_ids=other.ids)
+        with self.assertRaises(AccessError):
+            wizards.create({"line_id": line.id})
+        with self.assertRaises(AccessError):
+            self.assertFalse(wizards.new({"line_id": line.id}).label)
+
     def test_what_is_for_a_customer_is_not_posted_on_an_account(self):
         line = self._import(camt([{"amount": "-4.50", "text": "Fee"}]))
         for account in (self._account("asset_receivable"), line.journal_id.suspense_account_id):
@@ -304,7 +329,8 @@ class TestBankMatch(BankCase):
         with self.assertRaisesRegex(UserError, "vendor"):
             self._post(line, payable)
         vendor = self._make_customer("Vendor Ltd")
-        self._post(line, payable, partner_id=vendor.id)
+        clerk = self.env["res.partner"].create({"name": "Vera", "parent_id": vendor.id})
+        self._post(line, payable, partner_id=clerk.id)  # the bill is the firm's
         item = line.line_ids.filtered(lambda item: item.account_id == payable)
         self.assertEqual((item.partner_id, item.amount_residual), (vendor, 4.50))
 

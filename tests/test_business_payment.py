@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from ..core.problem import Term
+from ..core.problem import Problem, Term
 from .business_common import BusinessCase
 
 
@@ -148,6 +148,14 @@ class TestBusinessPayment(BusinessCase):
         total = Decimal(str(self.invoice.amount_total)) + Decimal(str(second.amount_total))
         self._paid(amount=total, invoice_number=None, customer=self.customer.id)
         self.assertEqual((self.invoice | second).mapped("payment_state"), ["paid", "paid"])
+
+    def test_two_payments_of_a_batch_are_not_for_one_invoice(self):
+        values = self._pay(self.invoice, invoice_number=None, customer=self.customer.id)
+        again = {**values, "reference": "ch_again"}
+        with self.assertRaises(Problem) as caught, self.env.cr.savepoint():
+            self._apply(self._item("payment", values), self._item("payment", again))
+        self.assertEqual(caught.exception.code, "payment_unmatched")
+        self.assertEqual(caught.exception.params["reference"], "ch_again")
 
     def test_unknown_number_asks_with_candidates(self):
         problem = self._refused("payment_unmatched", invoice_number="INV/NOPE")

@@ -1,4 +1,5 @@
 from datetime import date
+from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
@@ -90,6 +91,24 @@ class TestContractTerms(BusinessCase):
         self.assertEqual(set(line.finding_ids.mapped("code")), {"other_run", "over_cap"})
         self._decide(first)
         self.assertEqual(sum(self.contract.move_ids.mapped("amount_untaxed")), 300.0)
+
+    def test_the_ledger_is_asked_once_for_the_checks_of_all_documents(self):
+        drafts = self.env["account.move"]
+        for contract in (self.contract, self._start_deal(), self._start_deal()):
+            contract.cap_amount = 1000
+            self._book(contract, "2")
+            drafts += self._bill(contract)
+
+        names = {"hub.billing": "_billed_by_line", "hub.contract": "_hub_cap_used"}
+        for model, name in names.items():
+            with patch.object(
+                self.registry[model],
+                name,
+                autospec=True,
+                side_effect=getattr(self.registry[model], name),
+            ) as asked:
+                drafts._hub_run_checks()
+            self.assertEqual(asked.call_count, 1, name)
 
     def test_expenses_and_milestones_are_not_under_the_cap(self):
         contract = self._start_deal(

@@ -413,6 +413,19 @@ class TestRetainers(BusinessCase):
         self.assertFalse(self.contract.activity_ids)
         self.assertIn("Please", self.contract.message_ids[:1].body)
 
+    def test_the_fee_is_untaxed(self):
+        included = self.env["account.tax"].create(
+            {
+                "name": "Included",
+                "amount": 19,
+                "price_include_override": "tax_included",
+                "company_id": self.company.id,
+            }
+        )
+        self.milestone_service.taxes_id = included
+        with self.assertRaisesRegex(ValidationError, "include their tax"):
+            self._retainer()
+
     # --- the customer's statement -----------------------------------------------------------------------
 
     def _printed(self, retainer):

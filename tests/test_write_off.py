@@ -64,6 +64,30 @@ class TestWriteOff(BusinessCase):
         large.with_user(other).action_approve()
         self.assertEqual(large.decided_by_id, other)
 
+    def test_the_limit_counts_what_was_approved_piece_by_piece(self):
+        self.company.hub_four_eyes_limit = 300
+        ones = [self._propose(entry, self.approver) for entry in self._book(self.contract, 1, 1)]
+        ones[0].with_user(self.approver).action_approve()
+        with self.assertRaisesRegex(AccessError, "300.00"):
+            ones[1].with_user(self.approver).action_approve()
+        ones[0].with_user(self.approver).action_undo()
+        ones[1].with_user(self.approver).action_approve()
+
+    def test_what_is_written_off_is_not_edited(self):
+        entry = self._book(self.contract, "2")
+        one = self._propose(entry)
+        one.with_user(self.approver).action_approve()
+        self._fresh()
+        manager = self._make_user("boss", "base.group_user", "hr_timesheet.group_timesheet_manager")
+        mine = entry.with_user(manager)
+        for values in ({"unit_amount": 9}, {"unit_amount": 9, "hub_approval": "approved"}):
+            with self.assertRaisesRegex(UserError, "written off"):
+                mine.write(values)
+        mine.write({"name": "Another text", "unit_amount": 2.0})
+        one.with_user(self.approver).action_undo()
+        self._fresh()
+        mine.unit_amount = 9
+
     def test_only_approvers_decide_and_nobody_edits(self):
         one = self._propose(self._book(self.contract, "2"))
         for user in (self.resolver, self.viewer):

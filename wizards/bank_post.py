@@ -52,7 +52,7 @@ class HubBankPost(models.TransientModel):
         if (
             account.account_type in NOT_HERE
             or account in lines.journal_id.suspense_account_id
-            or lines.company_id not in account.company_ids
+            or not account.filtered_domain(account._check_company_domain(lines.company_id))
         ):
             raise UserError(
                 self.env._(
@@ -62,5 +62,7 @@ class HubBankPost(models.TransientModel):
             )
         if account.account_type == "liability_payable" and not self.partner_id:
             raise UserError(self.env._("Name the vendor whose payable account it is."))
-        lines.with_company(lines.company_id)._hub_post_on(account, self.partner_id)
+        lines.with_company(lines.company_id)._hub_post_on(
+            account, self.partner_id.commercial_partner_id
+        )
         return {"type": "ir.actions.act_window_close"}

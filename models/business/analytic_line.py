@@ -164,24 +164,34 @@ class AccountAnalyticLine(models.Model):
         return result
 
     def _hub_edited_by_hand(self, vals):
-        """Entries that their source approved and that a person is about to change."""
+        """Entries that their source approved and that a person is about to change.
+
+        :raise UserError: when the ledger has settled them; Odoo itself guards only what is on an invoice
+        """
         names = [name for name in APPROVED_FIELDS if name in vals]
-        if not names or self.env.su or is_own_code(self.env) or "hub_approval" in vals:
+        if not names or self.env.su or is_own_code(self.env):
             return self.browse()
-        edited = self.filtered(
-            lambda line: (
-                (line.hub_source_hours or line.hub_billable)
-                and line.hub_approval == "approved"
-                and any(
-                    line._fields[name].convert_to_write(line[name], line)
-                    != line._fields[name].convert_to_write(
-                        line._fields[name].convert_to_record(
-                            line._fields[name].convert_to_cache(vals[name], line), line
-                        ),
-                        line,
-                    )
-                    for name in names
+        changed = self.filtered(
+            lambda line: any(
+                line._fields[name].convert_to_write(line[name], line)
+                != line._fields[name].convert_to_write(
+                    line._fields[name].convert_to_record(
+                        line._fields[name].convert_to_cache(vals[name], line), line
+                    ),
+                    line,
                 )
+                for name in names
+            )
+        )
+        settled = changed.filtered(  # to look, whoever writes
+            lambda line: line.sudo().hub_billing_id.state in ("written_off", "consumed")
+        )
+        settled._hub_check_not_posted()
+        if "hub_approval" in vals:
+            return self.browse()
+        edited = changed.filtered(
+            lambda line: (
+                (line.hub_source_hours or line.hub_billable) and line.hub_approval == "approved"
             )
         )
         edited._hub_check_not_posted()
@@ -241,17 +251,28 @@ class AccountAnalyticLine(models.Model):
         rows = self.sudo().hub_billing_id.filtered(  # to look, whoever writes
             lambda row: row.state in ("posted", "credited", "consumed", "written_off")
         )
-        if rows:
-            raise UserError(
-                self.env._(
-                    "%(count)s of these entries are billed on %(invoices)s. Credit the invoice "
-                    "first.",
-                    count=len(rows),
-                    invoices=", ".join(
-                        sorted({row.move_id.name or row.reason or "" for row in rows})
-                    ),
+        for state, group in rows.grouped("state").items():
+            params = {
+                "count": len(group),
+                "names": ", ".join(sorted({row.move_id.name or row.reason or "" for row in group})),
+            }
+            if state == "written_off":
+                text = self.env._(
+                    "%(count)s of these entries are written off (%(names)s). Make them billable again first, in "
+                    "Billing > Write-Offs.",
+                    **params,
                 )
-            )
+            elif state == "consumed":
+                text = self.env._(
+                    "%(count)s of these entries are covered by a closed period (%(names)s) and do not change any more.",
+                    **params,
+                )
+            else:
+                text = self.env._(
+                    "%(count)s of these entries are billed on %(names)s. Credit the invoice first.",
+                    **params,
+                )
+            raise UserError(text)
 
     @contextmanager
     def _hub_taken_off_drafts(self, reason):

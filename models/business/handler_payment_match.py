@@ -38,7 +38,7 @@ class HubHandlerPaymentMatch(models.AbstractModel):
             if move:
                 self._check_invoice(item, move, taken)
             else:
-                move = self._find_by_amount(item, currencies[item.values["currency"]])
+                move = self._find_by_amount(item, currencies[item.values["currency"]], taken)
             result[item.message_id] = move
             for one in move:
                 taken[one.id] = taken.get(one.id, 0) + exact(item.values["amount"])
@@ -64,8 +64,11 @@ class HubHandlerPaymentMatch(models.AbstractModel):
             raise Problem("invoice_already_paid", kind="identity", **params)
 
     @api.model
-    def _find_by_amount(self, item, currency):
-        """The only exact combination of this customer's open invoices."""
+    def _find_by_amount(self, item, currency, taken):
+        """The only exact combination of this customer's open invoices.
+
+        :param taken: ``{invoice id: amount}`` of what other payments of the batch are for
+        """
         values = item.values
         customer = self.env["res.partner"].browse(values.get("customer") or ())
         domain = [
@@ -81,9 +84,12 @@ class HubHandlerPaymentMatch(models.AbstractModel):
                 [*domain, ("commercial_partner_id", "=", customer.commercial_partner_id.id)],
                 order="invoice_date_due, id",
             )
+            left = {
+                m.id: exact(m.currency_id.round(m.amount_residual)) - taken.get(m.id, 0)
+                for m in candidates
+            }
             found = exact_combinations(
-                values["amount"],
-                {m.id: exact(m.currency_id.round(m.amount_residual)) for m in candidates},
+                values["amount"], {key: amount for key, amount in left.items() if amount > 0}
             )
             if len(found) == 1:
                 return candidates.browse(found[0])

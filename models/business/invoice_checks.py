@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 from odoo import fields, models
 
 from .billing_look import disputed
@@ -18,11 +20,16 @@ class AccountMove(models.Model):
         waiting = moves._hub_unapproved_time()
         unapproved = self.env["hub.billing"]._unapproved(moves)
         held = moves._hub_held()
+        edited = defaultdict(list)
+        for line, quantity in self.env["hub.billing"]._differences(moves):
+            edited[line.move_id].append((line, quantity))
+        # With sudo: approvers outside the hub read only what is said of it.
+        used = moves.hub_contract_id.sudo().filtered("cap_amount")._hub_cap_used()
         values = []
         for move in moves:
             for code, findings in (
                 ("lines", move._hub_check_lines()),
-                ("ledger", move._hub_check_ledger()),
+                ("ledger", move._hub_check_ledger(edited[move])),
                 ("service_code", move._hub_check_service()),
                 ("rate", move._hub_check_rate()),
                 ("tax", move._hub_check_tax()),
@@ -30,7 +37,7 @@ class AccountMove(models.Model):
                 ("approval", move._hub_check_approval(unapproved.get(move.id))),
                 ("left_out", move._hub_check_left_out(waiting.get(move.id))),
                 ("purchase_order", move._hub_check_purchase_order()),
-                ("cap", move._hub_check_cap()),
+                ("cap", move._hub_check_cap(used)),
                 ("held", held.get(move)),
                 ("period_lock", move._hub_check_period()),
             ):
@@ -48,13 +55,13 @@ class AccountMove(models.Model):
     def _hub_check_lines(self):
         return [] if self._hub_product_lines() else [("blocking", {})]
 
-    def _hub_check_ledger(self):
+    def _hub_check_ledger(self, edited):
         return [
             (
                 "blocking",
                 {"line": line.name, "quantity": f"{line.quantity:g}", "ledger": f"{quantity:g}"},
             )
-            for line, quantity in self.env["hub.billing"]._differences(self)
+            for line, quantity in edited
         ]
 
     def _hub_check_service(self):
@@ -196,12 +203,12 @@ class AccountMove(models.Model):
                 found[move] = [("warning", {**params, "invoices": disputes[contract.id][0]})]
         return found
 
-    def _hub_check_cap(self):
+    def _hub_check_cap(self, used):
         """Time is billed up to the cap, whatever became of a draft since it was made."""
         contract = self.hub_contract_id.sudo()  # approvers outside the hub read only this
         if self.move_type != "out_invoice" or not contract.cap_amount:
             return []
-        used = contract._hub_cap_used().get(contract.id, 0.0)
+        used = used.get(contract.id, 0.0)
         over = used - contract.cap_amount
         if self.currency_id.compare_amounts(used, contract.cap_amount) <= 0:
             return []

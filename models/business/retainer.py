@@ -103,6 +103,20 @@ class HubRetainer(models.Model):
             if one.date_to and one.date_to < one.date_from:
                 raise ValidationError(self.env._("A retainer ends after it begins."))
 
+    @api.constrains("product_id", "fee", "contract_id")
+    def _check_taxes(self):
+        """The fee is untaxed: as a price that includes its tax it would be billed too low."""
+        for one in self.filtered("fee"):
+            taxes = one.product_id.taxes_id._filter_taxes_by_company(one.company_id)
+            if any(tax.price_include for tax in taxes.flatten_taxes_hierarchy()):
+                raise ValidationError(
+                    self.env._(
+                        "Prices of %s include their tax, and the fee is untaxed. Choose a service with a tax that is "
+                        "added to its price.",
+                        one.product_id.display_name,
+                    )
+                )
+
     @api.constrains("contract_id")
     def _check_contract(self):
         for contract in self.contract_id.sudo():  # amounts are not shown to everybody

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, float_compare
@@ -5,6 +7,8 @@ from odoo.tools.misc import formatLang
 
 from ...core.billing import UNIT_DIGITS
 from .retainer_apply import _part_beyond
+
+PIECES_DAYS = 30  # so long what somebody proposed and approved by himself counts towards the limit
 
 
 class HubWriteOff(models.Model):
@@ -216,16 +220,33 @@ class HubWriteOff(models.Model):
         return True
 
     def _refuse_author(self):
-        """From the company's limit on, who proposed it does not decide about it."""
+        """From the company's limit on, who proposed it does not decide about it, nor piece by piece."""
         company = self.company_id
         limit = company.hub_four_eyes_limit
+        user = self.env.user
+        [(before,)] = self.sudo()._read_group(  # a sum
+            [
+                ("contract_id", "=", self.contract_id.id),
+                ("state", "=", "approved"),
+                ("author_id", "=", user.id),
+                ("decided_by_id", "=", user.id),
+                ("decided_at", ">=", fields.Datetime.now() - timedelta(days=PIECES_DAYS)),
+            ],
+            [],
+            ["amount:sum"],
+        )
         amount = self.currency_id._convert(
-            self.amount, company.currency_id, company, fields.Date.context_today(self)
+            self.amount + (before or 0.0),
+            company.currency_id,
+            company,
+            fields.Date.context_today(self),
         )
         if limit and self.author_id == self.env.user and abs(amount) >= limit:
             raise AccessError(
                 self.env._(
-                    "You proposed to write off %(amount)s. From %(limit)s on another billing approver decides.",
+                    "You proposed to write off %(amount)s, what you approved of your own in the last %(days)s days "
+                    "included. From %(limit)s on another billing approver decides.",
+                    days=PIECES_DAYS,
                     amount=formatLang(self.env, amount, currency_obj=company.currency_id),
                     limit=formatLang(self.env, limit, currency_obj=company.currency_id),
                 )
