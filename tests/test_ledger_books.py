@@ -113,15 +113,8 @@ class BooksMixin:
         self.enter_by_hand("MAN-1", 70, move.invoice_date)
         run = self.compared(move.invoice_date)
         self.assertEqual(run.line_ids.mapped("reason"), ["missing_here"])
-        data = self.setup_other_company()
-        other = self.env["account.move"].create(
-            {
-                "move_type": "out_invoice",
-                "partner_id": self.customer.id,
-                "journal_id": data["default_journal_sale"].id,
-            }
-        )
-        self.ledger.company_ids += data["company"]
+        other = self.env["res.company"].create({"name": "Other"})
+        foreign = self.env["account.move"].search([], order="id desc", limit=1).id + 1000
         self.env["hub.link"]._store(
             self.env.cr,
             [
@@ -130,9 +123,9 @@ class BooksMixin:
                     "entity_id": self.env.ref("lead_to_cash_hub.entity_invoice").id,
                     "entity": "invoice",
                     "external_id": run.line_ids.key,
-                    "company_id": data["company"].id,
-                    "res_model": other._name,
-                    "res_id": other.id,
+                    "company_id": other.id,
+                    "res_model": "account.move",
+                    "res_id": foreign,
                 }
             ],
         )
