@@ -151,7 +151,7 @@ class TestApprovedIsAccounted(BusinessCase):
         self._check()
         invoice = moves[1:].filtered(lambda move: move.hub_billing_ids.entry_id)[:1]
         row = invoice.hub_billing_ids.filtered("entry_id")[:1]
-        note = row._credit_note(1, date(2025, 7, 1), "hours", self.env["hub.message"], "Wrong task")
+        note = row._credit_note(1, date(2025, 7, 1), self.env["hub.message"], "Wrong task")
         self._approve(note)
         self._check()
         # The rest arrives late, and all of it is billed.
