@@ -295,6 +295,24 @@ class TestBankMatch(BankCase):
         self.assertEqual(set(lines.mapped("hub_match")), {"open"})
         self.assertEqual(lines.mapped("is_reconciled"), [False, False])
 
+    def test_a_branch_posts_on_an_account_of_its_parent(self):
+        branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.company.id})
+        self.cashier.company_ids += branch
+        self.env = self.env(context={**self.env.context, "allowed_company_ids": branch.ids})
+        journal = self._make_bank_journal(
+            None,
+            name="Branch Bank",
+            code="BBK",
+            company_id=branch.id,
+            suspense_account_id=self.bank.suspense_account_id.id,
+        )
+        line = self.env["account.bank.statement.line"].create(
+            {"journal_id": journal.id, "date": "2025-07-15", "payment_ref": "Fee", "amount": -4.5}
+        )
+        account = self._account("expense")
+        self._post(line, account)
+        self.assertIn(account, line.line_ids.account_id)
+
     def test_a_line_of_another_company_is_not_shown(self):
         line = self._import(camt([{"amount": "-4.50", "text": "Fee"}]))
         other = self.env["res.company"].create({"name": "Other"})

@@ -52,7 +52,8 @@ class HubBankPost(models.TransientModel):
         if (
             account.account_type in NOT_HERE
             or account in lines.journal_id.suspense_account_id
-            or not account.filtered_domain(account._check_company_domain(lines.company_id))
+            # With sudo: of a branch's user Odoo hides that the account is its parent's.
+            or not account.sudo().filtered_domain(account._check_company_domain(lines.company_id))
         ):
             raise UserError(
                 self.env._(
