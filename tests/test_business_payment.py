@@ -173,6 +173,13 @@ class TestBusinessPayment(BusinessCase):
         self.assertFalse(self._apply(item).problem)
         self.assertEqual(self.invoice.payment_state, "paid")
 
+    def test_a_disputed_invoice_is_paid_where_the_payment_names_it(self):
+        self.invoice.action_toggle_block_payment()
+        self.assertEqual(self.invoice.payment_state, "blocked")
+        self._refused("payment_unmatched", invoice_number=None, customer=self.customer.id)
+        self._paid()
+        self.assertEqual(self.invoice.amount_residual, 0)
+
     def test_paid_twice(self):
         self._paid()
         self._refused("invoice_already_paid", reference="ch_second")

@@ -58,7 +58,8 @@ class HubHandlerPaymentMatch(models.AbstractModel):
         }
         if move.currency_id.name != values["currency"]:
             raise Problem("payment_currency_differs", kind="conflict", **params)
-        if move.payment_state not in OPEN_STATES or exact(
+        # Who pays what he disputed names it; by its amount alone a disputed one is not taken for paid.
+        if move.payment_state not in (*OPEN_STATES, "blocked") or exact(
             move.currency_id.round(move.amount_residual)
         ) <= taken.get(move.id, 0):
             raise Problem("invoice_already_paid", kind="identity", **params)
