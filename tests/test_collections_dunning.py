@@ -3,6 +3,7 @@ from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Command
 from odoo.tests import tagged
 from psycopg2 import IntegrityError
 
@@ -225,6 +226,90 @@ class TestDunning(DunningCase):
         failed = run.reminder_ids.filtered(lambda one: one.partner_id == mute)
         self.assertIn("Mute Ltd", failed.why)
         self.assertEqual(self._run(days=1).reminder_ids.partner_id, mute)
+
+    def test_what_is_no_address_fails_too(self):
+        self.customer.email = "accounting department"
+        self._open(10, 10)
+        reminder = self._send(self._run())
+        self.assertEqual((reminder.state, bool(reminder.item_ids.sent_on)), ("failed", False))
+        self.assertIn("no valid e-mail address", reminder.why)
+
+    def test_nobody_who_left_is_written_to(self):
+        pat, kim = self.env["res.partner"].create(
+            [
+                {"name": name, "parent_id": self.customer.id, "email": f"{name}@customer.example"}
+                for name in ("pat", "kim")
+            ]
+        )
+        for contact in (pat, kim):
+            self._open(10, 10, partner=contact)
+        run = self._run()
+        self.assertIn(run.reminder_ids.recipient_id, pat | kim)
+        pat.active = False
+        kim.parent_id = self._make_customer("Another Firm")
+        self.assertEqual(run.reminder_ids.recipient_id, self.customer)
+
+    def test_an_entry_that_is_not_due_is_not_overdue(self):
+        """An opening balance or a charge on the customer's account is no invoice, and has a due date all the same."""
+        account = self.company_data["default_account_receivable"]
+        entry = self.env["account.move"].create(
+            {
+                "move_type": "entry",
+                "journal_id": self.company_data["default_journal_misc"].id,
+                "date": self.today,
+                "line_ids": [
+                    Command.create(
+                        {"account_id": account.id, "partner_id": self.customer.id, "balance": 500}
+                    ),
+                    Command.create(
+                        {
+                            "account_id": self.company_data["default_account_revenue"].id,
+                            "balance": -500,
+                        }
+                    ),
+                ],
+            }
+        )
+        line = entry.line_ids.filtered(lambda one: one.account_id == account)
+        line.date_maturity = self._ago(-30)
+        entry.action_post()
+        move = self._open(100, 10)
+        run = self._run()
+        self.assertEqual(run.reminder_ids.item_ids.move_id, move)
+        self._settle(self.customer, 100)
+        self.assertEqual(self._send(run).state, "left_out", "a credit covers what is overdue")
+
+    def test_a_small_payment_under_way_holds_neither_a_reminder_nor_a_promise(self):
+        """Odoo calls an invoice paid as soon as any payment without an entry is registered."""
+        move = self._open(1000, 10)
+        self._note(move, "promise", amount=1000, date=self._ago(-5))
+        bank = self.company_data["default_journal_bank"]
+        bank.inbound_payment_method_line_ids.payment_account_id = False
+        self.env["account.payment.register"].with_context(
+            active_model="account.move", active_ids=move.ids
+        ).create({"amount": 10, "journal_id": bank.id}).action_create_payments()
+        self.assertFalse(move.matched_payment_ids.move_id)
+        self.assertEqual((move.payment_state, move.amount_residual), ("paid", 1000))
+        self._look()
+        self.assertEqual(move.hub_promise_ids.state, "open")
+        self._look(days=6)
+        self.assertEqual(move.hub_promise_ids.state, "broken")
+        self.assertEqual(self._run().reminder_ids.item_ids.move_id, move)
+
+    def test_a_call_is_not_given_to_who_may_not_see_invoices(self):
+        self._open(1000, 100)
+        self.call.days_between = self.second.days_between = 0
+        for days in (0, 1):
+            self._send(self._run(days))
+        self.approver.active = False
+        with freeze_time(f"{self._ago(-2)} 06:00:00"):
+            run = self._run(2)
+        reminder = run.reminder_ids
+        self.assertEqual(reminder.kind, "person")
+        reminder._approve(self.env.user)
+        self._fresh()
+        self.assertEqual(reminder.state, "failed")
+        self.assertIn("choose who calls", reminder.why)
 
     def test_approvers_are_asked_and_one_run_is_open(self):
         self._open(10, 10)

@@ -24,8 +24,11 @@ class TestCreditHold(DunningCase):
         hold = self._hold(partner=contact)
         self.assertEqual((hold.state, hold.author_id), ("proposed", self.accountant))
         self.assertFalse(lead.hub_credit_hold, "nothing is held before somebody decides")
+        self.assertIn(self.approver, hold.activity_ids.user_id)
+        hold.with_user(self.accountant).message_post(body="Called them.")
         hold.with_user(self.approver).action_approve()
         self._fresh()
+        self.assertFalse(hold.activity_ids, "nobody is asked any more")
         self.assertEqual((hold.state, hold.decided_by_id), ("held", self.approver))
         seller = self._make_user("seller", "sales_team.group_sale_salesman_all_leads")
         for record in (lead, project, self.customer, contact):
@@ -71,6 +74,7 @@ class TestCreditHold(DunningCase):
             (self.customer, self.company, "proposed"),
         )
         self.assertIn(self.approver, hold.activity_ids.user_id)
+        self.assertIn("Call", hold.reason)
 
     def test_another_company_is_not_concerned(self):
         hold = self._hold(self.approver)

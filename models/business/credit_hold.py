@@ -14,6 +14,7 @@ class HubCreditHold(models.Model):
     _name = "hub.credit.hold"
     _description = "Credit Hold"
     _inherit = ["mail.thread", "mail.activity.mixin"]
+    _mail_post_access = "read"  # rows are written by code only; who sees one may note what was said
     _order = "id desc"
     _rec_name = "partner_id"
 
@@ -58,13 +59,18 @@ class HubCreditHold(models.Model):
         if not partner or not reason:
             raise UserError(self.env._("Say why: whoever sells to this customer will read it."))
         partner.check_access("read")
-        made = self._propose(partner.commercial_partner_id, self.env.company, reason)
+        company = partner.commercial_partner_id.company_id or self.env.company
+        if company not in self.env.companies:
+            raise AccessError(self.env._("%s belongs to another company.", partner.name))
+        made = self._propose(partner.commercial_partner_id, company, reason)
         if not made:
             raise UserError(
                 self.env._("%s is on credit hold, or is proposed for it, already.", partner.name)
             )
         if self.env.user.has_group(APPROVER):
             made.with_env(self.env).action_approve()
+        else:
+            made._tell()
         return made
 
     @api.model
@@ -90,6 +96,16 @@ class HubCreditHold(models.Model):
             ]
         )
 
+    def _tell(self):
+        """Who approves learns that these wait."""
+        for hold in self:
+            for user in hold.company_id._hub_holders(APPROVER):
+                hold.activity_schedule(
+                    "mail.mail_activity_data_todo",
+                    user_id=user.id,
+                    summary=self.env._("Credit hold of %s?", hold.partner_id.name),
+                )
+
     # --- deciding -----------------------------------------------------------------------------------
 
     def _decide(self, before, after):
@@ -110,6 +126,8 @@ class HubCreditHold(models.Model):
         chosen.write(
             {"state": after, "decided_by_id": self.env.uid, "decided_at": fields.Datetime.now()}
         )
+        # Nobody is asked any more, the other approvers neither.
+        chosen.activity_unlink(["mail.mail_activity_data_todo"])
         return True
 
     def action_approve(self):
@@ -213,12 +231,6 @@ class HubDunningReminder(models.Model):
         for (company, level), group in wanted.grouped(
             lambda reminder: (reminder.company_id, reminder.level_id)
         ).items():
-            holds = self.env["hub.credit.hold"]._propose(group.partner_id, company, level.name)
-            for hold in holds:
-                for user in company._hub_holders(APPROVER):
-                    hold.activity_schedule(
-                        "mail.mail_activity_data_todo",
-                        user_id=user.id,
-                        summary=self.env._("Credit hold of %s?", hold.partner_id.name),
-                    )
+            reason = self.env._("Overdue: the reminder “%s” was sent.", level.name)
+            self.env["hub.credit.hold"]._propose(group.partner_id, company, reason)._tell()
         return sent

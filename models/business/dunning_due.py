@@ -61,8 +61,12 @@ class HubDunningReminder(models.Model):
             ("company_id", "=", company.id),
             ("partner_id", "in", partners.ids) if partners else ("partner_id", "!=", False),
             "|",
-            ("kind", "!=", "invoice"),
+            ("kind", "=", "credit"),
+            "|",
             ("age", ">", 0),
+            "&",
+            ("kind", "=", "other"),
+            ("age", "=", 0),
         ]
         names = ["partner_id", "move_id", "kind", "due", "age", "residual", "currency_id"]
         names += ["company_residual", "disputed", "promised_until", "under_way"]
@@ -71,7 +75,7 @@ class HubDunningReminder(models.Model):
             item = {
                 "move_id": row.move_id.id,
                 "due": row.due,
-                "days": row.age if row.kind == "invoice" else 0,
+                "days": 0 if row.kind == "credit" else max(row.age, 0),
                 "level_id": False,
                 "amount": row.residual,
                 "currency_id": row.currency_id.id,
@@ -82,8 +86,10 @@ class HubDunningReminder(models.Model):
             elif not (row.disputed or row.promised_until or row.under_way):
                 same = overdue[row.partner_id.id].setdefault((row.move_id.id, row.due), item)
                 if same is not item:  # parts of one day
-                    same["amount"] += item["amount"]
-                    same["company_amount"] += item["company_amount"]
+                    same["amount"] = row.currency_id.round(same["amount"] + item["amount"])
+                    same["company_amount"] = company.currency_id.round(
+                        same["company_amount"] + item["company_amount"]
+                    )
         return overdue, loose
 
     def _sent(self, move_ids):

@@ -15,6 +15,7 @@ class HubDunningReminder(models.Model):
     _name = "hub.dunning.reminder"
     _description = "Reminder"
     _inherit = ["mail.thread", "mail.activity.mixin"]
+    _mail_post_access = "read"  # rows are written by code only; who sees one may note what was said
     _order = "run_id desc, amount desc, id"
 
     name = fields.Char(compute="_compute_name", string="Reminder")
@@ -69,13 +70,25 @@ class HubDunningReminder(models.Model):
         for reminder in self:
             reminder.amount = sum(reminder.item_ids.mapped("company_amount"))
 
-    @api.depends("item_ids.move_id.partner_id.email", "partner_id.email")
+    @api.depends(
+        "item_ids.move_id.partner_id.email",
+        "item_ids.move_id.partner_id.active",
+        "item_ids.move_id.partner_id.commercial_partner_id",
+        "partner_id.email",
+    )
     def _compute_recipient_id(self):
-        """Whom the youngest of these invoices went to, else the customer."""
+        """Whom the youngest of these invoices went to, as long as he is there, else the customer."""
         for reminder in self:
             invoices = reminder.item_ids.filtered("level_id").sorted("due", reverse=True)
-            with_address = invoices.move_id.partner_id.filtered("email")
-            reminder.recipient_id = with_address[:1] or reminder.partner_id
+            customer = reminder.partner_id
+            with_address = invoices.move_id.partner_id.filtered(
+                lambda partner, customer=customer: (
+                    partner.active
+                    and partner.email_normalized
+                    and partner.commercial_partner_id == customer
+                )
+            )
+            reminder.recipient_id = with_address[:1] or customer
             reminder.email = reminder.recipient_id.email
 
     def _by_currency(self):

@@ -14,6 +14,7 @@ class HubDunningRun(models.Model):
     _name = "hub.dunning.run"
     _description = "Dunning Run"
     _inherit = ["mail.thread", "mail.activity.mixin"]
+    _mail_post_access = "read"  # rows are written by code only; who sees one may note what was said
     _order = "date desc, id desc"
 
     name = fields.Char(compute="_compute_name", string="Run")

@@ -4,8 +4,10 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import plaintext2html
+from odoo.tools.misc import format_date, formatLang
 
 from .invoicing import class_and_place
+from .promise import APPROVER, INVOICING
 
 _logger = logging.getLogger(__name__)
 
@@ -113,20 +115,31 @@ class HubDunningReminder(models.Model):
     def _mail(self, template):
         """One mail a customer, put into Odoo's queue."""
         for reminder in self:
-            if not reminder.email:
-                raise UserError(self.env._("%s has no e-mail address.", reminder.partner_id.name))
+            if not reminder.recipient_id.email_normalized:
+                raise UserError(
+                    self.env._("%s has no valid e-mail address.", reminder.partner_id.name)
+                )
         return template.send_mail_batch(self.ids, email_layout_xmlid="mail.mail_notification_light")
 
     def _ask(self):
         """A person calls; who it is stands on the level."""
         for reminder in self:
+            caller = reminder.level_id.user_id
+            if caller not in reminder.company_id._hub_holders(APPROVER, INVOICING):
+                raise UserError(
+                    self.env._(
+                        "%s: choose who calls. Who stands there may not see invoices any more.",
+                        reminder.level_id.name,
+                    )
+                )
             lines = [
-                f"{item.move_id.name} · {fields.Date.to_string(item.due)} · {item.amount} {item.currency_id.name}"
+                f"{item.move_id.name} · {format_date(self.env, item.due)} · "
+                f"{formatLang(self.env, item.amount, currency_obj=item.currency_id)}"
                 for item in reminder.item_ids
             ]
             reminder.activity_schedule(
                 "mail.mail_activity_data_call",
-                user_id=reminder.level_id.user_id.id,
+                user_id=caller.id,
                 summary=reminder.name,
                 note=plaintext2html("\n".join([reminder.level_id.sentence or "", *lines])),
             )

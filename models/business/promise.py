@@ -105,10 +105,18 @@ class HubPromise(models.Model):
         for promise in self.search([("state", "=", "open")]):
             move, currency = promise.move_id, promise.currency_id
             settled = promise.residual - move.amount_residual
-            under_way = move.payment_state in ("in_payment", "paid")
+            if move.payment_state in ("in_payment", "paid"):
+                # Odoo says so of any registered payment without an entry, however small it is.
+                settled += sum(
+                    payment.currency_id._convert(
+                        payment.amount, currency, move.company_id, payment.date
+                    )
+                    for payment in move.matched_payment_ids
+                    if not payment.move_id and payment.state in ("in_process", "paid")
+                )
             if move.state != "posted":
                 found["withdrawn"] |= promise
-            elif under_way or currency.compare_amounts(settled, promise.amount) >= 0:
+            elif currency.compare_amounts(settled, promise.amount) >= 0:
                 found["kept"] |= promise
             elif promise.date < today:
                 found["broken"] |= promise

@@ -67,7 +67,9 @@ class HubReceivable(models.Model):
                    l.amount_residual_currency AS residual, l.currency_id,
                    l.amount_residual AS company_residual, l.company_currency_id,
                    COALESCE(m.payment_state = 'blocked', FALSE) AS disputed, h.date AS promised_until,
-                   COALESCE(m.payment_state IN ('in_payment', 'paid'), FALSE) AS under_way,
+                   -- Odoo calls an invoice paid for any registered payment without an entry, however small
+                   COALESCE(m.payment_state IN ('in_payment', 'paid') AND w.amount >= l.amount_residual_currency,
+                            FALSE) AS under_way,
                    s.level_id
               FROM account_move_line l
               JOIN account_account a ON a.id = l.account_id AND a.account_type = 'asset_receivable'
@@ -75,6 +77,10 @@ class HubReceivable(models.Model):
               JOIN LATERAL (SELECT COALESCE(l.date_maturity, l.date) AS due,
                                    %(today)s::date - COALESCE(l.date_maturity, l.date) AS age) d ON TRUE
          LEFT JOIN res_partner p ON p.id = l.partner_id
+         LEFT JOIN LATERAL (SELECT sum(y.amount) AS amount
+                              FROM account_move__account_payment r JOIN account_payment y ON y.id = r.payment_id
+                             WHERE r.invoice_id = m.id AND y.move_id IS NULL AND y.state IN ('in_process', 'paid')
+                               AND y.currency_id = l.currency_id) w ON TRUE
          LEFT JOIN hub_promise h ON h.move_id = m.id AND h.state = 'open' AND h.date >= %(today)s
          LEFT JOIN LATERAL (SELECT i.level_id
                               FROM hub_dunning_item i JOIN hub_dunning_level v ON v.id = i.level_id
