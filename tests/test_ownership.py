@@ -280,14 +280,11 @@ class TestOwnershipRules(OwnershipCase):
         grants = self.env["hub.grant"].with_user(self.boss)
         live = self.system.grant_ids[0]
         grants.browse(live.id).action_revoke()
-        again = grants.create(
-            {
-                "system_id": self.system.id,
-                "field_id": live.field_id.id,
-                "approver_id": self.ann.id,
-                "approved_at": "2001-01-01",
-            }
-        )
+        granted = {"system_id": self.system.id, "field_id": live.field_id.id}
+        for said in ({"approver_id": self.ann.id}, {"approved_at": "2001-01-01"}):
+            with self.assertRaises(AccessError):
+                grants.create({**granted, **said})
+        again = grants.create(granted)
         self.assertEqual(again.approver_id, self.boss)
         self.assertGreater(again.approved_at.year, 2020)
         with self.assertRaises(UserError):
