@@ -283,12 +283,17 @@ class TestDunning(DunningCase):
         """Odoo calls an invoice paid as soon as any payment without an entry is registered."""
         move = self._open(1000, 10)
         self._note(move, "promise", amount=1000, date=self._ago(-5))
-        bank = self.company_data["default_journal_bank"]
-        bank.inbound_payment_method_line_ids.payment_account_id = False
-        self.env["account.payment.register"].with_context(
-            active_model="account.move", active_ids=move.ids
-        ).create({"amount": 10, "journal_id": bank.id}).action_create_payments()
-        self.assertFalse(move.matched_payment_ids.move_id)
+        payment = self.env["account.payment"].create(
+            {
+                "amount": 10,
+                "partner_id": self.customer.id,
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "invoice_ids": [Command.link(move.id)],
+            }
+        )
+        payment.outstanding_account_id = False  # as Odoo leaves it where its accounting app is
+        payment.action_post()
+        self.assertFalse(payment.move_id)
         self.assertEqual((move.payment_state, move.amount_residual), ("paid", 1000))
         self._look()
         self.assertEqual(move.hub_promise_ids.state, "open")
@@ -302,11 +307,11 @@ class TestDunning(DunningCase):
         for days in (0, 1):
             self._send(self._run(days))
         self.approver.active = False
-        with freeze_time(f"{self._ago(-2)} 06:00:00"):
-            run = self._run(2)
+        run = self._run(2)
         reminder = run.reminder_ids
         self.assertEqual(reminder.kind, "person")
-        reminder._approve(self.env.user)
+        with freeze_time(f"{run.date} 09:00:00"):
+            reminder._approve(self.env.user)
         self._fresh()
         self.assertEqual(reminder.state, "failed")
         self.assertIn("choose who calls", reminder.why)
