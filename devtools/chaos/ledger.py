@@ -104,7 +104,7 @@ class Ledger:
                 if code is None:
                     self.wrong("lost", f"{what}, and nobody is asked")
                 elif key in self.source.poisoned:
-                    if state == "dead" and code in ("kills_worker", "bug"):
+                    if code in ("kills_worker", "bug"):
                         poisoned.add(key)
                 elif key in ended and code in OF_THE_ENDED:
                     self.asked.add(key)
@@ -112,7 +112,7 @@ class Ledger:
                     gone = "ended" if key in ended else "lives"
                     self.wrong("lost", f"{what}, without need ({gone}): {params}")
         for key in set(self.source.poisoned) - poisoned:
-            self.wrong("lost", f"company {key}: its poison was not given up")
+            self.wrong("lost", f"company {key}: its poison is before nobody")
         self.counts["applied"] = states["in", "done"]
         self.counts["asked"] = asked
         self.counts["delivered"] = states["out", "done"]
