@@ -6,10 +6,13 @@ By construction the differences of a unit add up to the difference of its contro
 checks it, against totals that were counted apart.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from .keys import digest
 
 # Why two ledgers differ, in the order in which a person should look at them.
 REASONS = (
@@ -303,3 +306,32 @@ def _lonely(entries, name):
     """Entries by a name that only one of them has."""
     counts = Counter(word for entry in entries if (word := name(entry)))
     return {word: entry for entry in entries if (word := name(entry)) and counts[word] == 1}
+
+
+def seal(result: Result) -> str:
+    """Digest of what was compared: totals and differences, without what is known of them."""
+    return digest(
+        [
+            {
+                unit: [t.here_count, t.here, t.here_part, t.there_count, t.there, t.there_part]
+                for unit, t in result.totals.items()
+            },
+            sorted(
+                [d.reason, d.key, d.unit, d.amount, json.dumps(d.detail)]
+                for d in result.differences
+            ),
+        ]
+    )
+
+
+def former_seal(result: Result) -> str:
+    """The seal as it was made until 19.0.1.2.0, without parts and details: of what was signed off then."""
+    return digest(
+        [
+            {
+                unit: [t.here_count, t.here, t.there_count, t.there]
+                for unit, t in result.totals.items()
+            },
+            sorted([d.reason, d.key, d.unit, d.amount] for d in result.differences),
+        ]
+    )

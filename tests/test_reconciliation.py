@@ -8,6 +8,7 @@ from odoo.tests import tagged
 from ..connectors.base import Record
 from ..connectors.errors import ConnectorError
 from ..core import strict_json
+from ..core.reconcile import former_seal
 from .business_common import BusinessCase
 
 JULY = {"date_from": date(2025, 7, 15), "date_to": date(2025, 7, 15)}
@@ -307,7 +308,7 @@ class TestReconciliation(BusinessCase):
         self.listed["payment"] = [self._intent("pi_1", self._cents(payment), 750)]
         run = self._payments()
         run.with_user(self.approver).action_sign()
-        run.seal = run._seal_before(run._result()[0])
+        run.seal = former_seal(run._result()[0])
         run._look_again()
         self.assertFalse(run.changed_at)
 

@@ -7,6 +7,7 @@ from odoo.fields import Command, Domain
 from odoo.tools import format_date
 
 from ..guard import own_code, refuse_guarded
+from .locked import locked
 
 STATES = [
     ("draft", "Draft"),
@@ -223,7 +224,7 @@ class HubBillingBatch(models.Model):
         for batch in self:
             batch._check_may_prepare()
             lines = batch.line_ids
-            lines._locked_in("approved")  # what is being made at this moment is waited for
+            locked(lines, "approved")  # what is being made at this moment is waited for
             rest = lines.filtered(lambda line: line.state != "billed")
             rest._keep({"state": "discarded"})
             batch._keep({"state": "done" if lines - rest else "discarded"})

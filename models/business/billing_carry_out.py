@@ -7,6 +7,7 @@ from odoo.tools.misc import formatLang
 from ..guard import called_by_people, own_code
 from .billing_look import disputed, holds
 from .chosen import Chosen, only
+from .locked import locked
 
 AT_ONCE = 25  # invoices made while the approver waits; more are made in the background
 GROUP = 25  # contracts invoiced and posted together
@@ -24,7 +25,7 @@ class HubBillingBatchLine(models.Model):
         if not self.env["account.move"]._hub_may_decide():
             raise AccessError(self.env._("Only billing approvers approve hub invoices."))
         self.check_access("read")
-        waiting = self._locked_in("proposed")
+        waiting = locked(self, "proposed")
         if not waiting:
             raise UserError(self.env._("None of these waits for approval any more. Look again."))
         for batch, lines in waiting.grouped("batch_id").items():
@@ -70,21 +71,6 @@ class HubBillingBatchLine(models.Model):
                 "next": {"type": "ir.actions.client", "tag": "soft_reload"},
             },
         }
-
-    def _locked_in(self, state):
-        """Those of ``self`` in a state, locked: a second click or another worker waits, then finds it changed."""
-        self.env.flush_all()
-        rows = self.env.execute_query(
-            SQL(
-                """SELECT id FROM hub_billing_batch_line WHERE id = ANY(%s) AND state = %s
-                    ORDER BY id FOR NO KEY UPDATE""",
-                self.ids,
-                state,
-            )
-        )
-        self.invalidate_recordset(["state"])
-        ids = {row[0] for row in rows}
-        return self.filtered(lambda line: line.id in ids)
 
     def _refuse_author(self, batch):
         """From the company's limit on, whoever proposed does not approve: for the run and for each invoice.

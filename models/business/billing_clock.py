@@ -9,6 +9,7 @@ from odoo.tools import plaintext2html
 
 from .billing_carry_out import GROUP
 from .invoicing import class_and_place
+from .locked import locked
 
 MOST = 200  # invoices of one turn
 MOST_PEOPLE = 20
@@ -66,7 +67,7 @@ class HubBillingBatch(models.Model):
             with self.env.cr.savepoint():
                 if not approver:  # without a user it would be made with all rights
                     raise UserError(self.env._("Who approved it is gone. Propose again."))
-                mine._locked_in("approved")._bill()
+                locked(mine, "approved")._bill()
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             # Somebody changed the same rows at this moment: it is tried again with the next turn.
             self.env.cr.rollback()

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL
 
+from .locked import locked
 from .promise import APPROVER, INVOICING
 
 
@@ -113,16 +113,7 @@ class HubCreditHold(models.Model):
         if not self.env.user.has_group(APPROVER):
             raise AccessError(self.env._("Only billing approvers decide about credit holds."))
         self.check_access("read")
-        self.env.flush_all()
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT id FROM hub_credit_hold WHERE id = ANY(%s) AND state = %s ORDER BY id FOR NO KEY UPDATE",
-                self.ids,
-                before,
-            )
-        )
-        self.invalidate_recordset(["state"])
-        chosen = self.browse(row[0] for row in rows).sudo()  # written by code only
+        chosen = locked(self, before).sudo()  # written by code only
         chosen.write(
             {"state": after, "decided_by_id": self.env.uid, "decided_at": fields.Datetime.now()}
         )

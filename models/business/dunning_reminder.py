@@ -1,8 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
-from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
+from .locked import locked
 from .promise import APPROVER
 
 
@@ -123,27 +123,12 @@ class HubDunningReminder(models.Model):
     def action_leave_out(self):
         """Not this time; the next run looks anew."""
         self._check_may_decide()
-        left = self._locked("proposed")
+        left = locked(self, "proposed").sudo()  # written by code only
         left._left_out(self.env._("left out by %s", self.env.user.name))
         left.run_id._settle()
         return True
 
     # --- what code does -----------------------------------------------------------------------------
-
-    def _locked(self, *states):
-        """Those of ``self`` in these states, locked and written by code: a second click waits, then begins again."""
-        self.env.flush_all()
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT id FROM hub_dunning_reminder WHERE id = ANY(%s) AND state = ANY(%s) "
-                "ORDER BY id FOR NO KEY UPDATE",
-                self.ids,
-                list(states),
-            )
-        )
-        self.invalidate_recordset(["state"])
-        # With sudo: nobody writes this by hand; whoever calls has looked at the right to decide.
-        return self.browse(row[0] for row in rows).sudo()
 
     def _left_out(self, why):
         self.write({"state": "left_out", "why": why})

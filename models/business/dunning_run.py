@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
+from .locked import locked
 from .promise import APPROVER
 
 
@@ -90,7 +91,7 @@ class HubDunningRun(models.Model):
         """Send nothing of it. The next run looks anew."""
         self._check_may_decide()
         for run in self.sudo():  # written by code only
-            waiting = run.reminder_ids._locked("proposed", "approved")
+            waiting = locked(run.reminder_ids, "proposed", "approved")
             waiting._left_out(self.env._("the run was discarded"))
             if run.state in ("proposed", "working"):
                 sent = run.reminder_ids.filtered(lambda reminder: reminder.state == "sent")

@@ -7,6 +7,7 @@ from odoo.tools import plaintext2html
 from odoo.tools.misc import format_date, formatLang
 
 from .invoicing import class_and_place
+from .locked import locked
 from .promise import APPROVER, INVOICING
 
 _logger = logging.getLogger(__name__)
@@ -22,7 +23,8 @@ class HubDunningReminder(models.Model):
 
     def _approve(self, user, at_once=True):
         """These may go out; few at once, many in the background."""
-        chosen = self._locked("proposed")
+        # With sudo: nobody writes this by hand; whoever calls has looked at the right to decide.
+        chosen = locked(self, "proposed").sudo()
         chosen.write({"state": "approved", "approved_by_id": user.id})
         chosen.run_id._settle()
         if at_once and len(chosen) <= GROUP:
@@ -41,7 +43,7 @@ class HubDunningReminder(models.Model):
             mine = reminders.with_context(allowed_company_ids=run.company_id.ids)
             for start in range(0, len(mine), GROUP):
                 group = mine[start : start + GROUP]
-                group._locked("approved")._send()
+                locked(group, "approved")._send()
                 left -= len(group)
                 if not cron._commit_progress(len(group), remaining=left):
                     return

@@ -2,10 +2,11 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL, float_compare
+from odoo.tools import float_compare
 from odoo.tools.misc import formatLang
 
 from ...core.billing import UNIT_DIGITS
+from .locked import locked
 from .retainer_apply import _part_beyond
 
 PIECES_DAYS = 30  # so long what somebody proposed and approved by himself counts towards the limit
@@ -174,19 +175,6 @@ class HubWriteOff(models.Model):
             raise AccessError(self.env._("Only billing approvers decide about write-offs."))
         self.check_access("read")
 
-    def _locked(self, state):
-        """Those of ``self`` in a state, locked: a second click waits, then begins again."""
-        self.env.flush_all()
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT id FROM hub_write_off WHERE id = ANY(%s) AND state = %s ORDER BY id FOR NO KEY UPDATE",
-                self.ids,
-                state,
-            )
-        )
-        self.invalidate_recordset(["state"])
-        return self.browse(row[0] for row in rows)
-
     def _decided(self, state):
         # By code only.
         self.sudo().write(
@@ -196,7 +184,7 @@ class HubWriteOff(models.Model):
     def action_approve(self):
         """Write it off: the ledger holds its entries, with what was given up."""
         self._check_may_decide()
-        for one in self._locked("proposed"):
+        for one in locked(self, "proposed"):
             one._refuse_author()
             one._carry_out()
         return True
@@ -206,13 +194,13 @@ class HubWriteOff(models.Model):
         if any(one.author_id != self.env.user for one in self):
             self._check_may_decide()
         self.check_access("read")
-        self._locked("proposed")._decided("refused")
+        locked(self, "proposed")._decided("refused")
         return True
 
     def action_undo(self):
         """Make what was written off billable again."""
         self._check_may_decide()
-        ones = self._locked("approved")
+        ones = locked(self, "approved")
         # The ledger is written by code only.
         rows = self.env["hub.billing"].sudo().search([("write_off_id", "in", ones.ids)])
         rows._release(self.env._("written off no more"))

@@ -5,8 +5,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ...connectors.errors import ConnectorError
-from ...core.keys import digest, fingerprint
-from ...core.reconcile import compare
+from ...core.keys import fingerprint
+from ...core.reconcile import compare, seal
 from ..flow.fault import unforeseen
 
 # kind → the model that reads both of its ledgers
@@ -307,7 +307,7 @@ class HubReconciliation(models.Model):
                 "agreed_count": result.agreed,
                 "difference_count": len(result.differences),
                 "proved": result.proved,
-                "seal": self._seal(result),
+                "seal": seal(result),
                 "compared_at": fields.Datetime.now(),
                 "fault": False,
                 "changed_at": False,
@@ -332,35 +332,6 @@ class HubReconciliation(models.Model):
         state = "different" if unexplained or not self.proved else agreed
         self.write({"unexplained_count": unexplained, "state": state})
         self._tell()
-
-    @api.model
-    def _seal(self, result):
-        """Digest of what was compared: totals and differences, without what is known of them."""
-        return digest(
-            [
-                {
-                    unit: [t.here_count, t.here, t.here_part, t.there_count, t.there, t.there_part]
-                    for unit, t in result.totals.items()
-                },
-                sorted(
-                    [d.reason, d.key, d.unit, d.amount, json.dumps(d.detail)]
-                    for d in result.differences
-                ),
-            ]
-        )
-
-    @api.model
-    def _seal_before(self, result):
-        """The seal as it was made until 19.0.1.2.0, without parts and details: of what was signed off then."""
-        return digest(
-            [
-                {
-                    unit: [t.here_count, t.here, t.there_count, t.there]
-                    for unit, t in result.totals.items()
-                },
-                sorted([d.reason, d.key, d.unit, d.amount] for d in result.differences),
-            ]
-        )
 
     def _tell(self):
         """What differs without an explanation is one issue for each company, kind and system, until it does not."""

@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ...core.reconcile import former_seal, seal
 from ..flow.fault import unforeseen
 
 WATCHED_DAYS = 100  # so long a signed-off window is looked at again each night
@@ -91,7 +92,7 @@ class HubReconciliation(models.Model):
             unforeseen(error)  # logs its class and place; the next night tries again
             run.looked_at = now
             return
-        changed = run.seal not in (run._seal(result), run._seal_before(result))
+        changed = run.seal not in (seal(result), former_seal(result))
         run.write({"looked_at": now, **({"changed_at": now} if changed else {})})
         if changed:
             run._tell()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_to_cash_hub.core.reconcile import Entry, Terms, compare
+from lead_to_cash_hub.core.reconcile import Entry, Terms, compare, former_seal, seal
 
 MARCH = Terms("2026-03-01", "2026-03-31")
 
@@ -151,3 +151,11 @@ def test_the_other_way_round_is_the_mirror(here, there):
     one, other = compare(here, there, MARCH), compare(there, here, MARCH)
     amounts = sorted((d.unit, d.amount) for d in one.differences)
     assert amounts == sorted((d.unit, -d.amount) for d in other.differences)
+
+
+def test_a_seal_knows_parts_and_the_former_one_does_not():
+    one = compare([entry(part=190)], [entry(part=189)], MARCH)
+    same = compare([entry(part=190)], [entry(part=189)], MARCH)
+    other = compare([entry(part=190)], [entry(part=0)], MARCH)
+    assert seal(one) == seal(same) != seal(other)
+    assert former_seal(one) == former_seal(other)
