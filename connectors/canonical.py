@@ -19,9 +19,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from ..core import strict_json
-from .base import CheckItem, Connector, Outcome, SecretField, WebhookRequest
+from .base import Connector
 from .declared_webhook import STANDARD, prove, signature
 from .errors import BadSignature, ConnectorError
+from .parts import CheckItem, Outcome, SecretField, WebhookRequest
 from .probe import clock_item, probe
 from .times import to_epoch
 

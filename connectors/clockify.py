@@ -23,13 +23,14 @@ from urllib.parse import urlsplit
 from ..core import strict_json
 from . import clockify_errors, clockify_webhook, setup
 from . import clockify_shapes as shapes
-from .base import CheckItem, Connector, Outcome, Page, Record, SecretField, path_id
+from .base import Connector, path_id
 from .clockify_expense import Expenses
 from .clockify_report import Entries
 from .clockify_setup import ProjectSetup
 from .clockify_webhook import HEX_ID
 from .errors import ConnectorError
 from .http import Answer
+from .parts import CheckItem, Outcome, Page, Record, SecretField
 from .probe import clock_item, probe
 from .row_windows import of_days
 from .times import parse_iso

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from ..core import strict_json
 from . import clockify_shapes as shapes
-from .base import Record
 from .errors import ConnectorError
+from .parts import Record
 
 if TYPE_CHECKING:
     from .clockify import Clockify

@@ -24,9 +24,9 @@ from urllib.parse import urlsplit
 
 from ..core import strict_json
 from . import clockify_shapes as shapes
-from .base import Page, Record
 from .errors import ConnectorError
 from .http import Answer
+from .parts import Page, Record
 from .times import iso, parse_iso
 
 if TYPE_CHECKING:

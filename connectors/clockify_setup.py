@@ -17,10 +17,11 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from .base import Outcome, Write, path_id
+from .base import path_id
 from .clockify_shapes import duration_of, seconds_of
 from .clockify_webhook import HEX_ID
 from .errors import ConnectorError
+from .parts import Outcome, Write
 from .setup import Setup, named, same
 
 CLIENT = ("name", "address", "email", "note", "ccEmails", "currencyId", "archived")

@@ -19,8 +19,8 @@ from datetime import datetime
 from typing import Any
 
 from ..core import strict_json
-from .base import Notice, WebhookRequest
 from .errors import BadBody, BadSignature
+from .parts import Notice, WebhookRequest
 
 HEX_ID = r"[0-9a-f]{24}"
 # event -> (entity, names of its id in the body)

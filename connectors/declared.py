@@ -17,10 +17,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from . import declared_webhook, declared_write
-from .base import (
+from .base import Connector
+from .declaration import check, origins
+from .declared_read import Reader, at, listed
+from .errors import ConnectorError
+from .oauth import read_token, token_error
+from .parts import (
     Allowance,
     CheckItem,
-    Connector,
     Notice,
     Outcome,
     Page,
@@ -29,10 +33,6 @@ from .base import (
     TokenAnswer,
     WebhookRequest,
 )
-from .declaration import check, origins
-from .declared_read import Reader, at, listed
-from .errors import ConnectorError
-from .oauth import read_token, token_error
 from .probe import clock_item, probe
 from .times import from_epoch
 

@@ -18,8 +18,9 @@ from urllib.parse import urljoin
 from ..core import strict_json
 from ..core.paths import reader as path_reader
 from ..core.problem import Problem
-from .base import Connector, Page, Record, chunks, path_id
+from .base import Connector, chunks, path_id
 from .errors import ConnectorError
+from .parts import Page, Record
 from .times import from_epoch, iso, parse_iso, to_epoch
 
 ID = r"[A-Za-z0-9_][A-Za-z0-9_.:@~-]{0,119}"

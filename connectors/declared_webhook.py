@@ -19,9 +19,9 @@ from datetime import datetime
 from typing import Any
 
 from ..core import strict_json
-from .base import Notice, WebhookRequest
 from .declared_read import at, moment_of
 from .errors import BadBody, BadSignature, ConnectorError
+from .parts import Notice, WebhookRequest
 from .times import iso, to_epoch
 
 TOLERANCE = 300  # seconds, to both sides

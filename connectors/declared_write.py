@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .base import Outcome, Write, rounds
+from .base import rounds
 from .declared_read import at, filled, listed, safe_id
 from .errors import NOT_THERE_YET, ConnectorError
+from .parts import Outcome, Write
 
 SPLITTING = ("data", "reference", "identity", "conflict")  # one record can refuse a whole batch
 

@@ -19,10 +19,11 @@ from typing import Any, ClassVar
 
 from ..core import strict_json
 from . import harvest_errors, setup
-from .base import CheckItem, Connector, Outcome, Page, Record, SecretField, TokenAnswer, path_id
+from .base import Connector, path_id
 from .errors import ConnectorError
 from .harvest_setup import ProjectSetup
 from .oauth import read_token, token_error
+from .parts import CheckItem, Outcome, Page, Record, SecretField, TokenAnswer
 from .probe import clock_item, probe
 from .times import iso, parse_iso
 

@@ -14,8 +14,9 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from .base import Outcome, Write, path_id
+from .base import path_id
 from .errors import ConnectorError
+from .parts import Outcome, Write
 from .setup import Setup, named, same
 
 

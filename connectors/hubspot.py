@@ -17,9 +17,14 @@ from typing import Any, ClassVar
 
 from ..core import strict_json
 from . import hubspot_errors, hubspot_webhook, window
-from .base import (
+from .base import Connector
+from .errors import ConnectorError
+from .hubspot_objects import OBJECTS, modified_property
+from .hubspot_read import SEARCH_PAGE, V3, HubSpotReader
+from .hubspot_write import BATCH, HubSpotWriter
+from .oauth import code_form, read_token, token_error
+from .parts import (
     CheckItem,
-    Connector,
     Consent,
     Notice,
     Outcome,
@@ -29,11 +34,6 @@ from .base import (
     TokenAnswer,
     WebhookRequest,
 )
-from .errors import ConnectorError
-from .hubspot_objects import OBJECTS, modified_property
-from .hubspot_read import SEARCH_PAGE, V3, HubSpotReader
-from .hubspot_write import BATCH, HubSpotWriter
-from .oauth import code_form, read_token, token_error
 from .probe import clock_item, probe
 from .times import iso, parse_iso, to_epoch
 

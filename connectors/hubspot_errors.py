@@ -7,10 +7,10 @@ import re
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from .base import Allowance
 from .errors import ConnectorError
 from .http import Answer
 from .masking import mask_text
+from .parts import Allowance
 
 
 def from_answer(answer: Answer, write: bool, now: datetime, zone: str) -> ConnectorError | None:

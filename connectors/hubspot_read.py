@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..core import strict_json
-from .base import Record, chunks
+from .base import chunks
 from .errors import ConnectorError
 from .hubspot_objects import (
     ENTITIES,
@@ -21,6 +21,7 @@ from .hubspot_objects import (
     modified_property,
     stage_details,
 )
+from .parts import Record
 from .times import parse_iso
 
 V3 = "/crm/v3/objects"

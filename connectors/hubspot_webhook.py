@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from ..core import strict_json
-from .base import Notice, WebhookRequest
 from .errors import BadBody, BadSignature, ConnectorError
 from .hubspot_objects import ENTITIES, TYPE_NAMES
+from .parts import Notice, WebhookRequest
 from .times import from_epoch, iso, to_epoch
 
 TOLERANCE_MS = 5 * 60 * 1000

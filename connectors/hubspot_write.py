@@ -14,11 +14,12 @@ from decimal import Decimal
 from typing import Any
 
 from . import hubspot_errors
-from .base import Outcome, Write, rounds
+from .base import rounds
 from .errors import ConnectorError
 from .http import Answer
 from .hubspot_objects import OBJECTS, merged_ids
 from .hubspot_read import V3
+from .parts import Outcome, Write
 
 # "Require unique values for this property"; only who lets Odoo create records needs it
 KEY_PROPERTY = "odoo_key"

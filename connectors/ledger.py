@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from .base import CheckItem, Outcome, Write
 from .errors import ConnectorError
+from .parts import CheckItem, Outcome, Write
 
 MOST_WORDS = 60  # of one kind that the connection test names
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from .base import CheckItem, TokenAnswer
 from .errors import ConnectorError
 from .http import Answer, Session
+from .parts import CheckItem, TokenAnswer
 
 
 def read_token(answer: Answer, now: datetime) -> TokenAnswer:

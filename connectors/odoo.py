@@ -23,10 +23,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from ..core import strict_json
 from . import odoo_errors
-from .base import CheckItem, Connector, Outcome, Page, Record, SecretField, chunks
+from .base import Connector, chunks
 from .errors import ConnectorError
 from .http import Answer
 from .odoo_write import OWN, Writer, marker_module, marker_name
+from .parts import CheckItem, Outcome, Page, Record, SecretField
 from .probe import clock_item, probe
 from .times import iso, parse_iso, to_epoch
 

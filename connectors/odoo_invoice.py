@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 from . import ledger
-from .base import Outcome, Write
 from .errors import ConnectorError
+from .parts import Outcome, Write
 
 TYPES = {"invoice": "out_invoice", "credit_note": "out_refund"}
 READ = ("name", "state", "payment_state", "amount_untaxed", "amount_total", "currency_id", "company_id",

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from ..core import strict_json
 from . import odoo_invoice
-from .base import Outcome, Write
 from .errors import ConnectorError
 from .odoo_errors import refused
+from .parts import Outcome, Write
 
 OWN = "hub_record"  # part of a payload: the record of ours that it was made of
 ENTITIES = ("customer", "project", "time_entry", "invoice")

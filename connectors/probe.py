@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
-from .base import CheckItem
 from .errors import ConnectorError
 from .http import Answer
+from .parts import CheckItem
 
 CLOCK_TOLERANCE = 60  # seconds; signatures of webhooks are good for 300
 

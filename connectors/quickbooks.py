@@ -19,18 +19,10 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from . import declared_webhook, ledger, quickbooks_errors, quickbooks_webhook
-from .base import (
-    CheckItem,
-    Connector,
-    Consent,
-    Notice,
-    Outcome,
-    Page,
-    Record,
-    SecretField,
-)
+from .base import Connector
 from .errors import ConnectorError
 from .oauth import TokenEndpoint
+from .parts import CheckItem, Consent, Notice, Outcome, Page, Record, SecretField
 from .probe import clock_item, probe
 from .quickbooks_read import OBJECTS, PAGE, QuickBooksReader, own_id, quoted
 from .quickbooks_write import BATCH, QuickBooksWriter

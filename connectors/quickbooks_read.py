@@ -19,9 +19,10 @@ from typing import Any
 
 from ..core import strict_json
 from . import window
-from .base import Record, chunks
+from .base import chunks
 from .errors import ConnectorError
 from .http import Answer
+from .parts import Record
 from .times import from_epoch, iso, parse_iso, to_epoch
 
 PAGE = 500  # rows of a query; QuickBooks gives up to 1,000

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core import strict_json
-from .base import Notice
 from .errors import BadBody, ConnectorError
+from .parts import Notice
 from .times import iso, parse_iso
 
 MAX_EVENTS = 1000

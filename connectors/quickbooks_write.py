@@ -18,9 +18,9 @@ from decimal import Decimal
 from typing import Any
 
 from . import ledger
-from .base import Outcome, Write
 from .errors import ConnectorError
 from .http import Answer
+from .parts import Outcome, Write
 from .quickbooks_read import IDS, OBJECTS, QuickBooksReader, own_id, quoted
 
 BATCH = 10

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ..core import strict_json
-from .base import Page, Record
 from .errors import ConnectorError
+from .parts import Page, Record
 
 AGAIN = 3  # times that a window is read anew because its rows moved
 

@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 
 from . import salesforce_auth as signing
 from . import salesforce_errors, salesforce_webhook
-from .base import CheckItem, Connector, Notice, Outcome, Page, Record, SecretField, TokenAnswer
+from .base import Connector
 from .errors import ConnectorError
 from .oauth import read_token
+from .parts import CheckItem, Notice, Outcome, Page, Record, SecretField, TokenAnswer
 from .probe import clock_item, probe
 from .salesforce_objects import (
     API_VERSION,

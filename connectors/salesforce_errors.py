@@ -13,10 +13,10 @@ import re
 from typing import Any
 
 from ..core import strict_json
-from .base import Allowance
 from .errors import ConnectorError
 from .http import Answer
 from .masking import mask_text
+from .parts import Allowance
 
 DAY = 86400.0
 PARKED = 3600.0  # the day rolls on: some calls are free again after an hour

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..core import strict_json
-from .base import Record, chunks
+from .base import chunks
 from .errors import ConnectorError
 from .http import Answer
+from .parts import Record
 from .salesforce_objects import (
     CONDITIONS,
     DATA,

@@ -16,8 +16,8 @@ from typing import Any
 
 from ..core import strict_json
 from . import xml_safe
-from .base import Notice, WebhookRequest
 from .errors import BadBody, BadSignature, ConnectorError
+from .parts import Notice, WebhookRequest
 from .salesforce_objects import ENTITIES, LINES, record_id, same_id
 
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"

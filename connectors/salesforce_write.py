@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from .base import Outcome, Write, rounds
+from .base import rounds
 from .errors import ConnectorError
 from .http import Answer
+from .parts import Outcome, Write
 from .salesforce_errors import from_item
 from .salesforce_objects import DATA, MERGED, OBJECTS, record_id
 from .salesforce_read import SalesforceReader

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .base import Outcome, Write
 from .errors import ConnectorError
+from .parts import Outcome, Write
 
 
 class Setup:

@@ -19,19 +19,9 @@ from typing import Any, ClassVar
 from ..core import strict_json
 from . import stripe_shapes as shapes
 from . import stripe_webhook
-from .base import (
-    CheckItem,
-    Connector,
-    Notice,
-    Outcome,
-    Page,
-    Record,
-    SecretField,
-    WebhookRequest,
-    Write,
-    path_id,
-)
+from .base import Connector, path_id
 from .errors import ConnectorError
+from .parts import CheckItem, Notice, Outcome, Page, Record, SecretField, WebhookRequest, Write
 from .probe import clock_item, probe
 from .times import from_epoch, iso, parse_iso, to_epoch
 

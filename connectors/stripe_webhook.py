@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any
 
 from ..core import strict_json
-from .base import Notice, WebhookRequest
 from .errors import BadBody, BadSignature, ConnectorError
+from .parts import Notice, WebhookRequest
 from .times import from_epoch, iso, to_epoch
 
 TOLERANCE = 300  # seconds, to both sides

@@ -29,9 +29,10 @@ from urllib.parse import quote, urlsplit
 
 from ..core import strict_json
 from . import setup, tempo_errors
-from .base import CheckItem, Connector, Outcome, Page, Record, SecretField, path_id
+from .base import Connector, path_id
 from .errors import ConnectorError
 from .http import Answer
+from .parts import CheckItem, Outcome, Page, Record, SecretField
 from .probe import clock_item, probe
 from .row_windows import of_days
 from .tempo_directory import Directory, account

@@ -18,9 +18,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .base import Outcome, Write, path_id
+from .base import path_id
 from .errors import ConnectorError
 from .harvest_setup import differing
+from .parts import Outcome, Write
 from .setup import Setup, named, same
 from .tempo_directory import EVERY_STATUS
 

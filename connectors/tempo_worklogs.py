@@ -24,9 +24,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..core import strict_json
-from .base import Record
 from .clockify_shapes import hours_of, windows
 from .errors import ConnectorError
+from .parts import Record
 from .row_windows import RowWindows, row_key
 from .tempo_approval import Timesheets
 from .times import iso, parse_iso

@@ -20,10 +20,11 @@ from typing import Any, ClassVar
 
 from ..core import strict_json
 from . import setup, toggl_errors, toggl_webhook
-from .base import Allowance, CheckItem, Connector, Outcome, Page, Record, SecretField, path_id
+from .base import Connector, path_id
 from .clockify_shapes import midnight, windows
 from .errors import ConnectorError
 from .http import Answer
+from .parts import Allowance, CheckItem, Outcome, Page, Record, SecretField
 from .probe import clock_item, probe
 from .row_windows import of_days
 from .times import parse_iso

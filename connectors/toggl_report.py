@@ -24,10 +24,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..core import strict_json
-from .base import Record, chunks
+from .base import chunks
 from .clockify_shapes import hours_of, midnight, windows, zone_of
 from .errors import ConnectorError
 from .http import Answer
+from .parts import Record
 from .row_windows import RowWindows, row_key
 from .times import iso, parse_iso
 

@@ -17,10 +17,11 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from .base import Outcome, Write, path_id
+from .base import path_id
 from .clockify_setup import marker
 from .errors import ConnectorError
 from .harvest_setup import differing
+from .parts import Outcome, Write
 from .setup import Setup, named
 
 if TYPE_CHECKING:

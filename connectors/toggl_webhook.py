@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core import strict_json
-from .base import Notice, WebhookRequest
 from .errors import BadBody, BadSignature
+from .parts import Notice, WebhookRequest
 from .times import parse_iso
 
 _OF = {"time_entry": "time_entry", "project": "project", "client": "customer"}

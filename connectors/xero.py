@@ -23,19 +23,10 @@ from typing import Any, ClassVar
 
 from ..core import strict_json
 from . import declared_webhook, xero_errors, xero_webhook, xero_words
-from .base import (
-    CheckItem,
-    Connector,
-    Consent,
-    Notice,
-    Outcome,
-    Page,
-    Record,
-    SecretField,
-    TokenAnswer,
-)
+from .base import Connector
 from .errors import ConnectorError
 from .oauth import TokenEndpoint, by_client_credentials
+from .parts import CheckItem, Consent, Notice, Outcome, Page, Record, SecretField, TokenAnswer
 from .probe import clock_item, probe
 from .times import answered_at, iso, parse_iso
 from .xero_read import API, KINDS, XeroReader, own_id, record

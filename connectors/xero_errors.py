@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .base import Allowance
 from .errors import ConnectorError
 from .http import Answer
 from .masking import mask_text
+from .parts import Allowance
 
 DAY = 86400.0
 # a part of a message, in small letters -> (kind, our code); the order matters

@@ -18,9 +18,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..core import strict_json
-from .base import Record, chunks
+from .base import chunks
 from .errors import ConnectorError
 from .http import Answer
+from .parts import Record
 from .times import iso, parse_iso
 from .xero_webhook import GUID
 

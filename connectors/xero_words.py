@@ -7,10 +7,10 @@ Source: OpenAPI description of the Accounting API 16.1 (``Account``, ``TaxRate``
 
 from __future__ import annotations
 
-from .base import CheckItem
 from .errors import ConnectorError
 from .http import Answer
 from .ledger import words_item
+from .parts import CheckItem
 
 # list -> (code, whether a sales document can name the row)
 SAID = {

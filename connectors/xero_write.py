@@ -17,9 +17,9 @@ from decimal import Decimal
 from typing import Any
 
 from . import ledger
-from .base import Outcome, Write
 from .errors import ConnectorError
 from .http import Answer
+from .parts import Outcome, Write
 from .xero_errors import of_element
 from .xero_read import API, KINDS, Kind, XeroReader, own_id, total
 from .xero_webhook import GUID

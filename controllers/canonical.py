@@ -5,8 +5,8 @@ from odoo.exceptions import AccessDenied, UserError
 from odoo.http import request
 from werkzeug.exceptions import Unauthorized
 
-from ..connectors.base import WebhookRequest
 from ..connectors.errors import BadSignature
+from ..connectors.parts import WebhookRequest
 from ..core.envelope import NoKey, NotBound
 from ..core.problem import Problem
 from .body import read_body

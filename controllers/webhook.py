@@ -5,8 +5,8 @@ from odoo import http
 from odoo.exceptions import UserError
 from odoo.http import request
 
-from ..connectors.base import WebhookRequest
 from ..connectors.errors import BadBody, BadSignature
+from ..connectors.parts import WebhookRequest
 from ..core.envelope import NoKey, NotBound
 from .body import read_body
 

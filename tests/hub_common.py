@@ -20,7 +20,7 @@ from odoo.tests.common import TransactionCase, _super_send
 
 from sandbox.hubspot import HubSpotSandbox
 
-from ..connectors.base import Outcome, Page, Record
+from ..connectors.parts import Outcome, Page, Record
 from ..core import strict_json
 from ..models.flow.cursors import short_cursor
 from ..models.flow.receive import Incoming

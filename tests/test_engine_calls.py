@@ -9,8 +9,8 @@ from odoo.tools import mute_logger
 from sandbox.hubspot import HubSpotSandbox
 
 from ..connectors import http
-from ..connectors.base import CheckItem, Outcome, Page
 from ..connectors.errors import ConnectorError
+from ..connectors.parts import CheckItem, Outcome, Page
 from .hub_common import HubCase, Stub, version
 
 FAULT = "odoo.addons.lead_to_cash_hub.models.flow.fault"

@@ -2,8 +2,9 @@ import psycopg2.errors
 from odoo.sql_db import db_connect
 from odoo.tests import tagged
 
-from ..connectors.base import Connector, Outcome
+from ..connectors.base import Connector
 from ..connectors.errors import ConnectorError
+from ..connectors.parts import Outcome
 from ..models.flow import compose as compose_module
 from ..models.flow import deliver
 from ..models.flow.rests import Busy, Rests

@@ -1,7 +1,7 @@
 from odoo.tests import tagged
 
-from ..connectors.base import Outcome
 from ..connectors.errors import ConnectorError
+from ..connectors.parts import Outcome
 from .hub_common import HubCase
 
 

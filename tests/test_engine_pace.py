@@ -3,8 +3,8 @@ from unittest.mock import patch
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
-from ..connectors.base import Allowance, Outcome
 from ..connectors.errors import KINDS, ConnectorError
+from ..connectors.parts import Allowance, Outcome
 from ..core.retry import Policy, Route, route
 from ..models.flow import pace
 from ..models.flow.cursors import short_cursor

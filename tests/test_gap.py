@@ -3,8 +3,8 @@ from datetime import datetime, timedelta
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
-from ..connectors.base import Record
 from ..connectors.errors import ConnectorError
+from ..connectors.parts import Record
 from ..core import strict_json
 from .hub_common import HubCase, version
 

@@ -1,10 +1,10 @@
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..connectors.base import Write
 from ..connectors.errors import ConnectorError
 from ..connectors.odoo import KINDS
 from ..connectors.odoo_write import marker_module, marker_name
+from ..connectors.parts import Write
 from ..models.flow import marker
 from .odoo_common import OdooCase, OdooItselfCase
 

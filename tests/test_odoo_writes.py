@@ -7,9 +7,9 @@ from unittest.mock import patch
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..connectors.base import Write
 from ..connectors.errors import ConnectorError
 from ..connectors.http import Session
+from ..connectors.parts import Write
 from .odoo_common import OdooItselfCase
 
 

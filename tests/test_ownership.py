@@ -4,8 +4,8 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from ..connectors.base import Outcome
 from ..connectors.errors import ConnectorError
+from ..connectors.parts import Outcome
 from .hub_common import HubCase
 
 

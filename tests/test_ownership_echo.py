@@ -3,7 +3,7 @@ import random
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from ..connectors.base import Outcome
+from ..connectors.parts import Outcome
 from .test_ownership import OwnershipCase
 
 # canonical field → property of the product, field of the partner

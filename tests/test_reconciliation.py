@@ -5,8 +5,8 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
-from ..connectors.base import Record
 from ..connectors.errors import ConnectorError
+from ..connectors.parts import Record
 from ..core import strict_json
 from ..core.reconcile import former_seal
 from .business_common import BusinessCase

@@ -4,7 +4,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
-from ..connectors.base import Record
+from ..connectors.parts import Record
 from ..core import strict_json
 from .hub_common import HubCase, version
 

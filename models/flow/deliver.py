@@ -5,8 +5,8 @@ import psycopg2
 from odoo import models
 from odoo.exceptions import UserError
 
-from ...connectors.base import Outcome, Write
 from ...connectors.errors import NOT_THERE_YET, ConnectorError
+from ...connectors.parts import Outcome, Write
 from ...core.keys import order_key
 from ...core.merge import plain
 from .apply import CONCURRENCY

@@ -203,7 +203,7 @@ class HubPace(models.Model):
     def _heed(self, system_id, bucket, allowances, reserve):
         """Slow down where the product says that little is left: spread the rest over its window.
 
-        :param allowances: :class:`~connectors.base.Allowance` of an answer's headers.
+        :param allowances: :class:`~connectors.parts.Allowance` of an answer's headers.
         """
         wait = max(
             (

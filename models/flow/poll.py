@@ -7,8 +7,8 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ...connectors.base import Page
 from ...connectors.errors import ConnectorError
+from ...connectors.parts import Page
 from ...core import retry
 from ...core.keys import digest
 from .circuit import callable_at

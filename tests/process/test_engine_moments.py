@@ -12,7 +12,7 @@ from devtools.supervisor import Supervisor
 SET_UP = r"""
 import json, os, random, signal, sys, threading, time
 from odoo import SUPERUSER_ID, api, sql_db
-from odoo.addons.lead_to_cash_hub.connectors.base import Outcome
+from odoo.addons.lead_to_cash_hub.connectors.parts import Outcome
 from odoo.addons.lead_to_cash_hub.models.flow.cursors import short_cursor
 from odoo.addons.lead_to_cash_hub.models.flow.receive import Incoming
 

@@ -292,7 +292,7 @@ def test_one_customer_of_two_systems_at_once_is_one_partner(hub):
 DEATHS = r"""
 import json, os, signal, sys, tempfile
 from odoo import api, sql_db
-from odoo.addons.lead_to_cash_hub.connectors.base import Outcome, Record
+from odoo.addons.lead_to_cash_hub.connectors.parts import Outcome, Record
 from odoo.addons.lead_to_cash_hub.models.flow.cursors import short_cursor
 from odoo.addons.lead_to_cash_hub.models.flow.receive import Incoming
 SYSTEM, POINTS = PARAMS

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from lead_to_cash_hub.connectors import get_connector_class
-from lead_to_cash_hub.connectors.base import WebhookRequest
 from lead_to_cash_hub.connectors.declared import connector_class
 from lead_to_cash_hub.connectors.http import Session
+from lead_to_cash_hub.connectors.parts import WebhookRequest
 from sandbox.bureau import BureauSandbox, declaration
 from sandbox.harvest import HarvestSandbox
 from sandbox.hubspot import HubSpotSandbox

@@ -22,9 +22,9 @@ from urllib.parse import unquote
 import pytest
 
 from lead_to_cash_hub.connectors import get_connector_class
-from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorError
 from lead_to_cash_hub.connectors.http import Session
+from lead_to_cash_hub.connectors.parts import WebhookRequest, Write
 
 ODD_TEXT = "Ærø & Søns \"株式会社\" 'O\\'Neill' <b>\u202e🚀 Ünï"
 AMOUNTS = (("1200", "JPY"), ("1200.50", "USD"), ("0.07", "USD"), ("1.234", "KWD"))

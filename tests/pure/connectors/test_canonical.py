@@ -6,10 +6,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.canonical import NOWHERE, Canonical
 from lead_to_cash_hub.connectors.errors import BadSignature
 from lead_to_cash_hub.connectors.http import Session
+from lead_to_cash_hub.connectors.parts import WebhookRequest, Write
 from sandbox.consumer import SECRET, ConsumerSandbox
 
 HUB = "https://hub.firm.example"

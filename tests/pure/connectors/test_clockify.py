@@ -9,9 +9,9 @@ from test_contract_clockify import CATEGORY, CLIENT, PROJECT, TASK, USER, entrie
 
 from lead_to_cash_hub.connectors import clockify_shapes as shapes
 from lead_to_cash_hub.connectors import get_connector_class
-from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorError
 from lead_to_cash_hub.connectors.http import Session
+from lead_to_cash_hub.connectors.parts import WebhookRequest, Write
 from sandbox.clockify import WORKSPACE, ClockifySandbox
 from sandbox.faults import Fault
 

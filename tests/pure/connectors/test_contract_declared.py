@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from contract import Contract, Subject
 
-from lead_to_cash_hub.connectors.base import Write
 from lead_to_cash_hub.connectors.declared import connector_class
 from lead_to_cash_hub.connectors.http import Session
+from lead_to_cash_hub.connectors.parts import Write
 from sandbox.bureau import BureauSandbox, declaration
 
 

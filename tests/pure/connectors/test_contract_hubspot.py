@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from contract import Contract, Subject
 
-from lead_to_cash_hub.connectors.base import Write
+from lead_to_cash_hub.connectors.parts import Write
 from sandbox.hubspot import HubSpotSandbox
 from sandbox.hubspot_store import stamp
 

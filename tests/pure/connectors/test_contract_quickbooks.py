@@ -6,7 +6,7 @@ from decimal import Decimal
 from contract import Contract, Subject
 
 from lead_to_cash_hub.connectors import quickbooks_write
-from lead_to_cash_hub.connectors.base import Write
+from lead_to_cash_hub.connectors.parts import Write
 from sandbox.quickbooks import OBJECTS, QuickBooksSandbox, stamp
 
 EPOCH = 1_700_000_000

@@ -6,7 +6,7 @@ from decimal import Decimal
 from contract import Contract, Subject
 
 from lead_to_cash_hub.connectors import salesforce_read
-from lead_to_cash_hub.connectors.base import Write
+from lead_to_cash_hub.connectors.parts import Write
 from sandbox.salesforce import SalesforceSandbox
 from sandbox.salesforce_store import make_id, stamp
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from contract import Contract, Subject
 
-from lead_to_cash_hub.connectors.base import Write
+from lead_to_cash_hub.connectors.parts import Write
 from sandbox.stripe import StripeSandbox
 
 DIGITS = {"JPY": 0, "KWD": 3}

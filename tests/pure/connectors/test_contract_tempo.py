@@ -2,7 +2,7 @@
 
 from contract import Contract, Subject
 
-from lead_to_cash_hub.connectors.base import Write
+from lead_to_cash_hub.connectors.parts import Write
 from sandbox.tempo import SCOPES, TempoSandbox
 from sandbox.tempo_store import SITE
 

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.declaration import BadDeclaration
 from lead_to_cash_hub.connectors.declared import connector_class
 from lead_to_cash_hub.connectors.declared_read import moment_of
 from lead_to_cash_hub.connectors.declared_webhook import STANDARD, signature
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorError
+from lead_to_cash_hub.connectors.parts import WebhookRequest, Write
 
 
 def drain(connector, entity, cursor, now):

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from lead_to_cash_hub.connectors.base import Write
 from lead_to_cash_hub.connectors.errors import ConnectorError
+from lead_to_cash_hub.connectors.parts import Write
 
 VALUES = {
     "code": "P-1",

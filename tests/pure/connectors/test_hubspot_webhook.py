@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 import pytest
 
 from lead_to_cash_hub.connectors import get_connector_class
-from lead_to_cash_hub.connectors.base import WebhookRequest
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature
 from lead_to_cash_hub.connectors.hubspot_webhook import signature_v3
+from lead_to_cash_hub.connectors.parts import WebhookRequest
 from lead_to_cash_hub.connectors.times import to_epoch
 
 HubSpot = get_connector_class("hubspot")

@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 
-from lead_to_cash_hub.connectors.base import Write
+from lead_to_cash_hub.connectors.parts import Write
 
 
 def seed(hubspot, count=3):

@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from lead_to_cash_hub.connectors import get_connector_class
-from lead_to_cash_hub.connectors.base import WebhookRequest
 from lead_to_cash_hub.connectors.errors import BadSignature, ConnectorError
 from lead_to_cash_hub.connectors.http import Session
+from lead_to_cash_hub.connectors.parts import WebhookRequest
 
 
 def free_port():

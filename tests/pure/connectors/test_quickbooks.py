@@ -10,8 +10,8 @@ from contract import drain, payload
 from test_contract_quickbooks import QuickBooksSubject
 
 from lead_to_cash_hub.connectors import declared_webhook, quickbooks, quickbooks_webhook
-from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorError
+from lead_to_cash_hub.connectors.parts import WebhookRequest, Write
 from sandbox.quickbooks import QuickBooksSandbox
 
 REALM = "9341453474484455"

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_to_cash_hub.connectors.base import Write, rounds
+from lead_to_cash_hub.connectors.base import rounds
+from lead_to_cash_hub.connectors.parts import Write
 
 writes = st.lists(
     st.tuples(st.sampled_from(["create", "update"]), st.sampled_from("ABC")), max_size=30

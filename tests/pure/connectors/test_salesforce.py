@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from test_contract_salesforce import SalesforceSubject
 
 from lead_to_cash_hub.connectors import get_connector_class, salesforce_auth, salesforce_webhook
-from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorError
+from lead_to_cash_hub.connectors.parts import WebhookRequest, Write
 from lead_to_cash_hub.connectors.salesforce_errors import from_item
 from lead_to_cash_hub.connectors.salesforce_objects import quoted, record_id
 from sandbox.salesforce import SalesforceSandbox

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from lead_to_cash_hub.connectors import get_connector_class, stripe_shapes
-from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorError
+from lead_to_cash_hub.connectors.parts import WebhookRequest, Write
 from lead_to_cash_hub.connectors.stripe_webhook import sign
 from lead_to_cash_hub.connectors.times import to_epoch
 

@@ -8,9 +8,9 @@ import pytest
 from test_contract_tempo import ACCOUNT, ISSUE, USER, TempoSubject, firm, without, worklogs
 
 from lead_to_cash_hub.connectors import get_connector_class
-from lead_to_cash_hub.connectors.base import Write
 from lead_to_cash_hub.connectors.errors import ConnectorError
 from lead_to_cash_hub.connectors.http import Answer, Headers, Session
+from lead_to_cash_hub.connectors.parts import Write
 from lead_to_cash_hub.connectors.tempo_errors import from_answer
 from sandbox.tempo import TempoSandbox
 from sandbox.tempo_store import SITE

@@ -8,9 +8,9 @@ import pytest
 from test_contract_toggl import CLIENT, PROJECT, TASK, USER, entries, firm
 
 from lead_to_cash_hub.connectors import get_connector_class
-from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorError
 from lead_to_cash_hub.connectors.http import Answer, Headers, Session
+from lead_to_cash_hub.connectors.parts import WebhookRequest, Write
 from lead_to_cash_hub.connectors.toggl_errors import from_answer
 from sandbox.toggl import WORKSPACE, TogglSandbox
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from lead_to_cash_hub.connectors import hubspot_webhook, stripe_webhook
-from lead_to_cash_hub.connectors.base import WebhookRequest
 from lead_to_cash_hub.connectors.errors import BadSignature
+from lead_to_cash_hub.connectors.parts import WebhookRequest
 
 HUBSPOT_SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
 HUBSPOT_URL = "https://www.example.com/webhook_uri"

@@ -11,8 +11,8 @@ from contract import drain, payload
 from test_contract_xero import TENANT, XeroSubject
 
 from lead_to_cash_hub.connectors import declared_webhook, xero, xero_read, xero_webhook
-from lead_to_cash_hub.connectors.base import WebhookRequest, Write
 from lead_to_cash_hub.connectors.errors import BadBody, BadSignature, ConnectorError
+from lead_to_cash_hub.connectors.parts import WebhookRequest, Write
 from sandbox.xero import XeroSandbox
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
