@@ -7,6 +7,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 from psycopg2 import IntegrityError
 
+from ..models.business.locked import locked
 from .collections_common import CollectionsCase
 
 
@@ -515,7 +516,7 @@ class TestReceivables(DunningCase):
             self._fresh()
             before = self.env.cr.sql_log_count
             with self.env.cr.savepoint() as savepoint:
-                still = self.env["hub.dunning.reminder"].browse(some)._locked("proposed")
+                still = locked(self.env["hub.dunning.reminder"].browse(some), "proposed")
                 self.assertEqual(len(still._look_again(self.today)), len(some))
                 self.env.flush_all()
                 count = self.env.cr.sql_log_count - before
