@@ -21,7 +21,6 @@ GUARDED = (
     "hub_refund_payment_id",
     "hub_correction_message_ids",
     "hub_author_ids",
-    "hub_correction_message_ids",
     "hub_adjusts_id",
     "hub_adjusts_hours",
     *ISSUED,
