@@ -1,7 +1,7 @@
 {
     "name": "Lead-to-Cash Hub",
     "summary": "Odoo as the governed middleware between CRM, time tracking, billing and payments",
-    "version": "19.0.1.3.0",
+    "version": "19.0.1.4.0",
     "category": "Services/Integration",
     "author": "Lead-to-Cash Hub contributors",
     "license": "LGPL-3",

@@ -1,10 +1,7 @@
-"""How late an open amount is, and which reminder comes next. Plain data; the day is passed in."""
+"""Which reminder of an open amount comes next. Plain data; the day is passed in."""
 
 from dataclasses import dataclass
 from datetime import date
-
-# Days past the due date, from and to (both included).
-BUCKETS = (("1_30", 1, 30), ("31_60", 31, 60), ("61_90", 61, 90))
 
 
 @dataclass(frozen=True)
@@ -26,16 +23,6 @@ class Sent:
 
     days: int
     on: date
-
-
-def bucket(overdue):
-    """The ageing bucket of an amount that is ``overdue`` days past its due date (0 or less: not due)."""
-    if overdue <= 0:
-        return "not_due"
-    for name, _first, last in BUCKETS:
-        if overdue <= last:
-            return name
-    return "over_90"
 
 
 def next_level(levels, overdue, sent, today):

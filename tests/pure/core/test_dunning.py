@@ -1,10 +1,10 @@
-"""Ageing buckets and the next dunning level, on plain data."""
+"""The next dunning level, on plain data."""
 
 from datetime import date, timedelta
 
 import pytest
 
-from lead_to_cash_hub.core.dunning import Level, Sent, bucket, next_level
+from lead_to_cash_hub.core.dunning import Level, Sent, next_level
 
 TODAY = date(2025, 7, 31)
 FIRST, SECOND, LAST = Level(1, 5, 0), Level(2, 20, 10), Level(3, 40, 7)
@@ -13,24 +13,6 @@ LEVELS = (LAST, FIRST, SECOND)
 
 def ago(days):
     return TODAY - timedelta(days=days)
-
-
-@pytest.mark.parametrize(
-    ("overdue", "expected"),
-    [
-        (-10, "not_due"),
-        (0, "not_due"),
-        (1, "1_30"),
-        (30, "1_30"),
-        (31, "31_60"),
-        (60, "31_60"),
-        (61, "61_90"),
-        (90, "61_90"),
-        (91, "over_90"),
-    ],
-)
-def test_buckets_meet_without_a_gap(overdue, expected):
-    assert bucket(overdue) == expected
 
 
 @pytest.mark.parametrize(
