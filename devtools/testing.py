@@ -109,6 +109,9 @@ def _run_pure(session, part, options):
         "-p",
         "no:odoo",
         "--import-mode=importlib",
+        "-n",
+        "2",
+        "--dist=loadfile",
     ]
     return _pytest(part, env, [*ours, *options, *part.paths])
 

@@ -1,7 +1,9 @@
+from contextlib import suppress
 from unittest.mock import patch
 
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
+from psycopg2 import OperationalError
 
 from ..connectors.errors import KINDS, ConnectorError
 from ..connectors.parts import Allowance, Outcome
@@ -437,6 +439,34 @@ class TestEnginePlace(HubCase):
         self.receive(self._notice("customer", "1"), system=self.other)
         first = self._lease()[0]
         self.env.cr.execute("UPDATE hub_place SET pid = 0")
+        self.assertEqual({first, self._lease()[0]}, {self.system.id, self.other.id})
+
+    def test_the_place_is_given_back_when_the_database_fails_after_the_call(self):
+        self.receive(self._notice("customer", "1"))
+        self.receive(self._notice("customer", "1"), system=self.other)
+        first, leave = self._lease()
+        broken = patch.object(type(self.place), "_remember", side_effect=OperationalError)
+        with (
+            self.engine_env() as env,
+            broken,
+            suppress(OperationalError),
+            env["hub.place"]._calls(leave),
+        ):
+            pass
+        self.assertEqual({first, self._lease()[0]}, {self.system.id, self.other.id})
+
+    def test_a_drainer_that_begins_gives_back_what_it_could_not_before(self):
+        self.receive(self._notice("customer", "1"))
+        self.receive(self._notice("customer", "1"), system=self.other)
+        with self.engine_env() as env:
+            env = env(context={**env.context, "cron_id": 7})
+            first = env["hub.fetch"]._lease()[0][0]["system_id"]
+            self.assertFalse(env["hub.fetch"]._lease()[0])
+        with (
+            self.engine_env() as env,
+            patch.object(type(env["hub.engine"]), "_paused", return_value=True),
+        ):
+            env["hub.engine"].with_context(cron_id=7)._drain()
         self.assertEqual({first, self._lease()[0]}, {self.system.id, self.other.id})
 
     def test_a_slice_begins_no_call_when_its_time_is_over(self):

@@ -209,6 +209,18 @@ class TestWatch(HubCase):
         self.env["hub.engine"]._sign("1", 3)
         self.assertFalse(self._watch())
 
+    def test_changes_in_odoo_that_nobody_looks_at(self):
+        self.env["hub.outbox"].create(
+            {"model": "res.partner", "res_id": self.env.company.partner_id.id}
+        )
+        self.assertFalse(self._watch())
+        self.env.cr.execute("UPDATE hub_outbox SET marked_at = marked_at - interval '42 minutes'")
+        issue = self._watch()
+        self.assertEqual((issue.code, issue.owner_id), ("watch_marks", self.rita))
+        self.assertIn("40 minutes", issue.sentence)
+        self.drain()
+        self.assertFalse(self._watch())
+
     def test_a_paused_hub_is_not_dead(self):
         self.env.cr.execute("DELETE FROM hub_drainer")
         self.env["ir.config_parameter"].set_param("lead_to_cash_hub.paused", "1")

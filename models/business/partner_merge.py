@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ...core import identity
-from ..outbox import WATCHED
+from ..flow.outbox import WATCHED
 
 
 class PartnerMerge(models.TransientModel):

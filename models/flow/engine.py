@@ -45,6 +45,7 @@ class HubEngine(models.AbstractModel):
         last_work = last_rest = started
         last_sign = last_chores = last_turn = last_raise = 0.0
         online = not self.env["hub.epoch"]._held()
+        self._guarded(self.env["hub.place"]._free, name)
         rests = _rests.setdefault(self.env.cr.dbname, Rests())
         while True:
             now = time.monotonic()

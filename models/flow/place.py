@@ -91,9 +91,11 @@ class HubPlace(models.Model):
                 yield
         finally:
             quick = time.monotonic() - started < QUICK
-            if not (quick and leave.quick):
-                self._remember(leave, quick)
-            self._give_back(leave)
+            try:
+                if not (quick and leave.quick):
+                    self._remember(leave, quick)
+            finally:
+                self._give_back(leave)
 
     def _go_away(self):
         """Doors trust in who is awake: what comes from now on, or came a moment ago, is another's."""
@@ -115,6 +117,13 @@ class HubPlace(models.Model):
                    ON CONFLICT (system_id) DO UPDATE SET quick_from = EXCLUDED.quick_from
                     WHERE %(wait)s > 0 OR c.quick_from IS NULL""",
                 {"system": leave.system_id, "wait": 0 if quick else SLOW_FOR},
+            )
+
+    def _free(self, drainer):
+        """A drainer begins, so it is in no call: the connection may have been lost over giving back."""
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                "UPDATE hub_place SET until = NULL WHERE name = %s AND until IS NOT NULL", [drainer]
             )
 
     def _give_back(self, leave):

@@ -12,6 +12,7 @@ from .cursors import short_cursor
 
 ENGINE_SILENT = 180  # seconds; a drainer is called each minute
 WATCH_SILENT = 1800
+MARKS_LATE = 900  # seconds that a change in Odoo may wait to be looked at for sending
 POLL_MINIMUM = 900  # a poll may fail for so long before it is a matter for a person
 MOST_QUIET = timedelta(days=60)  # working time further back need not be counted
 # Jobs that run each night, and that nobody misses by day.
@@ -221,6 +222,11 @@ class HubWatch(models.AbstractModel):
             found.append(self._own_issue(cause, "watch_engine", minutes=minutes))
         else:
             calm.append(cause)
+        late, cause = self._oldest_mark(), fingerprint("marks_late")
+        if self._in_use() and late > MARKS_LATE:
+            found.append(self._own_issue(cause, "watch_marks", minutes=round(late / 60, -1)))
+        else:
+            calm.append(cause)
         for name, label in self._jobs_that_sleep().items():
             cause = fingerprint("job_silent", name)
             if label:
@@ -229,6 +235,16 @@ class HubWatch(models.AbstractModel):
                 calm.append(cause)
         self.env["hub.issue"]._stand(found)
         self.env["hub.issue"]._lift(calm)
+
+    def _oldest_mark(self):
+        """Seconds that the oldest change in Odoo waits to be looked at, 0 if none does."""
+        with short_cursor(self.env) as cr:
+            cr.execute(
+                """SELECT extract(epoch FROM (clock_timestamp() AT TIME ZONE 'UTC') - marked_at)
+                     FROM hub_outbox ORDER BY id LIMIT 1"""
+            )
+            row = cr.fetchone()
+        return float(row[0]) if row else 0.0
 
     def _in_use(self):
         """Whether a connected system expects the engine to run."""
@@ -330,6 +346,17 @@ class HubSentence(models.AbstractModel):
                 else _("The engine has never run: nothing is read, applied or sent."),
                 _(
                     "Start Odoo's cron workers, or switch the hub's drainers on under Scheduled Actions."
+                ),
+            ),
+            "watch_marks": (
+                _(
+                    "Changes made in Odoo have waited for %s to be looked at: what other systems should "
+                    "learn of them is not sent.",
+                    time,
+                ),
+                _(
+                    "Nothing is lost. Odoo's log names the part of the engine that failed; when it works "
+                    "again, this goes away by itself."
                 ),
             ),
             "watch_job": (
