@@ -249,6 +249,31 @@ class TestEngineCalls(HubCase):
         self.assertEqual(sorted(m.state for m in messages), ["done", *["skipped"] * 4])
         self.assertEqual(len(self._calls("fetch")), 1)
 
+    def test_one_reading_answers_what_waits_for_its_next_try_too(self):
+        self._records("1", "2")
+        self._failing("product_down", status=503, times=1)
+        waiting = self.work(self._notice("customer", "1"), self._notice("customer", "2"))
+        self.assertStates(waiting, *["received:error_product_down"] * 2)
+        newer = self.work(self._notice("customer", "1", 2))
+        self.assertStates(newer, "done")
+        self.assertStates(waiting, "skipped:superseded", "received:error_product_down")
+
+    def test_a_slice_reads_as_many_records_as_it_may_however_many_notices_they_have(self):
+        self._records(*map(str, range(1, 6)))
+        messages = self.receive(
+            *(
+                self._notice("customer", str(key), number)
+                for number in (1, 2, 3)
+                for key in range(1, 6)
+            )
+        )
+        with patch.object(type(self.env["hub.fetch"]), "_most", lambda model, system_id: 4):
+            self.step()
+        ((_what, _entity, ids),) = self._calls("fetch")
+        self.assertEqual(sorted(ids), ["1", "2", "3", "4"])
+        left = messages.filtered(lambda message: message.state == "received")
+        self.assertEqual(left.mapped("external_id"), ["5", "5", "5"])
+
     def test_an_exception_of_a_replayed_notice_closes_when_a_newer_one_takes_its_place(self):
         failed = self.work(self._notice("customer", "1"))
         self._records("1")

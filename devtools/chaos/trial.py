@@ -149,6 +149,8 @@ class Trial:
             self.report.add("transactions of the rival writer", writer.times)
             self.report.add("old snapshots held", snapshot.times)
         self.last_fault = time.monotonic()
+        # All of these stand before what the probes send.
+        self.report.add("undecided at the last fault", self._open())
         self.report.faults = {**self.faults.done, **self.faults.answers()}
         return copied
 

@@ -15,6 +15,7 @@ from .reading import Reading
 
 LEASE = 45  # seconds; a lapsed one is taken again, and reading twice does no harm
 MAX_IDS = 100  # of one slice; more where the product reads more in a call
+LOOK = 10  # notices that are looked through for each record that is read
 SECONDS = 1.0  # of reading in one slice, call after call
 
 
@@ -25,7 +26,8 @@ class HubFetch(models.AbstractModel):
     _description = "Fetch Records"
 
     def _lease(self):
-        """Take the notices of one stream, of the most urgent lane.
+        """Take the notices of one stream, of the most urgent lane: all that there are of each record, due or
+        not, as one reading answers them. After an outage most of what waits is about the same records.
 
         A lease that lapses (its worker died) is simply taken again: reading twice does no harm.
 
@@ -39,23 +41,35 @@ class HubFetch(models.AbstractModel):
                 cr.rollback()
                 return [], None
             system, stream, lane, entity = head
+            most = 1 if leave.probing else self._most(system)
             cr.execute(
                 SQL(
                     """
                 WITH due AS (
-                    SELECT m.id FROM hub_message m WHERE %s AND m.entity_id = %s
-                     ORDER BY m.next_attempt_at, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
+                    SELECT m.order_key, m.next_attempt_at FROM hub_message m
+                     WHERE %(due)s AND m.entity_id = %(entity)s
+                     ORDER BY m.next_attempt_at, m.id LIMIT %(looked)s
+                ), records AS (
+                    SELECT order_key FROM due GROUP BY order_key ORDER BY min(next_attempt_at) LIMIT %(most)s
+                ), notices AS (
+                    SELECT m.id FROM records r JOIN hub_message m ON m.order_key = r.order_key
+                     WHERE m.state = 'received' AND m.entity_id = %(entity)s AND m.lane = %(lane)s
+                       AND coalesce(m.stream_id, 0) = %(stream)s
+                       FOR NO KEY UPDATE OF m SKIP LOCKED
                 )
                 UPDATE hub_message m
-                   SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 second'
-                  FROM due WHERE m.id = due.id
+                   SET next_attempt_at = clock_timestamp() AT TIME ZONE 'UTC' + %(lease)s * interval '1 second'
+                  FROM notices WHERE m.id = notices.id
                 RETURNING m.id, m.system_id, m.entity_id, m.stream_id, m.external_id, m.order_key,
                           m.attempts, m.version, m.company_id, m.lane
                 """,
-                    due(TO_READ, system, stream, lane),
-                    entity,
-                    1 if leave.probing else self._most(system),
-                    LEASE,
+                    due=due(TO_READ, system, stream, lane),
+                    entity=entity,
+                    lane=lane,
+                    stream=stream,
+                    most=most,
+                    looked=LOOK * most,
+                    lease=LEASE,
                 )
             )
             rows = cr.dictfetchall()
@@ -64,7 +78,7 @@ class HubFetch(models.AbstractModel):
             return rows, leave
 
     def _most(self, system_id):
-        """How many notices one slice takes: no call of the product stays half empty."""
+        """How many records one slice reads: no call of the product stays half empty."""
         size = self.env["hub.system"].browse(system_id)._connector_class().batch_read
         return max(MAX_IDS, size)
 
