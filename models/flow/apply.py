@@ -15,9 +15,11 @@ from .apply_batch import ApplyBatch
 from .context import HUB_CONTEXT
 from .cursors import business_cursor, short_cursor
 from .effects import Effects, state_row
+from .rests import Busy
 
 _logger = logging.getLogger(__name__)
 
+BUSY_SECONDS = 1.0  # that a lane rests in this process after a record was held by another for long
 SECONDS = 0.5  # so long a slice may keep a worker from what is more urgent
 _costs = Costs()  # of this process
 
@@ -44,6 +46,7 @@ class HubApply(models.AbstractModel):
 
         :param limit: how many messages at most.
         :return: number of messages that were decided, 0 if there is nothing to do.
+        :raise Busy: somebody holds a record for long; what was claimed is looked at again in some seconds.
         """
         claim = self.env["hub.claim"]
         effects = Effects()
@@ -58,6 +61,8 @@ class HubApply(models.AbstractModel):
             run_id, count, error = self._apply_locked(lane, parts, limit, effects)
             # Gone with the same commit that frees the partitions: nobody takes it for a dead one's.
             lock.execute("DELETE FROM hub_run WHERE id = %s", [run_id])
+        if isinstance(error, Busy):
+            raise error
         if error is not None:
             self._isolate(error.message_ids, error)
         self._after(effects)
@@ -85,6 +90,8 @@ class HubApply(models.AbstractModel):
                     effects.clear()
                     if isinstance(error, psycopg2.errors.LockNotAvailable):
                         self._defer([row["id"] for row in rows])
+                        # Else lane after lane would wait for it, and nothing be read or sent meanwhile.
+                        return run_id, 0, Busy(BUSY_SECONDS)
                     return run_id, 1, None
                 except Exception as error:
                     if _is_lost(error):

@@ -243,6 +243,8 @@ class HubApplyResults(models.AbstractModel):
                    res_id = coalesce(u.res_id, m.res_id),
                    company_id = coalesce(u.company_id, m.company_id),
                    attempts = m.attempts + u.tried,
+                   -- it was decided, so whatever killed a worker was another: batches need not stay small for it
+                   crashes = 0,
                    amount = coalesce(u.amount, m.amount),
                    amount_company = coalesce(u.amount_company, m.amount_company),
                    -- the snapshot that read the configuration names its version: one value a batch
