@@ -275,6 +275,25 @@ def chunks(items: Sequence[Any], size: int):
         yield items[start : start + size]
 
 
+def sift(
+    writes: Sequence[Write], refuse: Callable[[Write], ConnectorError | None]
+) -> tuple[list[Write], dict[str, Outcome]]:
+    """Leave out what cannot be sent.
+
+    :param refuse: gives the fault of a write, or None.
+    :return: the writes that may go, and the outcomes of the others by their key.
+    """
+    ready: list[Write] = []
+    outcomes: dict[str, Outcome] = {}
+    for write in writes:
+        error = refuse(write)
+        if error:
+            outcomes[write.key] = Outcome(write.key, False, write.external_id, error=error)
+        else:
+            ready.append(write)
+    return ready, outcomes
+
+
 def rounds(writes: Sequence[Write], size: int) -> Iterator[list[list[Write]]]:
     """Calls for products that take several records at once, in rounds: a call holds at most ``size`` writes of one
     operation, and a round names a record once, because products refuse a call that names it twice. The next change

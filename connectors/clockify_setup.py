@@ -22,15 +22,17 @@ from .clockify_shapes import duration_of, seconds_of
 from .clockify_webhook import HEX_ID
 from .errors import ConnectorError
 from .parts import Outcome, Write
-from .setup import Setup, named, same
+from .setup import TrackerProject, named, same
 
 CLIENT = ("name", "address", "email", "note", "ccEmails", "currencyId", "archived")
 PROJECT = ("name", "clientId", "billable", "note", "color", "isPublic", "archived")
 TASK = ("name", "billable", "status", "assigneeIds", "userGroupIds", "estimate", "budgetEstimate")
 
 
-class ProjectSetup(Setup):
+class ProjectSetup(TrackerProject):
     """One write of entity ``project``; calls are made below the workspace."""
+
+    CLIENT = "clientId"
 
     def _set_up(self, write: Write, outcome: Outcome, done: dict) -> None:
         values = write.values
@@ -65,30 +67,13 @@ class ProjectSetup(Setup):
             outcome.links[f"customer:{values['key']}"] = client["id"]
         return client
 
-    def _project(self, write: Write, outcome: Outcome, done: dict) -> dict:
-        values, project = write.values, None
-        closed = values.get("active") is False
-        if write.external_id:
-            project = self._read(write.external_id)
-        elif write.operation == "update":
-            raise ConnectorError("reference", "not_linked")
-        if project is not None and closed and project.get("archived"):
-            return project
-        client = None
-        if values.get("client"):
-            client = self._client(values["client"], outcome, done)
-        if project is None:
-            if client is None:
-                raise ConnectorError("data", "client_missing")
-            project = self._known(client["id"], values)
-        wanted = project_values(values)
-        if client is not None:
-            wanted["clientId"] = client["id"]
-        if project is None:
-            return self._make(
-                "project", "/projects", wanted, done, lambda: self._known(client["id"], values)
-            )
-        outcome.external_id = project["id"]
+    def _is_open(self, project: dict) -> bool:
+        return not project.get("archived")
+
+    def _wanted(self, values: dict) -> dict:
+        return project_values(values)
+
+    def _bring(self, project: dict, wanted: dict, closed: bool, done: dict) -> dict:
         if not closed:
             wanted["archived"] = False
         path = f"/projects/{project['id']}"
@@ -97,7 +82,6 @@ class ProjectSetup(Setup):
         return {**project, **changed}
 
     def _known(self, client: str, values: dict) -> dict | None:
-        """The project that an earlier try made: by our code, else by its name."""
         rows = self._list("/projects", {"clients": client})
         rows = [row for row in rows if row.get("clientId") in (None, client)]
         code = str(values.get("code") or "").strip()

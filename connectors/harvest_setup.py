@@ -15,13 +15,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from .base import path_id
-from .errors import ConnectorError
 from .parts import Outcome, Write
-from .setup import Setup, named, same
+from .setup import TrackerProject, named, same
 
 
-class ProjectSetup(Setup):
+class ProjectSetup(TrackerProject):
     """One write of entity ``project``."""
+
+    DEFAULTS = {"is_billable": True, "bill_by": "none", "budget_by": "none"}
 
     def _set_up(self, write: Write, outcome: Outcome, done: dict) -> None:
         project = self._project(write, outcome, done)
@@ -53,32 +54,16 @@ class ProjectSetup(Setup):
             outcome.links[f"customer:{values['key']}"] = str(client["id"])
         return client
 
-    def _project(self, write: Write, outcome: Outcome, done: dict) -> dict:
-        values, project = write.values, None
-        if write.external_id:
-            path = f"/projects/{path_id(write.external_id)}"
-            project = self._call("GET", path).json()
-        elif write.operation == "update":
-            raise ConnectorError("reference", "not_linked")
-        client = None
-        if values.get("client"):
-            client = self._client(values["client"], outcome, done)
-        if project is None:
-            if client is None:
-                raise ConnectorError("data", "client_missing")
-            project = self._known(client["id"], values)
-        wanted = project_values(values)
-        if client is not None:
-            wanted["client_id"] = client["id"]
-        if project is None:
-            return self._make(
-                "project",
-                "/projects",
-                {**PROJECT_DEFAULTS, **wanted},
-                done,
-                lambda: self._known(client["id"], values),
-            )
-        outcome.external_id = str(project["id"])
+    def _read(self, key: str) -> dict:
+        return self._call("GET", f"/projects/{path_id(key)}").json()
+
+    def _is_open(self, project: dict) -> bool:
+        return True  # an archived one takes changes as any other
+
+    def _wanted(self, values: dict) -> dict:
+        return project_values(values)
+
+    def _bring(self, project: dict, wanted: dict, closed: bool, done: dict) -> dict:
         current = {**project, "client_id": (project.get("client") or {}).get("id")}
         changes = differing(current, wanted)
         if changes:
@@ -86,7 +71,6 @@ class ProjectSetup(Setup):
         return project
 
     def _known(self, client: int, values: dict) -> dict | None:
-        """The project that an earlier try made: by our code, else by its name."""
         rows = self._list("/projects", {"client_id": client})
         code = str(values.get("code") or "").strip()
         if code:
@@ -171,10 +155,6 @@ class ProjectSetup(Setup):
         row = self._answer("PATCH", path, values)
         done["changed"].append(f"{what}:{row['id']}")
         return row
-
-
-# what a project must have to be made
-PROJECT_DEFAULTS = {"is_billable": True, "bill_by": "none", "budget_by": "none"}
 
 
 def project_values(values: dict) -> dict:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from . import hubspot_errors
-from .base import rounds
+from .base import rounds, sift
 from .errors import ConnectorError
 from .http import Answer
 from .hubspot_objects import OBJECTS, merged_ids
@@ -36,14 +36,7 @@ class HubSpotWriter:
         self, entity: str, writes: Sequence[Write], entities: Sequence[str]
     ) -> list[Outcome]:
         """Outcomes in the order of the writes."""
-        outcomes: dict[str, Outcome] = {}
-        ready: list[Write] = []
-        for write in writes:
-            error = self._refuse(entity, write, entities)
-            if error:
-                outcomes[write.key] = Outcome(write.key, False, write.external_id, error=error)
-            else:
-                ready.append(write)
+        ready, outcomes = sift(writes, lambda write: self._refuse(entity, write, entities))
         for calls in rounds(ready, BATCH):
             for part in calls:
                 self._send(OBJECTS[entity], part, outcomes)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from .base import rounds
+from .base import rounds, sift
 from .errors import ConnectorError
 from .http import Answer
 from .parts import Outcome, Write
@@ -38,14 +38,7 @@ class SalesforceWriter:
         self, entity: str, writes: Sequence[Write], entities: Sequence[str]
     ) -> list[Outcome]:
         """Outcomes by the order of the writes."""
-        outcomes: dict[str, Outcome] = {}
-        ready: list[Write] = []
-        for write in writes:
-            error = self._refuse(entity, write, entities)
-            if error:
-                outcomes[write.key] = Outcome(write.key, False, write.external_id, error=error)
-            else:
-                ready.append(write)
+        ready, outcomes = sift(writes, lambda write: self._refuse(entity, write, entities))
         for calls in rounds(ready, BATCH):
             for part in calls:
                 self._send(OBJECTS[entity], part, outcomes)

@@ -88,6 +88,74 @@ class Setup:
             raise
 
 
+class TrackerProject(Setup):
+    """A project of a time tracker: taken, found or made, under its client.
+
+    A product says how it reads and finds one, what its fields are called, and how it changes one.
+    """
+
+    CLIENT = "client_id"  # the field of a project that names its client
+    DEFAULTS: dict[str, Any] = {}  # what a project must have to be made
+
+    def _project(self, write: Write, outcome: Outcome, done: dict) -> dict:
+        """The row of the project, as it is now.
+
+        :raise ConnectorError: it is to be changed and not linked, or to be made and has no client.
+        """
+        values, project = write.values, None
+        closed = values.get("active") is False
+        if write.external_id:
+            project = self._read(write.external_id)
+        elif write.operation == "update":
+            raise ConnectorError("reference", "not_linked")
+        if project is not None and closed and not self._is_open(project):
+            return project
+        client = None
+        if values.get("client"):
+            client = self._client(values["client"], outcome, done)
+        if project is None:
+            if client is None:
+                raise ConnectorError("data", "client_missing")
+            project = self._known(client["id"], values)
+        wanted = self._wanted(values)
+        if client is not None:
+            wanted[self.CLIENT] = client["id"]
+        if project is None:
+            return self._make(
+                "project",
+                "/projects",
+                {**self.DEFAULTS, **wanted},
+                done,
+                lambda: self._known(client["id"], values),
+            )
+        outcome.external_id = str(project["id"])
+        return self._bring(project, wanted, closed, done)
+
+    def _client(self, values: dict, outcome: Outcome, done: dict) -> dict:
+        """The row of the client, made if there is none, taken out of the archive if it is there."""
+        raise NotImplementedError
+
+    def _read(self, key: str) -> dict:
+        """The row with that id."""
+        raise NotImplementedError
+
+    def _known(self, client: Any, values: dict) -> dict | None:
+        """The project that an earlier try made for the client: by our code, else by its name."""
+        raise NotImplementedError
+
+    def _is_open(self, project: dict) -> bool:
+        """Whether it can still be changed; a closed one stays as it is."""
+        raise NotImplementedError
+
+    def _wanted(self, values: dict) -> dict:
+        """The product's fields from ours; what we do not say is not touched."""
+        raise NotImplementedError
+
+    def _bring(self, project: dict, wanted: dict, closed: bool, done: dict) -> dict:
+        """Set what differs; :return: the row with it."""
+        raise NotImplementedError
+
+
 def projects(entity: str, writes: Iterable[Write], setup: Callable[[], Setup]) -> list[Outcome]:
     """Set projects up, one after the other; nothing else can be.
 

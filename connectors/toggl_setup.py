@@ -22,7 +22,7 @@ from .clockify_setup import marker
 from .errors import ConnectorError
 from .harvest_setup import differing
 from .parts import Outcome, Write
-from .setup import Setup, named
+from .setup import TrackerProject, named
 
 if TYPE_CHECKING:
     from .toggl import Toggl
@@ -31,11 +31,13 @@ NONE = (None, "")  # an empty text is how the hub says that there is none
 FROM_TODAY = "start-today"  # a new rate leaves the hours that were tracked before as they are
 
 
-class ProjectSetup(Setup):
+class ProjectSetup(TrackerProject):
     """One write of entity ``project``.
 
     :param connector: makes the calls.
     """
+
+    DEFAULTS = {"active": True, "is_private": False}
 
     def __init__(self, connector: Toggl):
         super().__init__(connector.below, connector.every)
@@ -75,40 +77,21 @@ class ProjectSetup(Setup):
     def _clients(self) -> list[dict]:
         return self._list("/clients", {"status": "both"})
 
-    def _project(self, write: Write, outcome: Outcome, done: dict) -> dict:
-        values, project = write.values, None
-        closed = values.get("active") is False
-        if write.external_id:
-            project = self._call("GET", f"/projects/{path_id(write.external_id)}").json()
-        elif write.operation == "update":
-            raise ConnectorError("reference", "not_linked")
-        if project is not None and closed and not project.get("active", True):
-            return project
-        client = None
-        if values.get("client"):
-            client = self._client(values["client"], outcome, done)
-        if project is None:
-            if client is None:
-                raise ConnectorError("data", "client_missing")
-            project = self._known(client["id"], values)
-        wanted = project_values(values)
-        if client is not None:
-            wanted["client_id"] = client["id"]
-        if project is None:
-            return self._make(
-                "project",
-                "/projects",
-                {"active": True, "is_private": False, **wanted},
-                done,
-                lambda: self._known(client["id"], values),
-            )
-        outcome.external_id = str(project["id"])
+    def _read(self, key: str) -> dict:
+        return self._call("GET", f"/projects/{path_id(key)}").json()
+
+    def _is_open(self, project: dict) -> bool:
+        return project.get("active", True)
+
+    def _wanted(self, values: dict) -> dict:
+        return project_values(values)
+
+    def _bring(self, project: dict, wanted: dict, closed: bool, done: dict) -> dict:
         if not closed:
             wanted["active"] = True
         return self._change("project", f"/projects/{project['id']}", project, wanted, done)
 
     def _known(self, client: int, values: dict) -> dict | None:
-        """The project that an earlier try made: by our code, else by its name."""
         rows = self._list("/projects", {"active": "both", "client_ids": client}, pages=True)
         rows = [row for row in rows if row.get("client_id") in (None, client)]
         code = str(values.get("code") or "").strip()
