@@ -171,6 +171,8 @@ def _pytest(part, env, arguments, cwd=paths.ROOT):
         "-c",
         paths.ROOT / "pyproject.toml",
         "-q",
+        "--durations=10",
+        "--durations-min=15",
         f"--junitxml={report}",
     ]
     done = subprocess.run([*command, *arguments], env=env, cwd=cwd, stdin=subprocess.DEVNULL)
