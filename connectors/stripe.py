@@ -1,4 +1,4 @@
-"""Stripe: payments and refunds in; metadata and refunds out.
+"""Stripe: payments, refunds and payouts in; metadata and refunds out.
 
 Settings: ``account_id`` (``acct_…``), ``live_mode`` (bool), ``start_date`` (ISO date of the oldest
 payment to read), ``overlap_seconds`` (how far a poll looks back, 300).
@@ -6,7 +6,10 @@ Secrets: ``api_key`` (a
 restricted key), ``webhook_secret`` (``whsec_…`` of the endpoint).
 
 Source: Stripe API documentation: "Authentication", "Versioning", "Idempotent requests", "Errors",
-"Pagination", "Expanding responses", "List all events" (kept for 30 days).
+"Pagination", "Expanding responses", "List all events" (kept for 30 days), "Payout reconciliation"
+(https://docs.stripe.com/payouts/reconciliation: the parts of an automatic payout are the balance
+transactions listed with ``payout``, once ``payout.reconciliation_completed`` was sent; those of a
+manual one are not known to Stripe).
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ EVENTS_KEPT = timedelta(days=29)  # Stripe says 30 days
 # listed again when events are no longer kept.
 LOOK_BACK = timedelta(days=180)
 PAGE = 100
+# Each payout of a page is followed by calls for its parts.
+PAGES = {"payout": 20}
 # entity -> (path, what to expand, events)
 THINGS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "payment": (
@@ -49,6 +54,18 @@ THINGS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         "/v1/refunds",
         ("balance_transaction", "charge", "payment_intent"),
         ("refund.created", "refund.updated", "refund.failed", "charge.refund.updated"),
+    ),
+    "payout": (
+        "/v1/payouts",
+        ("failure_balance_transaction",),
+        (
+            "payout.created",
+            "payout.updated",
+            "payout.paid",
+            "payout.failed",
+            "payout.canceled",
+            "payout.reconciliation_completed",
+        ),
     ),
 }
 
@@ -119,6 +136,7 @@ class Stripe(Connector):
             ("refund", "/v1/refunds"),
             ("event", "/v1/events"),
             ("balance_transaction", "/v1/balance_transactions"),
+            ("payout", "/v1/payouts"),
         ):
             probe(
                 items,
@@ -155,7 +173,7 @@ class Stripe(Connector):
         cursor = dict(cursor or {})
         if not cursor.get("after"):
             cursor = self._open_window(cursor, now)
-        query: list[tuple[str, Any]] = [("limit", PAGE)]
+        query: list[tuple[str, Any]] = [("limit", PAGES.get(entity, PAGE))]
         if cursor.get("since"):
             query.append(("created[gte]", cursor["since"]))
         if cursor.get("after"):
@@ -176,7 +194,7 @@ class Stripe(Connector):
         if cursor["mode"] == "events":
             records = self._of_events(entity, rows)
         else:
-            records = [_record(entity, row, self.answered) for row in rows]
+            records = [self._record(entity, row, self.answered) for row in rows]
         if body.get("has_more") and rows:
             return Page(records, {**cursor, "after": rows[-1]["id"]}, True)
         overlap = int(self.settings.get("overlap_seconds") or 300)
@@ -217,31 +235,58 @@ class Stripe(Connector):
             if error.kind == "reference" or error.code == "bad_id":
                 return []
             raise
-        return [_record(entity, answer.json(), changed or self.answered)]
+        return [self._record(entity, answer.json(), changed or self.answered)]
 
-    def listing(self, entity: str, since: datetime, until: datetime) -> Iterator[list[Record]]:
-        """Payments or refunds by the time they were made. Stripe states no total; its list ends
-        where it says so."""
-        path, expand, _types = THINGS[entity]
-        query = [
-            ("limit", PAGE),
-            ("created[gte]", to_epoch(since)),
-            ("created[lt]", to_epoch(until)),
-            *(("expand[]", f"data.{name}") for name in expand),
+    def _record(self, entity: str, row: dict, changed: datetime) -> Record:
+        """Stripe's objects have no time of change and no version: what counts is when they were
+        seen."""
+        if entity == "payout":
+            payload = shapes.payout(row, self._parts(row))
+        else:
+            payload = shapes.intent(row) if entity == "payment" else shapes.refund(row)
+        return Record(entity, str(row["id"]), iso(changed), changed, strict_json.dumps(payload))
+
+    def _parts(self, payout: dict) -> list[dict]:
+        """The balance transactions that a payout carries to the bank; none while Stripe does not
+        know them."""
+        if payout.get("reconciliation_status") != "completed":
+            return []
+        key = path_id(payout["id"], stripe_webhook.OBJECT_ID)
+        query = [("payout", key), ("limit", PAGE)]
+        return [
+            row
+            for rows in self._pages("/v1/balance_transactions", query)
+            for row in rows
+            if not (row.get("type") == "payout" and row.get("source") == key)
         ]
+
+    def _pages(self, path: str, query: list[tuple[str, Any]]) -> Iterator[list[dict]]:
         after: list[tuple[str, Any]] = []
         while True:
             body = self._call("GET", path, query=[*query, *after]).json()
             rows = body.get("data") if isinstance(body, dict) else None
             if not isinstance(rows, list):
                 raise ConnectorError("schema", "no_list")
-            records = [_record(entity, row, until) for row in rows]
-            for record in records:
-                record.version = None  # Stripe's objects have none
-            yield records
+            yield rows
             if not body.get("has_more") or not rows:
                 return
             after = [("starting_after", rows[-1]["id"])]
+
+    def listing(self, entity: str, since: datetime, until: datetime) -> Iterator[list[Record]]:
+        """Payments, refunds or payouts by the time they were made. Stripe states no total; its list
+        ends where it says so."""
+        path, expand, _types = THINGS[entity]
+        query = [
+            ("limit", PAGES.get(entity, PAGE)),
+            ("created[gte]", to_epoch(since)),
+            ("created[lt]", to_epoch(until)),
+            *(("expand[]", f"data.{name}") for name in expand),
+        ]
+        for rows in self._pages(path, query):
+            records = [self._record(entity, row, until) for row in rows]
+            for record in records:
+                record.version = None  # Stripe's objects have none
+            yield records
 
     def fetch(self, entity: str, ids: Sequence[str]) -> dict[str, Record]:
         """Records by id, one call each (Stripe reads no ids together)."""
@@ -343,10 +388,3 @@ def error_from(answer, write: bool) -> ConnectorError | None:
         )
     error.params = params
     return error
-
-
-def _record(entity: str, row: dict, changed: datetime) -> Record:
-    """Stripe's objects have no time of change and no version: what counts is when they were
-    seen."""
-    payload = shapes.intent(row) if entity == "payment" else shapes.refund(row)
-    return Record(entity, str(row["id"]), iso(changed), changed, strict_json.dumps(payload))

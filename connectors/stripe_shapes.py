@@ -6,7 +6,9 @@ belongs in a message, so what is kept is named here. Amounts stay in minor units
 currency beside them.
 
 Source: Stripe API documentation, "The PaymentIntent object", "The Charge object", "The Refund
-object", "The Balance Transaction object", "Making requests" (form encoding).
+object", "The Balance Transaction object", "The Payout object", "Making requests" (form encoding);
+"Reporting categories" (https://docs.stripe.com/reports/reporting-categories), which finance goes by
+instead of ``type``: it tells a dispute, its reversal and a fee among the adjustments.
 """
 
 from __future__ import annotations
@@ -32,6 +34,23 @@ _BALANCE = (
     "id", "object", "type", "reporting_category", "amount", "fee", "net", "currency",
     "exchange_rate", "status", "created", "available_on",
 )  # fmt: skip
+_PAYOUT = (
+    "id", "object", "amount", "currency", "status", "created", "arrival_date", "automatic", "method",
+    "reconciliation_status", "statement_descriptor", "failure_code", "livemode",
+)  # fmt: skip
+_PART = (
+    "id", "object", "type", "reporting_category", "amount", "fee", "net", "currency", "created",
+    "available_on",
+)  # fmt: skip
+# reporting category -> kind of part; what is not here is an adjustment that a person looks at
+_KINDS = {
+    "charge": "charge",
+    "refund": "refund",
+    "fee": "fee",
+    "dispute": "dispute",
+    "dispute_reversal": "dispute_reversal",
+    "payout_reversal": "payout_reversal",
+}
 
 
 def intent(row: dict) -> dict:
@@ -69,6 +88,24 @@ def refund(row: dict) -> dict:
     kept["charge"], kept["payment_intent"] = _id(charged), _id(paid)
     kept["payment_metadata"] = (paid.get("metadata") or {}) if isinstance(paid, dict) else {}
     kept["charge_metadata"] = (charged.get("metadata") or {}) if isinstance(charged, dict) else {}
+    return kept
+
+
+def payout(row: dict, parts: list[dict]) -> dict:
+    """A payout with its parts, what became of it, and by what the bank names it (its trace id)."""
+    kept = _pick(row, _PAYOUT)
+    trace = row.get("trace_id")
+    kept["trace"] = trace.get("value") if isinstance(trace, dict) else None
+    kept["failure_balance_transaction"] = balance(row.get("failure_balance_transaction"))
+    kept["parts"] = [part(one) for one in parts]
+    return kept
+
+
+def part(row: dict) -> dict:
+    """A balance transaction of a payout: what it is about, and its kind in the hub's words."""
+    kept = _pick(row, _PART)
+    kept["source"] = _id(row.get("source"))
+    kept["kind"] = _KINDS.get(row.get("reporting_category"), "adjustment")
     return kept
 
 

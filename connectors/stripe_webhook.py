@@ -1,7 +1,7 @@
 """Stripe's webhooks: proof of origin, and what an event hints at.
 
 An event is a hint: its snapshot may be older than the object is now, and events come in any order.
-So each becomes a thin notice of the payment or refund concerned, which is then read.
+So each becomes a thin notice of the payment, refund or payout concerned, which is then read.
 
 Source: Stripe API documentation, "Verify webhook signatures manually", "Types of events".
 """
@@ -97,7 +97,7 @@ def read_event(body: bytes, settings: Mapping[str, Any]) -> dict:
 
 
 def concerned(event: dict) -> tuple[str, str] | None:
-    """(entity, id) that an event hints at; None if it is about neither payment nor refund."""
+    """(entity, id) that an event hints at; None if it is about nothing that is read."""
     kind = str(event.get("type") or "")
     data = event.get("data") if isinstance(event.get("data"), dict) else {}
     thing = data.get("object") if isinstance(data.get("object"), dict) else {}
@@ -107,6 +107,8 @@ def concerned(event: dict) -> tuple[str, str] | None:
         entity, key = "payment", _id_of(thing.get("payment_intent"))
     elif kind in _REFUND_EVENTS:
         entity, key = "refund", thing.get("id")
+    elif kind.startswith("payout."):
+        entity, key = "payout", thing.get("id")
     else:
         return None
     return (entity, key) if isinstance(key, str) and re.fullmatch(OBJECT_ID, key) else None

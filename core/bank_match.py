@@ -116,6 +116,7 @@ class Open:
         match = (
             self._of_payment(movement, named, unsure, payers, taken)
             or self._of_named(movement, named, unsure)
+            or self._of_other_amount(movement, named)
             or self._of_amount(movement, payers, taken)
             or Match()
         )
@@ -176,6 +177,19 @@ class Open:
         code = "paid_more" if abs(movement.amount) > abs(total) else "paid_less"
         return Match(keys, False, [*evidence, (code, str(abs(rest)))])
 
+    def _of_other_amount(self, movement, named):
+        """A payment that is named, where the bank has another amount: what the bank kept of it is seen."""
+        payments = [self.items[key] for key in named if self.items[key].kind == PAYMENT]
+        if len(payments) != 1 or (payments[0].amount > 0) != (movement.amount > 0):
+            return None
+        (item,) = payments
+        rest = abs(movement.amount) - abs(item.amount)
+        evidence = [
+            ("payment", named[item.key]),
+            ("paid_more" if rest > 0 else "paid_less", str(abs(rest))),
+        ]
+        return Match((item.key,), False, evidence)
+
     def _of_unsure(self, movement, unsure):
         """References that several have: the one or the combination that the amount picks out."""
         open_ = {key: self.items[key].amount for key in unsure if self.items[key].kind == INVOICE}
@@ -213,7 +227,7 @@ class Open:
         """What else speaks for it, and what forbids to settle it unasked."""
         items = [self.items[key] for key in match.keys]
         partners = {item.partner for item in items if item.partner}
-        if movement.payers:
+        if movement.payers and partners:
             if partners <= movement.payers:
                 match.evidence.append(("account_known", movement.name))
             else:

@@ -1,10 +1,13 @@
-"""A Stripe account on this machine: payment intents, charges, refunds, balance, customers, events.
+"""A Stripe account on this machine: payment intents, charges, refunds, payouts, balance, customers, events.
 
 Control plane (``/__sandbox__/``): ``POST payments`` ``{"amount" (minor units), "currency"?,
 "metadata"?, "status"?: succeeded|failed|processing|canceled|requires_payment_method, "created"?:
 epoch, "count"?}``; ``POST succeed`` ``{"id"}``; ``POST refunds`` ``{"payment_intent", "amount"?,
-"status"?, "reason"?}``; ``POST events`` ``{"type", "object": {}}`` raises any event; ``GET state``:
-all objects. ``deliver`` sends the events signed, one a call (``again: true`` sends all anew).
+"status"?, "reason"?}``; ``POST payouts`` ``{"currency"?, "automatic"?, "amount"?, "fees"?: [minor
+units], "trace"?, "status"?: in_transit|paid|failed}`` pays out what is in the balance; ``POST
+send_back`` ``{"id"}`` a payout that the bank refuses later; ``POST events`` ``{"type", "object": {}}``
+raises any event; ``GET state``: all objects. ``deliver`` sends the events signed, one a call (``again:
+true`` sends all anew).
 """
 
 from __future__ import annotations
@@ -62,6 +65,8 @@ class StripeSandbox(Sandbox):
         self.control("POST", "payments", self._control_payments)
         self.control("POST", "succeed", self._control_succeed)
         self.control("POST", "refunds", self._control_refunds)
+        self.control("POST", "payouts", self._control_payouts)
+        self.control("POST", "send_back", self._control_send_back)
         self.control("POST", "events", self._control_events)
         self.control("GET", "state", lambda request: self.store.rows)
 
@@ -208,7 +213,9 @@ class StripeSandbox(Sandbox):
             return False
         if query.get("types") and row.get("type") not in query["types"]:
             return False
-        names = ("payment_intent", "charge", "customer", "type", "source", "payout")
+        if "payout" in query and row.get("_payout") != query["payout"]:
+            return False
+        names = ("payment_intent", "charge", "customer", "type", "source")
         return all(row.get(name) == query[name] for name in names if name in query)
 
     def _create(self, request: Request, kind: str) -> dict:
@@ -352,6 +359,28 @@ class StripeSandbox(Sandbox):
         with self.lock:
             intent = self.store.get("payment_intents", body.pop("payment_intent"))
             row = self.store.refund(intent, body.pop("amount", None), **body)
+            return self.store.view(row)
+
+    def _control_payouts(self, request: Request) -> dict:
+        return self.pay_out(**request.get_json())
+
+    def pay_out(
+        self, currency="usd", status="paid", fees=(), trace=None, created=None, **values
+    ) -> dict:
+        """A payout of what is in the balance, brought to a state, with fees of Stripe's own as parts."""
+        with self.lock:
+            for fee in fees:
+                self.store.adjust(-fee, currency, "stripe_fee", "fee", created)
+            row = self.store.payout(currency, created, **values)
+            if status in ("paid", "failed"):
+                self.store.arrive(row, trace, created)
+            if status == "failed":
+                self.store.send_back(row, created=created)
+            return self.store.view(row)
+
+    def _control_send_back(self, request: Request) -> dict:
+        with self.lock:
+            row = self.store.send_back(self.store.get("payouts", request.get_json()["id"]))
             return self.store.view(row)
 
     def _control_events(self, request: Request) -> dict:

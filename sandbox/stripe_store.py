@@ -1,4 +1,4 @@
-"""What a Stripe account holds: payment intents, charges, refunds, balance transactions, events."""
+"""What a Stripe account holds: payment intents, charges, refunds, payouts, balance transactions, events."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ REFERENCES = {
     "payment_intent": "payment_intents",
     "balance_transaction": "balance_transactions",
     "customer": "customers",
+    "failure_balance_transaction": "balance_transactions",
     "source": None,
 }
 
@@ -84,7 +85,7 @@ class Store:
 
     def view(self, row: dict, expand=()) -> dict:
         """A copy as the API shows it, with references expanded (at most four levels)."""
-        shown = {name: value for name, value in row.items() if name != "_order"}
+        shown = {name: value for name, value in row.items() if name[0] != "_"}
         shown = copy.deepcopy(shown)
         for path in expand:
             name, _, rest = path.partition(".")
@@ -116,9 +117,17 @@ class Store:
         return int(converted), home, rate
 
     def balance(
-        self, source: str, amount: int, currency: str, fee: bool, kind: str, created
+        self,
+        source: str | None,
+        amount: int,
+        currency: str,
+        fee: bool,
+        kind: str,
+        created,
+        category: str | None = None,
     ) -> dict:
-        """The balance transaction of a charge (with a fee) or a refund (the fee stays paid)."""
+        """The balance transaction of a charge (with a fee), a refund (the fee stays paid) or whatever
+        else moves the balance."""
         gross, home, rate = self.settle(amount, currency)
         cost = self.fee(gross) if fee else 0
         details = {"amount": cost, "currency": home, "type": "stripe_fee", "application": None}
@@ -131,7 +140,7 @@ class Store:
                 "currency": home,
                 "exchange_rate": rate,
                 "type": kind,
-                "reporting_category": kind,
+                "reporting_category": category or kind,
                 "status": "pending",
                 "available_on": int(self.now().timestamp()) + 2 * 86400,
                 "source": source,
@@ -279,6 +288,70 @@ class Store:
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
         self.event("refund.created", row, created)
         self.event("charge.refunded", charge, created)
+        return row
+
+    # -- payouts ------------------------------------------------------------------------------
+
+    def adjust(self, amount: int, currency: str, kind: str, category: str, created=None) -> dict:
+        """A movement of the balance that is about no payment: a fee of Stripe's own, an adjustment."""
+        return self.balance(None, amount, currency, False, kind, created, category)
+
+    def payout(self, currency: str, created=None, automatic=True, amount=None, **values) -> dict:
+        """Send what is in the balance of a currency to the bank; an automatic one knows its parts."""
+        waiting = [
+            row
+            for row in self.rows["balance_transactions"].values()
+            if row["currency"] == currency and not row.get("_payout") and row["type"] != "payout"
+        ]
+        total = sum(row["net"] for row in waiting) if amount is None else amount
+        row = self.add(
+            "payouts",
+            {
+                "amount": total,
+                "arrival_date": (created or int(self.now().timestamp())) + 2 * 86400,
+                "automatic": automatic,
+                "balance_transaction": None,
+                "currency": currency,
+                "description": "STRIPE PAYOUT",
+                "destination": "ba_1Sandbox",
+                "failure_balance_transaction": None,
+                "failure_code": None,
+                "method": "standard",
+                "reconciliation_status": "in_progress" if automatic else "not_applicable",
+                "statement_descriptor": None,
+                "status": "in_transit",
+                "trace_id": {"status": "pending", "value": None},
+                "type": "bank_account",
+                **values,
+            },
+            created,
+        )
+        txn = self.balance(row["id"], -total, currency, False, "payout", created)
+        row["balance_transaction"] = txn["id"]
+        for part in [*waiting, txn] if automatic else []:
+            part["_payout"] = row["id"]
+        self.event("payout.created", row, created)
+        return row
+
+    def arrive(self, row: dict, trace: str | None = None, created=None) -> dict:
+        """The payout is at the bank, and its parts can be read."""
+        row["status"] = "paid"
+        if trace:
+            row["trace_id"] = {"status": "supported", "value": trace}
+        self.event("payout.paid", row, created)
+        if row["automatic"]:
+            row["reconciliation_status"] = "completed"
+            self.event("payout.reconciliation_completed", row, created)
+        return row
+
+    def send_back(self, row: dict, code: str = "account_closed", created=None) -> dict:
+        """The bank refused it, also after it was paid: the money is in the balance again."""
+        txn = self.balance(
+            row["id"], row["amount"], row["currency"], False, "payout_failure", created,
+            "payout_reversal",
+        )  # fmt: skip
+        row.update(status="failed", failure_code=code, failure_balance_transaction=txn["id"])
+        self.event("payout.failed", row, created)
         return row
 
 

@@ -83,6 +83,7 @@ from . import (
     test_ownership_matrix,
     test_ownership_release,
     test_ownership_tours,
+    test_payout,
     test_process,
     test_push,
     test_quickbooks,

@@ -21,7 +21,8 @@ class HubBankChoose(models.TransientModel):
         string="Documents",
         domain="""[
             ('parent_state', '=', 'posted'), ('reconciled', '=', False), ('company_id', '=', company_id),
-            ('currency_id', '=', currency_id), '|',
+            ('currency_id', '=', currency_id), '|', '|',
+            '&', ('payment_id.hub_payout', '=', True), ('account_id.account_type', '=', 'asset_current'),
             '&', ('account_id.account_type', '=', 'asset_receivable'), '|',
                  ('move_id.move_type', 'in', ('out_invoice', 'out_refund')), ('move_id.statement_line_id', '!=', False),
             '&', ('payment_id.journal_id', '=', journal_id),

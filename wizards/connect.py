@@ -8,7 +8,7 @@ STEPS = [
     ("try", "Try It"),
     ("load", "First Load"),
 ]
-MONEY = ("payment", "refund")
+MONEY = ("payment", "refund", "payout")
 
 
 class HubConnect(models.TransientModel):

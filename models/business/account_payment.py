@@ -10,6 +10,8 @@ GUARDED = (
     "hub_fee",
     "hub_net",
     "hub_original_payment_id",
+    "hub_payout",
+    "hub_trace",
 )
 
 
@@ -38,6 +40,37 @@ class AccountPayment(models.Model):
         index="btree_not_null",
     )
     hub_refund_ids = fields.One2many("account.payment", "hub_original_payment_id", string="Refunds")
+
+    hub_payout = fields.Boolean(
+        string="Payout to the Bank",
+        readonly=True,
+        copy=False,
+        help="Money that the provider sent to the bank, or that came back of it.",
+    )
+    hub_trace = fields.Char(
+        string="Named by the Bank",
+        readonly=True,
+        copy=False,
+        help="By what the bank statement names the payout, where the provider knows it.",
+    )
+    hub_part_ids = fields.One2many("hub.payout.part", "payout_id", string="Parts")
+    hub_carried_ids = fields.One2many("hub.payout.part", "payment_id", string="Paid Out With")
+
+    hub_payout_state = fields.Selection(
+        [("on_the_way", "On its way"), ("arrived", "At the bank"), ("returned", "Returned")],
+        string="Payout",
+        compute="_compute_hub_payout_state",
+    )
+
+    @api.depends("hub_payout", "is_reconciled", "hub_refund_ids")
+    def _compute_hub_payout_state(self):
+        for payment in self:
+            if not payment.hub_payout:
+                payment.hub_payout_state = False
+            elif payment.hub_refund_ids:
+                payment.hub_payout_state = "returned"
+            else:
+                payment.hub_payout_state = "arrived" if payment.is_reconciled else "on_the_way"
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -120,8 +120,8 @@ class AccountJournal(models.Model):
     _inherit = "account.journal"
 
     def _hub_open_items(self, currency):
-        """What a movement on this account could settle: documents of customers, and payments of this journal that no
-        bank line has confirmed.
+        """What a movement on this account could settle: documents of customers, payments of this journal that no
+        bank line has confirmed, and payouts of providers that are on their way to a bank.
 
         :return: ``{key: (Item, ids of its journal items)}``
         """
@@ -150,6 +150,14 @@ class AccountJournal(models.Model):
                 ("account_id.account_type", "not in", ("asset_receivable", "liability_payable")),
             ]
         )
+        waiting |= entries.search(
+            [
+                *common,
+                ("payment_id.hub_payout", "=", True),
+                ("payment_id.journal_id", "!=", self.id),
+                ("account_id", "=", self.company_id.transfer_account_id.id),
+            ]
+        )
         result = {}
         for move, lines in documents.grouped("move_id").items():
             own = [move.name, move.payment_reference]
@@ -159,6 +167,7 @@ class AccountJournal(models.Model):
         for line in waiting:
             payment = line.payment_id
             own = [payment.name, payment.memo, payment.payment_reference, payment.hub_reference]
+            own.append(payment.hub_trace)
             # Keys of payments are negative, so that they are none of a document.
             result[-line.id] = self._hub_item(
                 -line.id,

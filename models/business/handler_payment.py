@@ -229,7 +229,10 @@ class HubHandlerPayment(models.AbstractModel):
     @api.model
     def _day(self, item):
         """The local day of the selling company, from the provider's moment in UTC."""
-        moment = item.values["date"]
+        return self._local_day(item.values["date"])
+
+    @api.model
+    def _local_day(self, moment):
         if hasattr(moment, "tzinfo"):
             zone = self.env.company.partner_id.tz or self.env.user.tz or "UTC"
             if moment.tzinfo is None:

@@ -262,6 +262,11 @@ SKIPPED = {
     "refund_pending": lambda env: env._("The refund is not final yet."),
     "refund_failed": lambda env: env._("The refund failed; no money moved."),
     "refund_canceled": lambda env: env._("The refund was canceled; no money moved."),
+    "payout_pending": lambda env: env._(
+        "The payout is not at the bank yet, or its parts are not known yet."
+    ),
+    "payout_failed": lambda env: env._("The payout failed before any money left."),
+    "payout_canceled": lambda env: env._("The payout was canceled before any money left."),
     "not_approved": lambda env: env._("The expense is not approved yet."),
     "odoo_owns": lambda env: env._("Odoo owns projects; what a tracker says of them is not read."),
     "unknown": lambda env: env._("Odoo does not have it, so there is nothing to take back."),

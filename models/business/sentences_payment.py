@@ -226,7 +226,90 @@ def _refund_failed_after_booking(env, p):
     return what, fix
 
 
+def _payout_sum_differs(env, p):
+    return (
+        env._(
+            "Payout %(reference)s of %(amount)s: its %(count)s parts come to %(parts)s, so %(difference)s has no part.",
+            reference=p["reference"],
+            amount=money(env, p["amount"], p["currency"]),
+            count=p["count"],
+            parts=money(env, p["parts"]),
+            difference=money(env, p["difference"]),
+        )
+        + (
+            env._(" In another currency, or twice: %(others)s.", others=listed(p["others"]))
+            if p["others"]
+            else ""
+        ),
+        env._("Fetch the payout again; if it stays so, ask the provider."),
+    )
+
+
+def part_kinds(env):
+    """Parts of a payout in words, by kind."""
+    return {
+        "charge": env._("payment"),
+        "refund": env._("refund"),
+        "fee": env._("fee"),
+        "dispute": env._("dispute"),
+        "dispute_reversal": env._("dispute won"),
+        "payout_reversal": env._("payout returned"),
+        "adjustment": env._("adjustment"),
+    }
+
+
+def _payout_part_missing(env, p):
+    kinds = part_kinds(env)
+
+    def said(part):
+        words = {
+            "kind": kinds.get(part["kind"], part["kind"]),
+            "reference": part["reference"],
+            "net": money(env, part["net"]),
+        }
+        if part["booked"] is None:
+            return env._("%(kind)s %(reference)s of %(net)s", **words)
+        return env._(
+            "%(kind)s %(reference)s of %(net)s, booked as %(booked)s",
+            booked=money(env, part["booked"]),
+            **words,
+        )
+
+    parts = [said(part) for part in p["parts"] or []]
+    more = int(p["count"] or 0) - len(parts)
+    return (
+        env._(
+            "Payout %(reference)s of %(amount)s: of its %(all)s parts, these are not in Odoo: %(parts)s. "
+            "Together %(rest)s.",
+            reference=p["reference"],
+            amount=money(env, p["amount"], p["currency"]),
+            all=p["all"],
+            parts=listed(parts + ([env._("%s more", more)] if more > 0 else [])),
+            rest=money(env, p["rest"]),
+        ),
+        env._(
+            "Settle what is open about them: the payout goes on by itself once they are booked. Or choose the account "
+            "that takes them, for what will never be booked otherwise."
+        ),
+    )
+
+
+def _no_transfer_account(env, p):
+    return (
+        env._(
+            "A payout of %(amount)s left the provider, but %(company)s has no account of internal transfers that can "
+            "be reconciled.",
+            amount=money(env, p["amount"], p["currency"]),
+            company=p["company"],
+        ),
+        env._("Choose it in Odoo's accounting settings (Internal Transfer), then replay."),
+    )
+
+
 PAYMENT_SENTENCES = {
+    "payout_sum_differs": _payout_sum_differs,
+    "payout_part_missing": _payout_part_missing,
+    "no_transfer_account": _no_transfer_account,
     "cost_currency": lambda env, p: (
         env._(
             "The cost rate of %(name)s is in %(theirs)s, but Odoo keeps this person's cost in %(ours)s.",

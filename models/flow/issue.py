@@ -11,6 +11,7 @@ FIXES = {
     "unknown_consultant": ("link",),
     "unmapped_project": ("link",),
     "payment_unmatched": ("link",),
+    "payout_part_missing": ("link",),
     "record_gone": ("link",),
     "split_at_source": ("link", "create"),
     "merge_conflict": ("decide",),
@@ -124,6 +125,10 @@ class HubIssue(models.Model):
         if self.code == "payment_unmatched":
             raise UserError(
                 self.env._("Choose the invoice that was paid, in the fix of the issue.")
+            )
+        if self.code == "payout_part_missing":
+            raise UserError(
+                self.env._("Choose the account that takes the parts, in the fix of the issue.")
             )
         itself = self.code in OF_ITSELF or (self.params or {}).get("itself")
         if self.code in ("unknown_consultant", "unmapped_project") or (

@@ -89,6 +89,7 @@ class HubWatch(models.AbstractModel):
         self.env["hub.issue"]._stand(found)
         self.env["hub.issue"]._lift([*calm, *self._unwatched()])
         self.env["hub.gap"]._mend()
+        self.env["hub.payout.part"]._mend()
         self._engine()
         # The drainers tell people; when they are silent, nobody else would.
         self.env["hub.alert"]._send()

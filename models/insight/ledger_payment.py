@@ -9,7 +9,8 @@ COUNTS = (
 
 
 class HubLedgerPayment(models.AbstractModel):
-    """Payments and refunds of a provider against what is booked in its journal: gross, and the fee as a part of it."""
+    """Payments, refunds and payouts of a provider against what is booked in its journal: gross, and the fee as
+    a part of it."""
 
     _name = "hub.ledger.payment"
     _inherit = "hub.ledger"
@@ -32,19 +33,36 @@ class HubLedgerPayment(models.AbstractModel):
         entries = [
             self._foreign(run, "payment", key, v, currencies) for key, v in self._listed(run)
         ]
-        if "refund" in run.system_id._connector_class().lists:
+        for entity in self._gone_out(run):
             entries += [
-                self._foreign(run, "refund", key, v, currencies)
-                for key, v in self._listed(run, "refund")
+                self._foreign(run, entity, key, v, currencies)
+                for key, v in self._listed(run, entity)
             ]
         return [entry for entry in entries if entry]
+
+    @api.model
+    def _gone_out(self, run):
+        """What else moves the provider's balance, as far as it is read here."""
+        lists = run.system_id._connector_class().lists
+        streams = self.env["hub.stream"].search(
+            [
+                ("system_id", "=", run.system_id.id),
+                ("direction", "=", "in"),
+                ("entity_id.code", "=", "payout"),
+            ]
+        )
+        return [
+            entity
+            for entity in ("refund", "payout")
+            if entity in lists and (entity == "refund" or streams)
+        ]
 
     @api.model
     def _foreign(self, run, entity, key, values, currencies):
         currency = currencies.get(values.get("currency"))
         if values.get("status") not in COUNTS or not currency:
             return None
-        sign = -1 if entity == "refund" else 1
+        sign = 1 if entity == "payment" else -1
         # A fee in another currency than the payment's is no part of this amount.
         same = values.get("settlement_currency") in (None, currency.name)
         return Entry(
@@ -62,7 +80,7 @@ class HubLedgerPayment(models.AbstractModel):
         self.env.cr.execute(
             """
             SELECT p.id, e.code || ':' || l.external_id,
-                   CASE p.payment_type WHEN 'inbound' THEN 1 ELSE -1 END,
+                   CASE WHEN p.payment_type = 'inbound' AND p.hub_payout IS NOT TRUE THEN 1 ELSE -1 END,
                    coalesce(nullif(p.hub_gross, 0), p.amount)::text, coalesce(g.name, c.name),
                    CASE WHEN p.hub_currency_id = p.currency_id THEN p.hub_fee ELSE 0 END::text,
                    p.date, coalesce(p.hub_reference, p.name)
@@ -73,6 +91,9 @@ class HubLedgerPayment(models.AbstractModel):
               LEFT JOIN hub_entity e ON e.id = l.entity_id
              WHERE p.company_id = %(company)s AND p.journal_id = %(journal)s
                AND p.state IN ('in_process', 'paid')
+               -- what the bank sent back counts on neither side
+               AND NOT (p.hub_payout IS TRUE AND (p.hub_original_payment_id IS NOT NULL OR EXISTS (
+                        SELECT FROM account_payment r WHERE r.hub_original_payment_id = p.id)))
                AND (p.date BETWEEN %(since)s AND %(until)s OR e.code || ':' || l.external_id = ANY(%(keys)s))
             """,
             {

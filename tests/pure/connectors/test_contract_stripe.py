@@ -31,6 +31,7 @@ class StripeSubject(Subject):
                 "refunds",
                 "events",
                 "balance_transactions",
+                "payouts",
             ),
         )
         for kind, entity in (
@@ -39,6 +40,7 @@ class StripeSubject(Subject):
             ("refunds", "refund"),
             ("events", "event"),
             ("balance_transactions", "balance_transaction"),
+            ("payouts", "payout"),
         )
     )
 

@@ -67,7 +67,9 @@ def drain(connector, entity, cursor, now):
         ("charge.refund.updated", {"id": "re_1"}, "refund", "re_1", "change"),
         ("charge.succeeded", {"id": "ch_1", "payment_intent": None}, "payment", "ch_1", "ignored"),
         ("charge.dispute.created", {"id": "dp_1"}, "payment", "dp_1", "ignored"),
-        ("payout.paid", {"id": "po_1"}, "payment", "po_1", "ignored"),
+        ("payout.paid", {"id": "po_1"}, "payout", "po_1", "change"),
+        ("payout.reconciliation_completed", {"id": "po_1"}, "payout", "po_1", "change"),
+        ("payout.failed", {"id": ["po_1"]}, "payment", "", "ignored"),
         ("payment_intent.succeeded", {"id": "../x"}, "payment", "../x", "ignored"),
         ("payment_intent.succeeded", {"id": 7}, "payment", "", "ignored"),
         ("payment_intent.succeeded", None, "payment", "", "ignored"),
@@ -143,6 +145,91 @@ def test_a_refund_knows_its_payment(stripe_product):
         -2750,
         "usd",
     )
+
+
+def test_a_payout_with_its_parts(stripe_product, now):
+    sandbox = stripe_product.sandbox
+    for cents in (10050, 25000, 4000):
+        (last,) = sandbox.pay(cents)["ids"]
+    sandbox.store.refund(sandbox.store.rows["payment_intents"][last], 2500)
+    sandbox.pay(9999, "jpy")  # of another balance
+    payout = sandbox.pay_out(fees=[200], trace="TRACE4711")
+    data = json.loads(
+        stripe_product.connector().fetch("payout", [payout["id"]])[payout["id"]].payload
+    )
+    # 97.29 + 242.45 + 38.54 - 25.00 - 2.00
+    assert (data["amount"], data["currency"], data["status"]) == (35128, "usd", "paid")
+    assert (data["trace"], data["reconciliation_status"]) == ("TRACE4711", "completed")
+    parts = sorted(
+        (part["kind"], part["amount"], part["fee"], part["net"]) for part in data["parts"]
+    )
+    assert parts == [
+        ("charge", 4000, 146, 3854),
+        ("charge", 10050, 321, 9729),
+        ("charge", 25000, 755, 24245),
+        ("fee", -200, 0, -200),
+        ("refund", -2500, 0, -2500),
+    ]
+    assert sum(part["net"] for part in data["parts"]) == data["amount"]
+    assert {part["source"][:3] for part in data["parts"] if part["source"]} == {"ch_", "re_"}
+
+
+def test_parts_beyond_a_page_and_whole_yen(stripe_product):
+    stripe_product.sandbox.settings["rates"] = {}
+    stripe_product.sandbox.pay(1000, "jpy", count=130)
+    payout = stripe_product.sandbox.pay_out("jpy")
+    (record,) = stripe_product.connector().fetch("payout", [payout["id"]]).values()
+    data = json.loads(record.payload)
+    assert len({part["id"] for part in data["parts"]}) == 130
+    assert sum(part["net"] for part in data["parts"]) == data["amount"]
+    assert len(stripe_product.calls("GET", "balance_transactions")) == 2
+
+
+@pytest.mark.parametrize(
+    "values", [{"status": "in_transit"}, {"automatic": False, "amount": 5000, "status": "paid"}]
+)
+def test_parts_that_are_not_known_are_not_asked_for(stripe_product, values):
+    stripe_product.sandbox.pay(10000)
+    payout = stripe_product.sandbox.pay_out(**values)
+    (record,) = stripe_product.connector().fetch("payout", [payout["id"]]).values()
+    assert json.loads(record.payload)["parts"] == []
+    assert not stripe_product.calls("GET", "balance_transactions")
+
+
+def test_a_payout_that_comes_back_is_told_by_its_events(stripe_product, now):
+    sandbox, connector = stripe_product.sandbox, stripe_product.connector()
+    sandbox.pay(10000)
+    payout = sandbox.pay_out(created=to_epoch(now) - 600)
+    records, cursor = drain(connector, "payout", {}, now)
+    assert [json.loads(record.payload)["status"] for record in records] == ["paid"]
+    sandbox.store.send_back(sandbox.store.rows["payouts"][payout["id"]])
+    (record,), _cursor = drain(connector, "payout", cursor, now + timedelta(minutes=1))
+    data = json.loads(record.payload)
+    assert (data["status"], data["failure_code"]) == ("failed", "account_closed")
+    assert data["failure_balance_transaction"]["amount"] == payout["amount"]
+    # the money is a part of the next payout
+    following = sandbox.pay_out()
+    assert following["amount"] == payout["amount"]
+    (record,) = connector.fetch("payout", [following["id"]]).values()
+    (part,) = json.loads(record.payload)["parts"]
+    assert (part["kind"], part["source"]) == ("payout_reversal", payout["id"])
+
+
+def test_payouts_are_listed_with_their_parts(stripe_product, now):
+    stripe_product.sandbox.pay(10000)
+    payout = stripe_product.sandbox.pay_out(created=to_epoch(now) - 60)
+    ((record,),) = stripe_product.connector().listing("payout", now - timedelta(days=1), now)
+    assert (record.external_id, record.version) == (payout["id"], None)
+    assert len(json.loads(record.payload)["parts"]) == 1
+
+
+def test_what_breaks_while_parts_are_read_loses_the_whole_page(stripe_product, now):
+    stripe_product.sandbox.pay(10000)
+    stripe_product.sandbox.pay_out()
+    stripe_product.fault("malformed", path="balance_transactions")
+    with pytest.raises(ConnectorError) as caught:
+        drain(stripe_product.connector(), "payout", {}, now)
+    assert (caught.value.kind, caught.value.code) == ("schema", "bad_json")
 
 
 def test_first_the_list_then_events(stripe_product, now):
@@ -250,6 +337,7 @@ def test_connection_check(stripe_product):
         ("read", "charge"),
         ("read", "refund"),
         ("read", "balance_transaction"),
+        ("read", "payout"),
     ]
     for key, error in (("sk_test_other", "key_invalid"), ("sk_live_other", "wrong_environment")):
         wrong = {"api_key": key, "webhook_secret": ""}
