@@ -1,4 +1,5 @@
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -8,6 +9,7 @@ from odoo.tests import tagged
 from ..connectors.errors import ConnectorError
 from ..connectors.parts import Record
 from ..core import strict_json
+from ..core.problem import Term
 from ..core.reconcile import former_seal
 from .business_common import BusinessCase
 
@@ -27,7 +29,8 @@ class TestReconciliation(BusinessCase):
 
     def setUp(self):
         super().setUp()
-        self.listed = {"payment": [], "refund": [], "time_entry": [], "opportunity": []}
+        entities = ("payment", "refund", "payout", "time_entry", "opportunity")
+        self.listed = {entity: [] for entity in entities}
         self.error = None
         mode = self.enter_registry_test_mode()  # issues are written by cursors of their own
         mode.__enter__()
@@ -188,6 +191,37 @@ class TestReconciliation(BusinessCase):
             [(line.reason, line.key, int(line.steps)) for line in run.line_ids],
             [("missing_here", "refund:re_1", 700)],
         )
+
+    def test_payouts_count_against_until_they_come_back(self):
+        self.contract = self._start_deal()
+        payment = self._paid("pi_1")
+        self.listed["payment"] = [self._intent("pi_1", self._cents(payment), 750)]
+        left = datetime(2025, 7, 15, 18, tzinfo=timezone.utc)
+        payout = {"id": "po_1", "amount": round(payment.amount * 100), "currency": "usd"}
+        payout |= {"status": "paid", "created": int(left.timestamp())}
+        self.listed["payout"] = [payout]
+        (line,) = self._payments().line_ids
+        self.assertEqual((line.reason, line.key), ("missing_here", "payout:po_1"))
+        values = {
+            "amount": Decimal(str(payment.amount)),
+            "currency": "USD",
+            "date": left,
+            "status": Term("succeeded"),
+            "reconciliation": "not_applicable",
+            "reference": "po_1",
+        }
+        item = self._apply(self._item("payout", values, external_id="po_1"))
+        self.assertFalse(item.problem, item.problem)
+        record = self.env["account.payment"].browse(item.res_id)
+        self._link("payout", "po_1", record)
+        run = self._payments()
+        self.assertEqual((run.state, run.agreed_count), ("agreed", 2))
+        back = {**values, "status": Term("failed"), "returned_at": left}
+        self._apply(self._item("payout", back, record=record, changed=["status"]))
+        self.assertTrue(record.hub_refund_ids)
+        self.listed["payout"] = [{**payout, "status": "failed"}]
+        run = self._payments()
+        self.assertEqual((run.state, run.agreed_count), ("agreed", 1))
 
     # -- causes --------------------------------------------------------------------------------------
 
