@@ -1,16 +1,17 @@
 from datetime import date
 from decimal import Decimal
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from ..core.problem import Term
 from .bank_common import camt
 from .payout_common import PayoutCase, moment
+from .view_common import HubScreens
 
 
 @tagged("post_install", "-at_install")
-class TestPayout(PayoutCase):
+class TestPayout(HubScreens, PayoutCase):
     """What a provider sends to the bank: the sum of its parts, each in the books, and the bank line that meets it."""
 
     def test_three_charges_a_refund_and_a_fee_come_to_the_bank(self):
@@ -106,6 +107,55 @@ class TestPayout(PayoutCase):
         self.assertEqual(round(self._balance(income) - before, 2), -4.72)
         self.assertEqual(self._balance(self.transfers), 356)
         self.assertEqual(self._balance(self.journal.default_account_id), 0)
+
+    def _asked(self):
+        """A payout that waits for a payment of ours, as the engine leaves it; its message and issue."""
+        part = {"kind": "charge", "key": "txn_1", "reference": f"ch_{self.invoices[0].id}"}
+        params = {"parts": [{**part, "net": "97.29", "booked": None}], "count": 1, "all": 1}
+        message = self.receive(self.system, "payout", "po_1")
+        issue = self.need_person(
+            message,
+            "payout_part_missing",
+            {**params, "amount": "97.29", "currency": "USD", "reference": "po_1", "rest": "97.29"},
+            process="payment_to_receivable",
+        )
+        return message, issue
+
+    def _state(self, message):
+        message.invalidate_recordset()
+        return message.state
+
+    def test_it_goes_on_by_itself_when_the_part_is_booked(self):
+        message, issue = self._asked()
+        self.assertIn("97.29", issue.sentence)
+        self.env["hub.payout.part"]._mend()
+        self.assertEqual(self._state(message), "failed")
+        self._charge(self.invoices[0], "3.21")
+        self.env["hub.payout.part"]._mend()
+        self.assertEqual(self._state(message), "pending")
+
+    def test_the_account_is_chosen_by_who_may_post(self):
+        message, issue = self._asked()
+        wizard = self.env["hub.resolve"].create({"issue_id": issue.id, "mode": "link"})
+        self.assertTrue(issue.can_link and wizard.asks_account)
+        with self.assertRaisesRegex(UserError, "Choose the account"):
+            wizard.action_confirm()
+        revenue = self.company_data["default_account_revenue"]
+        values = {"issue_id": issue.id, "mode": "link", "account_id": revenue.id}
+        theirs = self.env["hub.resolve"].with_user(self.resolver).create(values)
+        with self.assertRaisesRegex(UserError, "may post"):
+            theirs.action_confirm()
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        account = self.env["account.account"].create(
+            {"name": "X", "code": "999999", "account_type": "expense", "company_ids": other.ids}
+        )
+        wizard.account_id = account
+        with self.assertRaisesRegex(UserError, "no account of"):
+            wizard.action_confirm()
+        wizard.account_id = revenue
+        wizard.action_confirm()
+        self.assertEqual(self._state(message), "pending")
+        self.assertEqual(message.decision["account"], wizard.account_id.id)
 
     def test_parts_that_do_not_come_to_the_payout(self):
         parts = self._whole()
