@@ -100,6 +100,7 @@
         "views/hub_approval_views.xml",
         "views/hub_contract_views.xml",
         "views/hub_agreement_views.xml",
+        "views/hub_rate_card_views.xml",
         "views/hub_billing_views.xml",
         "views/hub_billing_batch_views.xml",
         "data/hub_dunning_mail.xml",

@@ -87,6 +87,7 @@ from . import (
     test_process,
     test_push,
     test_quickbooks,
+    test_rate_cards,
     test_reconciliation,
     test_register,
     test_register_tours,

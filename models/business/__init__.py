@@ -89,6 +89,8 @@ from . import (  # isort: skip
     statement,  # extends dunning
     credit_hold,  # extends dunning, deals and projects
     billing_turn,  # extends contracts with terms, and the ledger
+    rate_card,  # extends agreements and contracts
+    rate_apply,  # extends order lines, time, and the ledger
     write_off,  # extends the ledger
     correction,  # extends the one above
     acceptance,  # extends milestones and order lines

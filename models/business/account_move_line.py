@@ -60,7 +60,12 @@ class AccountMoveLine(models.Model):
 
     @api.model
     def _hub_billable_domain(self, sale_lines):
-        """Time and expenses of ``sale_lines`` that may be billed: approved and not in the ledger.
+        """Time and expenses of ``sale_lines`` that may be billed; other terms take something away."""
+        return self._hub_open_domain(sale_lines)
+
+    @api.model
+    def _hub_open_domain(self, sale_lines):
+        """Time and expenses of ``sale_lines`` that are approved and not in the ledger.
 
         Time on the task of a milestone has the milestone's order line and is paid by the milestone, whatever it took.
         Expenses are analytic lines without a project on an expense line of the order; one order

@@ -15,6 +15,7 @@ CODES = [
     ("minimum", "Below the smallest invoice"),
     ("unapproved", "Not approved"),
     ("not_accepted", "Milestone not accepted"),
+    ("no_rate", "No rate"),
     ("earlier", "Before the period"),
     ("other_run", "In another run"),
     ("over_cap", "Over the cap"),

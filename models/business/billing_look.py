@@ -63,6 +63,7 @@ class BillingLook:
         self._in_ledger = lines
         self._unapproved = lines._hub_waiting_time(batch.date_from, batch.date_to)
         self._early = self._earlier(lines)
+        self._unrated = self._without_rate(lines)
         self._locks = self._locked()
         self._unaccepted = orders.order_line._hub_not_accepted(batch.date_to)
         self._cap_used = contracts._hub_cap_used()
@@ -115,6 +116,26 @@ class BillingLook:
                 before[1] + (quantity if time else 0.0),
                 before[2] + (quantity * line.hub_hour_price if time else line._hub_worth(quantity)),
             )
+        return found
+
+    def _without_rate(self, lines):
+        """Approved time of the period that found no rate: ``{order: [count, hours, names]}``; one query, or none."""
+        unrated = lines._hub_unrated()
+        if not unrated:
+            return {}
+        entries = self.env["account.analytic.line"].sudo()  # sums and names, not entries
+        groups = entries._read_group(
+            self.env["account.move.line"]._hub_open_domain(unrated)
+            & lines._hub_period(self.batch.date_from, self.batch.date_to),
+            ["so_line"],
+            ["__count", "hub_billable_quantity:sum", "employee_id:recordset"],
+        )
+        found = {}
+        for line, count, hours, people in groups:
+            sums = found.setdefault(line.order_id, [0, 0.0, set()])
+            sums[0] += count
+            sums[1] += hours
+            sums[2].update(people.mapped("name"))
         return found
 
     def _locked(self):
@@ -222,6 +243,18 @@ class BillingLook:
             count, amount = self._unaccepted[order]
             found.append(
                 {"code": "not_accepted", "severity": "waiting", "count": count, "amount": amount}
+            )
+        if order in self._unrated:
+            count, hours, people = self._unrated[order]
+            card = order.hub_contract_id.rate_card_id.name
+            found.append(
+                {
+                    "code": "no_rate",
+                    "severity": "waiting",
+                    "count": count,
+                    "hours": hours,
+                    "params": {"people": ", ".join(sorted(people)), "card": card},
+                }
             )
         if order in self._early:
             count, hours, amount = self._early[order]

@@ -30,13 +30,18 @@ class HubBillingTurn(models.Model):
         # With sudo: terms of a contract, whoever bills it.
         limited = contracts.sudo().filtered("id")._hub_shares_a_limit()
         if limited:
-            self.env.cr.execute(
-                """INSERT INTO hub_billing_turn (contract_id, turns)
-                   SELECT c, 1 FROM unnest(%s) c ORDER BY c
-                   ON CONFLICT (contract_id) DO UPDATE SET turns = (hub_billing_turn.turns + 1) %% 1000000""",
-                [sorted(limited.ids)],
-                log_exceptions=False,  # expected: Odoo does it again
-            )
+            self._begin(limited)
+
+    @api.model
+    def _begin(self, contracts):
+        """The same, whatever they share; one statement."""
+        self.env.cr.execute(
+            """INSERT INTO hub_billing_turn (contract_id, turns)
+               SELECT c, 1 FROM unnest(%s) c ORDER BY c
+               ON CONFLICT (contract_id) DO UPDATE SET turns = (hub_billing_turn.turns + 1) %% 1000000""",
+            [sorted(contracts.ids)],
+            log_exceptions=False,  # expected: Odoo does it again
+        )
 
 
 class HubContract(models.Model):

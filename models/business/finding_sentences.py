@@ -126,6 +126,14 @@ def _unapproved(finding):
     )
 
 
+def _no_rate(finding):
+    return finding.env._(
+        "%(count)s approved entries (%(hours)s h, by %(people)s) have no rate in %(card)s and are not included. Add or "
+        "extend a rate, or plan these people with a role of the card, then propose again.",
+        **_figures(finding),
+    )
+
+
 def _earlier(finding):
     return finding.env._(
         "%(count)s approved entries (%(hours)s h, %(amount)s) are from before the period and are not included. A "
@@ -178,6 +186,7 @@ FINDING_SENTENCES = {
     "minimum": _minimum,
     "unapproved": _unapproved,
     "not_accepted": _not_accepted,
+    "no_rate": _no_rate,
     "earlier": _earlier,
     "other_run": _other_run,
     "over_cap": _over_cap,

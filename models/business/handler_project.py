@@ -44,17 +44,19 @@ class HubHandlerProject(models.AbstractModel):
                 else exact(line.currency_id.round(line._hub_net_price()))
                 for line in hourly
             }
+            # Then time has the price of its person and day. With sudo: a term, whoever asks.
+            carded = bool(contract.sudo().rate_card_id)
             seconds = sum(line.quantity * line.sale_line_id._hub_unit_seconds() for line in hourly)
             result[project.id] = {
                 "code": contract.code,
                 "name": project.name,
                 "customer": {"key": contract.partner_id.id, "name": contract.partner_id.name},
                 "billable": project.allow_billable,
-                "hourly_rate": rates.pop() if len(rates) == 1 else None,
+                "hourly_rate": rates.pop() if len(rates) == 1 and not carded else None,
                 "budget_hours": exact(seconds / SECONDS_PER_HOUR) or None,
                 "start_date": project.date_start or contract.date_start or None,
                 "note": contract.name,
-                "tasks": [self._task(task) for task in project.task_ids],
+                "tasks": [self._task(task, carded) for task in project.task_ids],
                 "people": self._people(project),
                 # no more hours are wanted: a tracker that can archives the project
                 "active": project.active and contract.state != "closed",
@@ -62,9 +64,9 @@ class HubHandlerProject(models.AbstractModel):
         return result
 
     @api.model
-    def _task(self, task):
+    def _task(self, task, carded):
         line = task.sale_line_id
-        hourly = line.qty_delivered_method == "timesheet"
+        hourly = line.qty_delivered_method == "timesheet" and not carded
         return {
             "key": task.id,
             "name": task.name,

@@ -50,7 +50,7 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
         facts = self._facts(items)
         for item in items:
             line = self._sale_line(item, facts)
-            item.at_risk = self._worth_by(line, item.values)
+            item.at_risk = self._worth_by(line, item.values, facts["rate"].get(id(item)))
             try:
                 self._check_entry(item, line, facts)
             except Problem as problem:
@@ -64,13 +64,18 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
         for item in items:
             line = self._sale_line(item, facts)
             if line:
-                item.at_risk = self._worth_by(line, item.values)
+                item.at_risk = self._worth_by(line, item.values, facts["rate"].get(id(item)))
 
     @api.model
-    def _worth_by(self, line, values):
-        """What time is worth that an order line bills; nothing without one."""
+    def _worth_by(self, line, values, decided=None):
+        """What time is worth that an order line bills; nothing without one.
+
+        :param decided: where the contract has a rate card, what it says of this time
+        """
         currency = line.currency_id or self.env.company.currency_id
         rate = line.hub_hour_price if line.qty_delivered_method == "timesheet" else 0
+        if decided and len(decided[0]) == 1:
+            rate = line._hub_hour_price_at(decided[0])
         amount = self._to_bill(values) * exact(rate)
         return Money(rounded(amount, exact(currency.rounding)), currency.name)
 
@@ -113,12 +118,36 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
             ["price_unit", "hub_hour_price", "currency_id", "order_id", "qty_delivered_method"]
         )
         entries.sudo().hub_billing_id.fetch(["state", "move_id", "quantity", "amount"])
-        return {
+        facts = {
             "employee": {record.id: record for record in employees},
             "project": {record.id: record for record in projects},
             "task": {record.id: record for record in tasks},
             "entry": {record.id: record for record in entries},
         }
+        facts["rate"] = self._rates(items, facts)
+        return facts
+
+    @api.model
+    def _rates(self, items, facts):
+        """What the rate cards of contracts say of the time on hand: ``{id(item): as hub.rate.card decides}``."""
+        asked = {}
+        for item in items:
+            line, values = self._sale_line(item, facts), item.values
+            project = facts["project"].get(values.get("project"))
+            # With sudo: terms of a contract, whoever sends its time.
+            card = project.hub_contract_id.sudo().rate_card_id if line else None
+            employee = facts["employee"].get(values.get("employee"))
+            if (
+                card
+                and employee
+                and values.get("date")
+                and line.qty_delivered_method == "timesheet"
+            ):
+                product = (line.sudo().hub_rated_from_id or line).product_id  # as above
+                day = fields.Date.to_date(values["date"])
+                asked[id(item)] = (card, project, employee, product, day)
+        decided = self.env["hub.rate.card"]._hub_decide(list(asked.values())) if asked else ()
+        return dict(zip(asked, decided, strict=True))
 
     @api.model
     def _known_id(self, item):
@@ -151,6 +180,10 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
             self._check_employee(item, facts)
         if not entry or {"project", "task", "date", "billable"} & item.changed:
             self._check_contract(item, line, facts)
+        if id(item) in facts["rate"] and (
+            not entry or {"project", "task", "date", "billable", "employee"} & item.changed
+        ):
+            self._check_rate(item, line, facts)
 
     @api.model
     def _names(self, item, facts):
@@ -227,7 +260,11 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
                     end=str(contract.date_end or ""),
                     **names,
                 )
-        if line.qty_delivered_method == "timesheet" and line.currency_id.is_zero(line.price_unit):
+        if (
+            id(item) not in facts["rate"]
+            and line.qty_delivered_method == "timesheet"
+            and line.currency_id.is_zero(line.price_unit)
+        ):
             raise Problem(
                 "no_rate",
                 kind="rule",
@@ -236,6 +273,32 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
                 order=line.order_id.name,
                 **names,
             )
+
+    @api.model
+    def _check_rate(self, item, line, facts):
+        """Time of a contract with a rate card has exactly one rate on its day."""
+        lines, last, roles = facts["rate"][id(item)]
+        if len(lines) == 1:
+            return
+        project = facts["project"][item.values["project"]]
+        # With sudo: names and the terms that somebody is told about.
+        card = project.hub_contract_id.sudo().rate_card_id
+        service = (line.sudo().hub_rated_from_id or line).product_id.name
+        raise Problem(
+            "no_rate",
+            kind="rule",
+            cause=f"card {card.id}/{','.join(map(str, roles.ids)) or item.values['employee']}",
+            card=card.name,
+            roles=", ".join(roles.mapped("name")),
+            service=service,
+            several=bool(lines),
+            ended=str(last.date_to or ""),
+            price=f"{last.price:.2f}" if last else "",
+            unit=last.unit or "",
+            currency=card.currency_id.name,
+            hours=str(exact(item.values["hours"])),
+            **self._names(item, facts),
+        )
 
     @api.model
     def _check_billed(self, item, entry):

@@ -38,6 +38,12 @@ class SaleOrderLine(models.Model):
             price = line._hub_untaxed_price() * SECONDS_PER_HOUR / line._hub_unit_seconds()
             line.hub_hour_price = float(price)
 
+    def _hub_hour_price_at(self, rate):
+        """The price of an hour at a rate, after the discount of this line; taxes that prices include are in it."""
+        unit = self.env.ref(f"uom.product_uom_{rate.unit}")
+        hours = unit._compute_quantity(1.0, self.env.ref("uom.product_uom_hour"), round=False)
+        return exact(rate.price) * (100 - exact(self.discount or 0)) / 100 / exact(hours)
+
     def _hub_net_price(self):
         """The price of one unit after discount as it was agreed, included taxes in it; a ``Decimal``."""
         return exact(self.price_unit) * (100 - exact(self.discount or 0)) / 100

@@ -106,7 +106,49 @@ def _outside_contract(env, p):
     )
 
 
+def _no_rate_in_card(env, p):
+    names = {
+        "entry": _entry(env, p),
+        "card": p["card"],
+        "service": p["service"],
+        "roles": p["roles"] or env._("no role"),
+    }
+    if p["several"]:
+        return (
+            env._(
+                "%(entry)s (%(service)s) has more than one rate in “%(card)s”: the person has the roles %(roles)s.",
+                **names,
+            ),
+            env._(
+                "Plan the person with one role on this project, or give the person a rate of his own, then replay."
+            ),
+        )
+    if not p["ended"]:
+        return (
+            env._(
+                "%(entry)s (%(service)s, %(roles)s) has no rate in “%(card)s” on that day.", **names
+            ),
+            env._("Add the rate to the card, or plan the person with another role, then replay."),
+        )
+    unit = env._("a day") if p["unit"] == "day" else env._("an hour")
+    return (
+        env._(
+            "%(entry)s (%(service)s, %(roles)s) has no rate in “%(card)s” on that day; the last one ended on "
+            "%(ended)s (%(price)s %(unit)s).",
+            ended=p["ended"],
+            price=money(env, p["price"], p["currency"]),
+            unit=unit,
+            **names,
+        ),
+        env._(
+            "Extend the rate in the card, add the next one, or plan the person with another role, then replay."
+        ),
+    )
+
+
 def _no_rate(env, p):
+    if "card" in p:
+        return _no_rate_in_card(env, p)
     return (
         env._(
             "%(entry)s would be billed by “%(line)s” of %(order)s, which has no price.",
