@@ -89,7 +89,9 @@ class TestRateCards(BusinessCase):
         return records.with_env(self.env)
 
     def _by_hand(self, contract, hours=2.0, day=date(2025, 6, 10), **values):
-        entry = self.env["account.analytic.line"].create(
+        """What the consultant types, who sees neither prices nor orders."""
+        entries = self.env["account.analytic.line"].with_user(self.consultant_user)
+        entry = entries.create(
             {
                 "name": "typed",
                 "project_id": contract.project_id.id,
