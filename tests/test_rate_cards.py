@@ -186,6 +186,13 @@ class TestRateCards(BusinessCase):
         self.assertFalse(item.problem)
         self.assertEqual(tracked.so_line, typed.so_line)
 
+    def test_a_tracker_is_told_no_price_that_depends_on_who_works(self):
+        project = self._contract().project_id
+        handler = self._handler("project")
+        told = handler._hub_compose(project.with_env(handler.env), self.system)[project.id]
+        self.assertIsNone(told["hourly_rate"])
+        self.assertEqual({task["hourly_rate"] for task in told["tasks"]}, {None})
+
     # --- no rate ----------------------------------------------------------------------------------
 
     def test_no_rate_is_asked_about_with_who_what_and_when(self):
@@ -278,7 +285,7 @@ class TestRateCards(BusinessCase):
         with self._refused(UserError, rf"1 entries \(2.00 h.*{invoice.name}"):
             rate.price = 155
         # a more specific rate would touch it as well
-        with self._refused(UserError, "Billed Work Keeps Its Price"):
+        with self._refused(UserError, "Keep Billed"):
             self.env["hub.rate.line"].with_user(self.accountant).create(
                 {
                     "card_id": self.card.id,

@@ -184,7 +184,7 @@ class HubRateCard(models.Model):
             raise UserError(
                 self.env._(
                     "%(count)s entries (%(hours)s h, %(first)s to %(last)s) on %(invoices)s are billed at another "
-                    "price than this would give them. Let the rate begin later; or tick “Billed Work Keeps Its Price”: "
+                    "price than this would give them. Let the rate begin later; or tick “Keep Billed”: "
                     "then only work that is not billed yet takes the new price. To bill it anew, credit the invoice "
                     "(hours are billable again) first.",
                     **params,
@@ -240,9 +240,9 @@ class HubRateLine(models.Model):
     date_from = fields.Date(string="Valid From", required=True)
     date_to = fields.Date(string="Valid To", help="The last day. Empty: until further notice.")
     keep_billed = fields.Boolean(
-        string="Billed Work Keeps Its Price",
+        string="Keep Billed",
         store=False,
-        help="Said once, with a change that would give work another price that is billed already.",
+        help="Work that is billed already keeps its price. Said once, with a change that would give it another.",
     )
 
     @api.depends("card_id", "role_id", "employee_id", "product_id")
