@@ -152,8 +152,9 @@ class AccountAnalyticLine(models.Model):
     def _compute_so_line(self):
         carded = self.filtered(lambda entry: entry.project_id.hub_contract_id.rate_card_id)
         open_ = carded.filtered(lambda entry: not entry.hub_billing_id)  # what is settled stays
-        super(AccountAnalyticLine, self - (carded - open_))._compute_so_line()
+        result = super(AccountAnalyticLine, self - (carded - open_))._compute_so_line()
         open_._hub_price_by_rate()
+        return result
 
     def _hub_price_by_rate(self):
         """Move entries from the order line that Odoo chose to that of their rate; without one they stay, and wait."""

@@ -240,7 +240,6 @@ class HubRateLine(models.Model):
     date_from = fields.Date(string="Valid From", required=True)
     date_to = fields.Date(string="Valid To", help="The last day. Empty: until further notice.")
     keep_billed = fields.Boolean(
-        string="Keep Billed",
         store=False,
         help="Work that is billed already keeps its price. Said once, with a change that would give it another.",
     )
