@@ -1,4 +1,4 @@
-"""Stripe: payments, refunds and payouts in; metadata and refunds out.
+"""Stripe: payments, refunds, payouts and disputes in; metadata and refunds out.
 
 Settings: ``account_id`` (``acct_…``), ``live_mode`` (bool), ``start_date`` (ISO date of the oldest
 payment to read), ``overlap_seconds`` (how far a poll looks back, 300).
@@ -9,7 +9,8 @@ Source: Stripe API documentation: "Authentication", "Versioning", "Idempotent re
 "Pagination", "Expanding responses", "List all events" (kept for 30 days), "Payout reconciliation"
 (https://docs.stripe.com/payouts/reconciliation: the parts of an automatic payout are the balance
 transactions listed with ``payout``, once ``payout.reconciliation_completed`` was sent; those of a
-manual one are not known to Stripe).
+manual one are not known to Stripe), "How disputes work"
+(https://docs.stripe.com/disputes/how-disputes-work: the amount and a fee are taken at once).
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from ..core import strict_json
+from . import stripe_errors, stripe_webhook
 from . import stripe_shapes as shapes
-from . import stripe_webhook
 from .base import Connector, path_id
 from .errors import ConnectorError
 from .parts import CheckItem, Notice, Outcome, Page, Record, SecretField, WebhookRequest, Write
@@ -67,7 +68,19 @@ THINGS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
             "payout.reconciliation_completed",
         ),
     ),
+    "dispute": (
+        "/v1/disputes",
+        (),
+        (
+            "charge.dispute.created",
+            "charge.dispute.updated",
+            "charge.dispute.closed",
+            "charge.dispute.funds_withdrawn",
+            "charge.dispute.funds_reinstated",
+        ),
+    ),
 }
+SHAPES = {"payment": shapes.intent, "refund": shapes.refund, "dispute": shapes.dispute}
 
 
 class Stripe(Connector):
@@ -103,7 +116,7 @@ class Stripe(Connector):
         }
 
     def _error_from(self, answer, write):
-        return error_from(answer, write)
+        return stripe_errors.from_answer(answer, write)
 
     def account_id(self) -> str:
         """The key's account (GET /v1/account)."""
@@ -137,6 +150,7 @@ class Stripe(Connector):
             ("event", "/v1/events"),
             ("balance_transaction", "/v1/balance_transactions"),
             ("payout", "/v1/payouts"),
+            ("dispute", "/v1/disputes"),
         ):
             probe(
                 items,
@@ -240,10 +254,8 @@ class Stripe(Connector):
     def _record(self, entity: str, row: dict, changed: datetime) -> Record:
         """Stripe's objects have no time of change and no version: what counts is when they were
         seen."""
-        if entity == "payout":
-            payload = shapes.payout(row, self._parts(row))
-        else:
-            payload = shapes.intent(row) if entity == "payment" else shapes.refund(row)
+        shape = SHAPES.get(entity) or (lambda one: shapes.payout(one, self._parts(one)))
+        payload = shape(row)
         return Record(entity, str(row["id"]), iso(changed), changed, strict_json.dumps(payload))
 
     def _parts(self, payout: dict) -> list[dict]:
@@ -273,7 +285,7 @@ class Stripe(Connector):
             after = [("starting_after", rows[-1]["id"])]
 
     def listing(self, entity: str, since: datetime, until: datetime) -> Iterator[list[Record]]:
-        """Payments, refunds or payouts by the time they were made. Stripe states no total; its list
+        """Things by the time they were made. Stripe states no total; its list
         ends where it says so."""
         path, expand, _types = THINGS[entity]
         query = [
@@ -345,46 +357,3 @@ class Stripe(Connector):
         if not isinstance(row, dict) or "id" not in row:
             raise ConnectorError("unknown", "answer_lost", status=answer.status)
         return row
-
-
-def error_from(answer, write: bool) -> ConnectorError | None:
-    """Stripe's error table. Its 429 tells no waiting time."""
-    error = answer.plain_error(write)
-    if error is None:
-        return None
-    details = answer.details().get("error")
-    details = details if isinstance(details, dict) else {}
-    kind, code = str(details.get("type") or ""), str(details.get("code") or "")
-    status = answer.status
-    names = ("type", "code", "param", "decline_code")
-    params = {n: details[n][:80] for n in names if isinstance(details.get(n), str)}
-    if status == 401:
-        expired = code == "api_key_expired"
-        return ConnectorError("sign_in", "key_expired" if expired else "key_invalid", status=401)
-    if status == 429:
-        locked = code == "lock_timeout"
-        return ConnectorError(
-            "rate",
-            "locked" if locked else "rate_limited",
-            status=429,
-            retry_after=1.0 if locked else 2.0,
-            params={"reason": answer.headers.get("Stripe-Rate-Limited-Reason", "")[:40]},
-        )
-    if kind == "idempotency_error" and status == 400:
-        # the same key with other values: our own mistake, and nothing was done
-        return ConnectorError("bug", "idempotency_mismatch", status=400)
-    if status == 409:
-        if code == "idempotency_key_in_use":
-            return ConnectorError("unknown", "still_running", status=409, retry_after=2.0)
-        return ConnectorError("conflict", "conflict", status=409, params=params)
-    if answer.headers.get("Stripe-Should-Retry") == "true" and not error.transient:
-        return ConnectorError("product_down", "asked_to_retry", status=status, params=params)
-    if error.kind == "data":
-        return ConnectorError(
-            "data",
-            "card_error" if kind == "card_error" else "validation",
-            status=status,
-            params=params,
-        )
-    error.params = params
-    return error

@@ -6,7 +6,8 @@ belongs in a message, so what is kept is named here. Amounts stay in minor units
 currency beside them.
 
 Source: Stripe API documentation, "The PaymentIntent object", "The Charge object", "The Refund
-object", "The Balance Transaction object", "The Payout object", "Making requests" (form encoding);
+object", "The Balance Transaction object", "The Payout object", "The Dispute object" ("zero, one, or
+two balance transactions that show funds withdrawn and reinstated"), "Making requests" (form encoding);
 "Reporting categories" (https://docs.stripe.com/reports/reporting-categories), which finance goes by
 instead of ``type``: it tells a dispute, its reversal and a fee among the adjustments.
 """
@@ -41,6 +42,10 @@ _PAYOUT = (
 _PART = (
     "id", "object", "type", "reporting_category", "amount", "fee", "net", "currency", "created",
     "available_on",
+)  # fmt: skip
+_DISPUTE = (
+    "id", "object", "amount", "currency", "status", "reason", "created", "is_charge_refundable",
+    "livemode",
 )  # fmt: skip
 # reporting category -> kind of part; what is not here is an adjustment that a person looks at
 _KINDS = {
@@ -98,6 +103,18 @@ def payout(row: dict, parts: list[dict]) -> dict:
     kept["trace"] = trace.get("value") if isinstance(trace, dict) else None
     kept["failure_balance_transaction"] = balance(row.get("failure_balance_transaction"))
     kept["parts"] = [part(one) for one in parts]
+    return kept
+
+
+def dispute(row: dict) -> dict:
+    """A dispute: what it is about, until when it is answered, and the money that it took and gave back. No evidence:
+    it is full of the customer's data."""
+    kept = _pick(row, _DISPUTE)
+    kept["charge"], kept["payment_intent"] = _id(row.get("charge")), _id(row.get("payment_intent"))
+    kept["due_by"] = (row.get("evidence_details") or {}).get("due_by")
+    moves = [balance(one) for one in row.get("balance_transactions") or [] if isinstance(one, dict)]
+    kept["withdrawn"] = next((one for one in moves if (one["net"] or 0) < 0), None)
+    kept["reinstated"] = next((one for one in moves if (one["net"] or 0) > 0), None)
     return kept
 
 

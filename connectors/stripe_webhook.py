@@ -1,7 +1,7 @@
 """Stripe's webhooks: proof of origin, and what an event hints at.
 
 An event is a hint: its snapshot may be older than the object is now, and events come in any order.
-So each becomes a thin notice of the payment, refund or payout concerned, which is then read.
+So each becomes a thin notice of the payment, refund, payout or dispute concerned, which is then read.
 
 Source: Stripe API documentation, "Verify webhook signatures manually", "Types of events".
 """
@@ -109,6 +109,8 @@ def concerned(event: dict) -> tuple[str, str] | None:
         entity, key = "refund", thing.get("id")
     elif kind.startswith("payout."):
         entity, key = "payout", thing.get("id")
+    elif kind.startswith("charge.dispute."):
+        entity, key = "dispute", thing.get("id")
     else:
         return None
     return (entity, key) if isinstance(key, str) and re.fullmatch(OBJECT_ID, key) else None

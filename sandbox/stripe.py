@@ -1,13 +1,14 @@
-"""A Stripe account on this machine: payment intents, charges, refunds, payouts, balance, customers, events.
+"""A Stripe account on this machine: payment intents, charges, refunds, payouts, disputes, balance, events.
 
 Control plane (``/__sandbox__/``): ``POST payments`` ``{"amount" (minor units), "currency"?,
 "metadata"?, "status"?: succeeded|failed|processing|canceled|requires_payment_method, "created"?:
 epoch, "count"?}``; ``POST succeed`` ``{"id"}``; ``POST refunds`` ``{"payment_intent", "amount"?,
 "status"?, "reason"?}``; ``POST payouts`` ``{"currency"?, "automatic"?, "amount"?, "fees"?: [minor
 units], "trace"?, "status"?: in_transit|paid|failed}`` pays out what is in the balance; ``POST
-send_back`` ``{"id"}`` a payout that the bank refuses later; ``POST events`` ``{"type", "object": {}}``
-raises any event; ``GET state``: all objects. ``deliver`` sends the events signed, one a call (``again:
-true`` sends all anew).
+send_back`` ``{"id"}`` a payout that the bank refuses later; ``POST disputes`` ``{"payment_intent",
+"amount"?, "fee"?, "status"?}``; ``POST close`` ``{"id", "status": won|lost|warning_closed,
+"fee_back"?}``; ``POST events`` ``{"type", "object": {}}`` raises any event; ``GET state``: all objects.
+``deliver`` sends the events signed, one a call (``again: true`` sends all anew).
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class StripeSandbox(Sandbox):
         self.control("POST", "refunds", self._control_refunds)
         self.control("POST", "payouts", self._control_payouts)
         self.control("POST", "send_back", self._control_send_back)
+        self.control("POST", "disputes", self._control_disputes)
+        self.control("POST", "close", self._control_close)
         self.control("POST", "events", self._control_events)
         self.control("GET", "state", lambda request: self.store.rows)
 
@@ -382,6 +385,19 @@ class StripeSandbox(Sandbox):
         with self.lock:
             row = self.store.send_back(self.store.get("payouts", request.get_json()["id"]))
             return self.store.view(row)
+
+    def _control_disputes(self, request: Request) -> dict:
+        body = request.get_json()
+        with self.lock:
+            intent = self.store.get("payment_intents", body.pop("payment_intent"))
+            return self.store.view(self.store.dispute(intent, **body))
+
+    def _control_close(self, request: Request) -> dict:
+        body = request.get_json()
+        with self.lock:
+            return self.store.view(
+                self.store.close(self.store.get("disputes", body.pop("id")), **body)
+            )
 
     def _control_events(self, request: Request) -> dict:
         body = request.get_json()

@@ -1,4 +1,4 @@
-"""What a Stripe account holds: payment intents, charges, refunds, payouts, balance transactions, events."""
+"""What a Stripe account holds: payment intents, charges, refunds, payouts, disputes, balance transactions, events."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ KINDS = (
     "balance_transactions",
     "customers",
     "payouts",
+    "disputes",
     "events",
 )
 PREFIX = {
@@ -22,6 +23,7 @@ PREFIX = {
     "balance_transactions": "txn",
     "customers": "cus",
     "payouts": "po",
+    "disputes": "du",
     "events": "evt",
 }
 # field -> kind of the object that it names, for "expand"
@@ -288,6 +290,53 @@ class Store:
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
         self.event("refund.created", row, created)
         self.event("charge.refunded", charge, created)
+        return row
+
+    # -- disputes -----------------------------------------------------------------------------
+
+    def dispute(self, intent: dict, amount: int | None = None, fee=1500, created=None, **values):
+        """The customer's bank takes a payment back, and Stripe a fee; an inquiry takes nothing."""
+        charge = self.get("charges", intent["latest_charge"])
+        inquiry = str(values.get("status", "")).startswith("warning_")
+        row = self.add(
+            "disputes",
+            {
+                "amount": charge["amount"] if amount is None else amount,
+                "balance_transactions": [],
+                "charge": charge["id"],
+                "currency": charge["currency"],
+                "evidence": {"customer_email_address": "payer@client.example"},
+                "evidence_details": {"due_by": int(self.now().timestamp()) + 7 * 86400},
+                "is_charge_refundable": inquiry,
+                "metadata": {},
+                "payment_intent": intent["id"],
+                "reason": "product_not_received",
+                "status": "needs_response",
+                **values,
+            },
+            created,
+        )
+        charge["disputed"] = True
+        self.event("charge.dispute.created", row, created)
+        if not inquiry:
+            self._disputed(row, -row["amount"], fee, "dispute", created)
+            self.event("charge.dispute.funds_withdrawn", row, created)
+        return row
+
+    def _disputed(self, row: dict, amount: int, fee: int, category: str, created) -> None:
+        txn = self.balance(
+            row["id"], amount, row["currency"], False, "adjustment", created, category
+        )
+        txn.update(fee=fee, net=txn["amount"] - fee)
+        row["balance_transactions"].append(self.view(txn))
+
+    def close(self, row: dict, status: str, fee_back=0, created=None) -> dict:
+        """How it ended; what is won comes back, with the fee where Stripe gives it back."""
+        row["status"] = status
+        if status == "won":
+            self._disputed(row, row["amount"], -fee_back, "dispute_reversal", created)
+            self.event("charge.dispute.funds_reinstated", row, created)
+        self.event("charge.dispute.closed", row, created)
         return row
 
     # -- payouts ------------------------------------------------------------------------------

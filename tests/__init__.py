@@ -38,6 +38,7 @@ from . import (
     test_contract_terms,
     test_declared,
     test_declared_access,
+    test_dispute_provider,
     test_doors,
     test_drift,
     test_duplicates,

@@ -29,7 +29,7 @@ class TestReconciliation(BusinessCase):
 
     def setUp(self):
         super().setUp()
-        entities = ("payment", "refund", "payout", "time_entry", "opportunity")
+        entities = ("payment", "refund", "payout", "dispute", "time_entry", "opportunity")
         self.listed = {entity: [] for entity in entities}
         self.error = None
         mode = self.enter_registry_test_mode()  # issues are written by cursors of their own
@@ -222,6 +222,48 @@ class TestReconciliation(BusinessCase):
         self.listed["payout"] = [{**payout, "status": "failed"}]
         run = self._payments()
         self.assertEqual((run.state, run.agreed_count), ("agreed", 1))
+
+    def test_money_that_a_dispute_took_long_ago_and_gave_back_now(self):
+        self.contract = self._start_deal()
+        payment = self._paid("pi_1")
+        gross = Decimal(str(payment.hub_gross))
+        cents = self._cents(payment)
+        self.listed["payment"] = [self._intent("pi_1", cents, 750)]
+        moment = datetime(2025, 7, 15, 18, tzinfo=timezone.utc)
+        moved = {"currency": "usd", "created": int(moment.timestamp())}
+        dispute = {
+            "id": "du_1",
+            "amount": cents,
+            "status": "won",
+            **moved,
+            "payment_intent": "pi_1",
+        }
+        dispute["withdrawn"] = {"id": "txn_1", "net": -cents - 1500, "fee": 1500, **moved}
+        dispute["reinstated"] = {"id": "txn_2", "net": cents, "fee": 0, **moved}
+        self.listed["dispute"] = [dispute]
+        lines = self._payments().line_ids
+        self.assertEqual(
+            sorted(lines.mapped("key")), ["dispute:du_1:reinstated", "dispute:du_1:withdrawn"]
+        )
+        values = {
+            "payment": payment.id,
+            "amount": gross,
+            "currency": "USD",
+            "status": Term("won"),
+            "reference": "du_1",
+            "settlement_currency": "USD",
+            "withdrawn_at": moment,
+            "withdrawn_net": -gross - 15,
+            "withdrawn_fee": Decimal(15),
+            "withdrawn_reference": "txn_1",
+            "reinstated_at": moment,
+            "reinstated_net": gross,
+            "reinstated_reference": "txn_2",
+        }
+        item = self._apply(self._item("dispute", values, external_id="du_1"))
+        self.assertFalse(item.problem, item.problem)
+        run = self._payments()
+        self.assertEqual((run.state, run.agreed_count), ("agreed", 3))
 
     # -- causes --------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ STEPS = [
     ("try", "Try It"),
     ("load", "First Load"),
 ]
-MONEY = ("payment", "refund", "payout")
+MONEY = ("payment", "refund", "payout", "dispute")
 
 
 class HubConnect(models.TransientModel):

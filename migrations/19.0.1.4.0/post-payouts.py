@@ -1,9 +1,9 @@
-"""Payouts of Stripe: systems of before get the lines, switched off, because they book money."""
+"""Payouts and disputes of Stripe: systems of before get the lines, switched off, because they book money."""
 
 from odoo import SUPERUSER_ID, api
 from odoo.addons.lead_to_cash_hub.hooks import keep_the_admins
 
-ENTITIES = ("payout", "payout_part")
+ENTITIES = ("payout", "payout_part", "dispute")
 
 
 def migrate(cr, version):

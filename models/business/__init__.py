@@ -56,6 +56,7 @@ from . import (  # isort: skip
     handler_opportunity,  # extends the one above
     handler_payment,
     handler_payment_match,
+    handler_dispute,  # inherits from the ones above
     handler_payout,  # inherits from the ones above
     handler_project,
     handler_project_in,  # extends the one above

@@ -30,6 +30,20 @@ class HubDispute(models.Model):
     closed_by_id = fields.Many2one("res.users", readonly=True)
     closed_at = fields.Datetime(string="Closed On", readonly=True)
     outcome = fields.Char(readonly=True)
+    reference = fields.Char(
+        string="At the Provider",
+        readonly=True,
+        index="btree_not_null",
+        help="The dispute's own id, where the customer's bank took the payment back through a provider.",
+    )
+    payment_id = fields.Many2one("account.payment", string="Disputed Payment", readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    amount = fields.Monetary(string="Disputed", readonly=True)
+    answer_by = fields.Datetime(
+        readonly=True, help="Until then the provider takes evidence; without it the money is lost."
+    )
+    withdrawal_id = fields.Many2one("account.payment", string="Taken By", readonly=True)
+    reinstatement_id = fields.Many2one("account.payment", string="Came Back By", readonly=True)
     state = fields.Selection(
         [("open", "Open"), ("closed", "Closed")],
         default="open",
@@ -39,7 +53,8 @@ class HubDispute(models.Model):
     )
 
     _open_unique = models.UniqueIndex(
-        "(move_id) WHERE state = 'open'", "This invoice is in dispute already."
+        "(move_id, COALESCE(reference, '')) WHERE state = 'open'",
+        "This invoice is in dispute already.",
     )
 
     @api.model
@@ -85,15 +100,17 @@ class HubDispute(models.Model):
                 "closed_at": fields.Datetime.now(),
             }
         )
+        others = self.search([("move_id", "in", self.move_id.ids), ("state", "=", "open")]).move_id
         for move in self.move_id:
-            if move.payment_state == "blocked":
+            if move.payment_state == "blocked" and move not in others:
                 move.action_toggle_block_payment()
             move.message_post(body=self.env._("Dispute closed: %s", outcome))
 
     @api.model
     def _look(self):
-        """Close disputes about what is settled meanwhile: Odoo keeps an invoice blocked, whatever is paid on it."""
-        over = self.search([("state", "=", "open")]).filtered(
+        """Close disputes about what is settled meanwhile: Odoo keeps an invoice blocked, whatever is paid on it. What a
+        provider decides ends when the provider says so."""
+        over = self.search([("state", "=", "open"), ("reference", "=", False)]).filtered(
             lambda dispute: (
                 dispute.move_id.state != "posted"
                 or dispute.move_id.currency_id.is_zero(dispute.move_id.amount_residual)
@@ -145,3 +162,35 @@ class AccountMove(models.Model):
             if left:
                 left._close(self.env._("unblocked in Odoo"))
         return result
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    hub_dispute_count = fields.Integer(
+        string="In Dispute",
+        compute="_compute_hub_dispute_count",
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
+
+    def _compute_hub_dispute_count(self):
+        groups = self.env["hub.dispute"]._read_group(
+            [("partner_id", "in", self.commercial_partner_id.ids), ("state", "=", "open")],
+            ["partner_id"],
+            ["__count"],
+        )
+        counts = {partner.id: count for partner, count in groups}
+        for partner in self:
+            partner.hub_dispute_count = counts.get(partner.commercial_partner_id.id, 0)
+
+    def action_hub_disputes(self):
+        """What this customer contests."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Disputes"),
+            "res_model": "hub.dispute",
+            "views": [[False, "list"]],
+            "domain": [("partner_id", "=", self.commercial_partner_id.id)],
+            "context": {"search_default_open": 1},
+        }

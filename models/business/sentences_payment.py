@@ -226,6 +226,20 @@ def _refund_failed_after_booking(env, p):
     return what, fix
 
 
+def _dispute_without_invoice(env, p):
+    return (
+        env._(
+            "%(amount)s is disputed (%(reference)s), but its payment settles no single invoice: %(invoices)s.",
+            amount=money(env, p["amount"], p["currency"]),
+            reference=p["reference"],
+            invoices=p["invoices"] or "–",
+        ),
+        env._(
+            "Match the payment first, then replay; or book the withdrawal by hand and skip with a reason."
+        ),
+    )
+
+
 def _payout_sum_differs(env, p):
     return (
         env._(
@@ -307,6 +321,7 @@ def _no_transfer_account(env, p):
 
 
 PAYMENT_SENTENCES = {
+    "dispute_without_invoice": _dispute_without_invoice,
     "payout_sum_differs": _payout_sum_differs,
     "payout_part_missing": _payout_part_missing,
     "no_transfer_account": _no_transfer_account,

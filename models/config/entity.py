@@ -7,7 +7,11 @@ from ...core.mapping import Line
 from ...core.published import Field, json_schema
 
 GENERIC = "hub.handler.generic"
-BY_ITS_RULES = ("hub.contract", "hub.handler.contract")
+# Models of the hub that only these rules write.
+BY_ITS_RULES = (
+    ("hub.contract", "hub.handler.contract"),
+    ("hub.dispute", "hub.handler.dispute"),
+)
 
 
 class BoundField(NamedTuple):
@@ -154,8 +158,8 @@ class HubEntity(models.Model):
     @api.constrains("model_id", "handler")
     def _check_bound_model(self):
         for entity in self:
-            # Contracts are written by their own rules alone, which leave what was signed.
-            if entity.model_id and (entity.model_name, entity.handler) != BY_ITS_RULES:
+            # Contracts are written by their own rules alone, which leave what was signed; disputes too.
+            if entity.model_id and (entity.model_name, entity.handler) not in BY_ITS_RULES:
                 reason = self.env["hub.binding"]._refuse_model(entity.model_id.model or "")
                 if reason:
                     raise ValidationError(reason)

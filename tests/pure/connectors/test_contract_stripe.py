@@ -32,6 +32,7 @@ class StripeSubject(Subject):
                 "events",
                 "balance_transactions",
                 "payouts",
+                "disputes",
             ),
         )
         for kind, entity in (
@@ -41,6 +42,7 @@ class StripeSubject(Subject):
             ("events", "event"),
             ("balance_transactions", "balance_transaction"),
             ("payouts", "payout"),
+            ("disputes", "dispute"),
         )
     )
 

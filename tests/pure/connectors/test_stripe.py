@@ -66,7 +66,9 @@ def drain(connector, entity, cursor, now):
         ("refund.created", {"id": "re_1"}, "refund", "re_1", "change"),
         ("charge.refund.updated", {"id": "re_1"}, "refund", "re_1", "change"),
         ("charge.succeeded", {"id": "ch_1", "payment_intent": None}, "payment", "ch_1", "ignored"),
-        ("charge.dispute.created", {"id": "dp_1"}, "payment", "dp_1", "ignored"),
+        ("charge.dispute.created", {"id": "dp_1"}, "dispute", "dp_1", "change"),
+        ("charge.dispute.funds_reinstated", {"id": "du_1"}, "dispute", "du_1", "change"),
+        ("charge.dispute.closed", None, "payment", "", "ignored"),
         ("payout.paid", {"id": "po_1"}, "payout", "po_1", "change"),
         ("payout.reconciliation_completed", {"id": "po_1"}, "payout", "po_1", "change"),
         ("payout.failed", {"id": ["po_1"]}, "payment", "", "ignored"),
@@ -215,6 +217,51 @@ def test_a_payout_that_comes_back_is_told_by_its_events(stripe_product, now):
     assert (part["kind"], part["source"]) == ("payout_reversal", payout["id"])
 
 
+def test_a_dispute_with_what_it_took_and_gave_back(stripe_product, now):
+    sandbox, connector = stripe_product.sandbox, stripe_product.connector()
+    (key,) = sandbox.pay(4000)["ids"]
+    dispute = sandbox.store.dispute(sandbox.store.rows["payment_intents"][key])
+
+    def read():
+        (record,) = connector.fetch("dispute", [dispute["id"]]).values()
+        assert b"@" not in record.payload, "no evidence"
+        return json.loads(record.payload)
+
+    data = read()
+    taken = data["withdrawn"]
+    assert (data["payment_intent"], data["status"]) == (key, "needs_response")
+    assert (taken["amount"], taken["fee"], taken["net"]) == (-4000, 1500, -5500)
+    assert data["reinstated"] is None
+    sandbox.store.close(dispute, "won", fee_back=1500)
+    data = read()
+    back = data["reinstated"]
+    assert (back["amount"], back["fee"], back["net"]) == (4000, -1500, 5500)
+    assert data["withdrawn"]["id"] == taken["id"]
+    # all of it is paid out: 38.54 - 55.00 + 55.00
+    payout = sandbox.pay_out()
+    (record,) = connector.fetch("payout", [payout["id"]]).values()
+    data = json.loads(record.payload)
+    assert sorted(part["kind"] for part in data["parts"]) == [
+        "charge",
+        "dispute",
+        "dispute_reversal",
+    ]
+    assert data["amount"] == sum(part["net"] for part in data["parts"]) == 3854
+
+
+def test_an_inquiry_takes_nothing(stripe_product, now):
+    sandbox, connector = stripe_product.sandbox, stripe_product.connector()
+    (key,) = sandbox.pay(4000)["ids"]
+    intent = sandbox.store.rows["payment_intents"][key]
+    dispute = sandbox.store.dispute(intent, status="warning_needs_response")
+    records, cursor = drain(connector, "dispute", {}, now)
+    (data,) = (json.loads(record.payload) for record in records)
+    assert (data["withdrawn"], data["reinstated"]) == (None, None)
+    sandbox.store.close(dispute, "warning_closed")
+    (record,), _cursor = drain(connector, "dispute", cursor, now + timedelta(minutes=1))
+    assert json.loads(record.payload)["status"] == "warning_closed"
+
+
 def test_payouts_are_listed_with_their_parts(stripe_product, now):
     stripe_product.sandbox.pay(10000)
     payout = stripe_product.sandbox.pay_out(created=to_epoch(now) - 60)
@@ -338,6 +385,7 @@ def test_connection_check(stripe_product):
         ("read", "refund"),
         ("read", "balance_transaction"),
         ("read", "payout"),
+        ("read", "dispute"),
     ]
     for key, error in (("sk_test_other", "key_invalid"), ("sk_live_other", "wrong_environment")):
         wrong = {"api_key": key, "webhook_secret": ""}
