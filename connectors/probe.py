@@ -15,16 +15,24 @@ CLOCK_TOLERANCE = 60  # seconds; signatures of webhooks are good for 300
 
 
 def probe(
-    items: list[CheckItem], code: str, call: Callable[[], Answer], params: dict | None = None
+    items: list[CheckItem],
+    code: str,
+    call: Callable[[], Answer],
+    params: dict | None = None,
+    needed: bool = True,
 ) -> Answer | None:
     """Make a call and add the line that tells how it went.
 
+    :param needed: whether a missing right is a fault; else the line only tells of it.
     :return: the answer, or None if it failed.
     """
     params = dict(params or {})
     try:
         answer = call()
     except ConnectorError as error:
+        if not needed and error.kind == "permission":
+            items.append(CheckItem("optional", True, params))
+            return None
         failed = {"kind": error.kind, "error": error.code, "status": error.status}
         items.append(CheckItem(code, False, {**params, **failed, **error.params}))
         return None

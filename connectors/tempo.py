@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from ..core import strict_json
-from . import setup, tempo_errors
+from . import setup, tempo_errors, tempo_memory
 from .base import Connector, path_id
 from .errors import ConnectorError
 from .http import Answer
@@ -75,8 +75,13 @@ class Tempo(Connector):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.directory = Directory(self)
+        self.known = tempo_memory.nothing(self)
         self.worklogs = Worklogs(self)
+
+    @property
+    def directory(self) -> Directory:
+        """People, accounts and issues that are known."""
+        return self.known.directory
 
     # -- calls --------------------------------------------------------------------------------
 
@@ -144,7 +149,7 @@ class Tempo(Connector):
         return _site(self.jira("GET", "/serverInfo"))
 
     def check(self) -> list[CheckItem]:
-        """Both tokens, clock, site, and each scope that a stream needs, by the product's own name of it.
+        """Both tokens, clock, site, and each scope that a stream reads by, by the product's own name of it.
 
         A token of Tempo sees what its user sees: worklogs of people whom it may not view are left out in silence,
         and no interface tells that.
@@ -160,11 +165,13 @@ class Tempo(Connector):
             ("Accounts: View", "/accounts"),
             ("Periods: View", "/periods"),
             ("Approvals: View", "/timesheet-approvals/waiting"),
-            ("Teams: View", "/teams"),
         ):
             self._probe_tempo(items, scope, path)
+        # what can be done without: teams save calls, and not every form of a token offers the audit
+        self._probe_tempo(items, "Teams: View", "/teams", needed=False)
         named = {"scope": "Tempo: Audit (deleted worklogs)"}
-        probe(items, "read", lambda: self._deleted(self.clock() - DELETED_SINCE), named)
+        since = self.clock() - DELETED_SINCE
+        probe(items, "read", lambda: self._deleted(since), named, needed=False)
         for scope, path, query in (
             ("Jira: Browse users and groups", "/users/search", {"maxResults": 1}),
             ("Jira: Browse Projects", "/project/search", {"maxResults": 1}),
@@ -173,7 +180,9 @@ class Tempo(Connector):
             probe(items, "read", lambda p=path, q=query: self._jira_read(p, q), {"scope": scope})
         return items
 
-    def _probe_tempo(self, items: list[CheckItem], scope: str, path: str) -> Answer | None:
+    def _probe_tempo(
+        self, items: list[CheckItem], scope: str, path: str, needed: bool = True
+    ) -> Answer | None:
         today = self.clock().date().isoformat()
         query = {"from": today, "to": today} if path == "/periods" else ONE
 
@@ -183,7 +192,7 @@ class Tempo(Connector):
                 _results(answer)
             return answer
 
-        return probe(items, "read", call, {"scope": f"Tempo: {scope}"})
+        return probe(items, "read", call, {"scope": f"Tempo: {scope}"}, needed)
 
     def _jira_read(self, path: str, query: dict | None) -> Answer:
         """A list that is empty because the user may not browse is a missing right, too."""

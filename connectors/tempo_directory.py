@@ -27,7 +27,7 @@ class Directory:
     """Remembers for one run."""
 
     def __init__(self, connector: Tempo):
-        self._of = connector
+        self.connector = connector
         self._people: dict[str, dict] | None = None
         self._accounts: dict[str, dict] | None = None
         self._issues: dict[str, dict] = {}
@@ -49,13 +49,13 @@ class Directory:
 
     def _users(self, start: int) -> list[dict]:
         query = {"startAt": start, "maxResults": USERS}
-        rows = self._of.jira("GET", "/users/search", query=query).json()
+        rows = self.connector.jira("GET", "/users/search", query=query).json()
         return _listed(rows, "users")
 
     def accounts(self) -> dict[str, dict]:
         """Tempo accounts by id, whatever their status."""
         if self._accounts is None:
-            rows = self._of.every("/accounts/search", json={"statuses": EVERY_STATUS})
+            rows = self.connector.every("/accounts/search", json={"statuses": EVERY_STATUS})
             self._accounts = {str(row["id"]): account(row) for row in rows if row.get("id")}
         return self._accounts
 
@@ -68,7 +68,7 @@ class Directory:
         left = sorted(set(keys) - self._issues.keys())
         for part in chunks(left, ISSUES):
             body = {"issueIdsOrKeys": part, "fields": ["summary", "project", self._account_field()]}
-            found = self._of.jira("POST", "/issue/bulkfetch", json=body, write=False).json()
+            found = self.connector.jira("POST", "/issue/bulkfetch", json=body, write=False).json()
             rows = _listed(found.get("issues") if isinstance(found, dict) else None, "issues")
             self._issues.update({key: {} for key in part})
             self._issues.update({str(row.get("id")): self._issue(row) for row in rows})
@@ -92,7 +92,7 @@ class Directory:
     def _account_field(self) -> str:
         """The id of Tempo's own field in this Jira; its key where there is none."""
         if self._field is None:
-            rows = _listed(self._of.jira("GET", "/field").json(), "fields")
+            rows = _listed(self.connector.jira("GET", "/field").json(), "fields")
             self._field = next((str(row["id"]) for row in rows if _is_account(row)), ACCOUNT_FIELD)
         return self._field
 
@@ -110,7 +110,7 @@ class Directory:
 
     def _account_attributes(self) -> set[str]:
         if self._attributes is None:
-            rows = self._of.every("/work-attributes")
+            rows = self.connector.every("/work-attributes")
             self._attributes = {row["key"] for row in rows if row.get("type") == "ACCOUNT"}
         return self._attributes
 

@@ -19,14 +19,15 @@ REST APIs for Jira Cloud" (the field ``io.tempo.jira__account``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..core import strict_json
-from .clockify_shapes import hours_of, windows
+from . import tempo_memory
+from .clockify_shapes import hours_of
 from .errors import ConnectorError
-from .parts import Record
+from .parts import Page, Record
 from .row_windows import RowWindows, row_key
 from .tempo_approval import Timesheets
 from .times import iso, parse_iso
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from .tempo import Tempo
 
 PAGE = 500  # rows of a page: what the engine stores in one transaction
-SPAN = 92  # days of a window
+SPAN = timedelta(days=92)  # of a window
 RECENT, AHEAD, DEEP, FIRST = (timedelta(days=days) for days in (35, 31, 92, 1096))
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
@@ -46,7 +47,22 @@ class Worklogs(RowWindows):
 
     def __init__(self, connector: Tempo):
         self._of = connector
-        self.sheets = Timesheets(connector)
+
+    @property
+    def sheets(self) -> Timesheets:
+        """The timesheets that are known."""
+        return self._of.known.sheets
+
+    def poll(self, cursor: dict, now: datetime) -> Page:
+        """The next page, with what was read for those before it."""
+        self._of.known, after = tempo_memory.take(self._of, cursor), cursor
+        try:
+            page = super().poll(cursor, now)
+            after = page.cursor if page.more else None
+            return page
+        finally:
+            if after is not None:
+                tempo_memory.keep(self._of, after, self._of.known)
 
     def page(self, window: Sequence, row: int | None = None, size: int = PAGE):
         """Worklogs of a page in the order of their ids, from ``row`` on, and the number of the row after them."""
@@ -68,20 +84,20 @@ class Worklogs(RowWindows):
         today, end, start = now.date().isoformat(), now + AHEAD, self._of.start()
         daily, since = cursor.get("deep") != today, parse_iso(cursor.get("since"))
         overlap = timedelta(seconds=int(self._of.settings.get("overlap_seconds") or 300))
-        begun, spans = now, []
         if since is None:
-            spans = windows(start or now - FIRST, end, SPAN)
+            spans = _windows(start or now - FIRST, end)
         else:
             # a day more: it is not said in whose zone the day of a change is meant
             spans = [[(since - DAY).date().isoformat(), None, None]]
             oldest = now - (DEEP if daily else RECENT)
             oldest = max(oldest, start or oldest)
             if daily:
-                spans += windows(oldest, end, SPAN)
+                spans += _windows(oldest, end)
             else:
-                self.sheets.know(oldest.date().isoformat(), (now + WEEK).date().isoformat())
+                first, last = oldest.date().isoformat(), (now + WEEK).date().isoformat()
+                self.sheets.know_all(first, last, now)
                 spans += [list(key) for key in self.sheets.decided(since, oldest.date())]
-            begun = self._of.begun(now)
+        begun = self.sheets.begun or min(self._of.known.begun, now)
         return {"windows": spans, "again": 0, "deep": today, "since": iso(begun - overlap, 0)}
 
     # -- records ----------------------------------------------------------------------------------
@@ -93,8 +109,7 @@ class Worklogs(RowWindows):
         rows = [row for row in rows if _day(row) >= oldest]
         if not rows:
             return []
-        days = [_day(row) for row in rows]
-        self.sheets.know(min(days), max(days))
+        self.sheets.know((_author(row), _day(row)) for row in rows)
         self._of.directory.know_issues({_issue(row) for row in rows} - {None})
         made = []
         for row in rows:
@@ -105,7 +120,7 @@ class Worklogs(RowWindows):
     def _payload(self, row: Mapping) -> dict:
         """A worklog. Its day is the one that the person chose. What was worked and what is to be billed stay two
         numbers; where Tempo does not show what is to be billed, nothing is said of it."""
-        known, user = self._of.directory, str((row.get("author") or {}).get("accountId") or "")
+        known, user = self._of.directory, _author(row)
         issue = known.issue(_issue(row))
         account = known.account_of(row, issue) or {}
         state, approver = self.sheets.of(user, _day(row))
@@ -144,7 +159,7 @@ class Worklogs(RowWindows):
 
     def listing(self, start: datetime, end: datetime) -> Iterator[tuple[list[Record], bool]]:
         """All worklogs of a period, page by page, and whether no row moved while the pages were turned."""
-        for window in windows(start, end, SPAN):
+        for window in _windows(start, end):
             row, last = None, None
             while True:
                 rows, following = self.page(window, row)
@@ -155,11 +170,27 @@ class Worklogs(RowWindows):
                 row, last = following - 1, self.key_of(rows[-1])
 
 
+def _windows(start: datetime, end: datetime) -> list[list]:
+    """``[first day, last day, None]`` of a period in parts, newest first. Tempo counts both days in, so no two parts
+    share one."""
+    oldest, last = (moment.astimezone(timezone.utc).date() for moment in (start, end))
+    parts = []
+    while last >= oldest:
+        first = max(oldest, last - SPAN + DAY)
+        parts.append([first.isoformat(), last.isoformat(), None])
+        last = first - DAY
+    return parts
+
+
 def _day(row: Mapping) -> str:
     day = row.get("startDate")
     if not isinstance(day, str) or parse_iso(day) is None:
         raise ConnectorError("schema", "bad_time")
     return day[:10]
+
+
+def _author(row: Mapping) -> str:
+    return str((row.get("author") or {}).get("accountId") or "")
 
 
 def _issue(row: Mapping) -> str | None:

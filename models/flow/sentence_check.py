@@ -15,6 +15,10 @@ class HubSentence(models.AbstractModel):
             "sign_in": _("Sign-in"),
             "account": _("Account %s", p["account_id"] or p["id"]),
             "read": _("May read: %s", p["scope"] or p["entity"]),
+            "optional": _(
+                "May not read: %s. It goes on without; what is missing then stands in its documentation",
+                p["scope"] or p["entity"],
+            ),
             "write": _("May write: %s", p["scope"] or p["entity"]),
             "clock": _("The clocks agree"),
             "role": _("Role of the account: %s", p["role"]),

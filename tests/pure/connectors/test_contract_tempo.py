@@ -1,12 +1,17 @@
 """Tempo with Jira under the contract of all connectors."""
 
+from datetime import datetime, timezone
+
 from contract import Contract, Subject
 
+from lead_to_cash_hub.connectors import get_connector_class, tempo_memory
+from lead_to_cash_hub.connectors.http import Session
 from lead_to_cash_hub.connectors.parts import Write
 from sandbox.tempo import SCOPES, TempoSandbox
 from sandbox.tempo_store import SITE
 
 USER, ISSUE, ACCOUNT = "557058:ann-lee", 10011, 7
+BOB = {"accountId": "5b10a2844c20165700ede21g", "displayName": "Bob", "emailAddress": ""}
 
 
 def stamp(moment):
@@ -57,6 +62,23 @@ def without(*scopes):
     return {"scopes": [scope for scope in SCOPES if scope not in scopes]}
 
 
+def open_site(served):
+    """An empty site, and ``connector(**settings)``: a fresh connector to it."""
+    if "tempo" not in served:
+        served["tempo"] = TempoSandbox().start()
+    running = served["tempo"]
+    running.sandbox.reset()
+    tempo_memory.forget()
+    running.sandbox.connector = lambda **settings: get_connector_class("tempo")(
+        Session(local_hosts=[running.host]),
+        running.url,
+        {"account_id": SITE, **settings},
+        TempoSubject.secrets,
+        lambda: datetime.now(timezone.utc),
+    )
+    return running.sandbox
+
+
 class TempoSubject(Subject):
     product = "tempo"
     sandbox_class = TempoSandbox
@@ -78,12 +100,14 @@ class TempoSubject(Subject):
         (without("accounts"), {"code": "read", "scope": "Tempo: Accounts: View"}),
         (without("periods"), {"code": "read", "scope": "Tempo: Periods: View"}),
         (without("approvals"), {"code": "read", "scope": "Tempo: Approvals: View"}),
-        (without("teams"), {"code": "read", "scope": "Tempo: Teams: View"}),
-        (without("audit"), {"code": "read", "scope": "Tempo: Audit (deleted worklogs)"}),
         ({"browse_users": False}, {"code": "read", "scope": "Jira: Browse users and groups"}),
         ({"tempo_token": "another"}, {"code": "read", "error": "token_invalid"}),
         ({"jira_token": "another"}, {"code": "sign_in", "api": "Jira"}),
     )
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        tempo_memory.forget()
 
     def fault(self, kind, **details):
         """A POST that changes something: searches are posts, too."""

@@ -1,22 +1,30 @@
-"""Tempo with Jira: worklogs, accounts, timesheets, deletions, two addresses, and accounts that are set up."""
+"""Tempo with Jira: worklogs, accounts, deletions, two addresses, and accounts that are set up."""
 
 import json
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from test_contract_tempo import ACCOUNT, ISSUE, USER, TempoSubject, firm, without, worklogs
+from test_contract_tempo import (
+    ACCOUNT,
+    BOB,
+    ISSUE,
+    USER,
+    TempoSubject,
+    firm,
+    open_site,
+    without,
+    worklogs,
+)
 
 from lead_to_cash_hub.connectors import get_connector_class
 from lead_to_cash_hub.connectors.errors import ConnectorError
 from lead_to_cash_hub.connectors.http import Answer, Headers, Session
 from lead_to_cash_hub.connectors.parts import Write
 from lead_to_cash_hub.connectors.tempo_errors import from_answer
-from sandbox.tempo import TempoSandbox
 from sandbox.tempo_store import SITE
 
 ADMIN = "557058:admin"
-BOB = {"accountId": "5b10a2844c20165700ede21g", "displayName": "Bob", "emailAddress": ""}
 VALUES = {
     "code": "C-0012",
     "name": "Rollout",
@@ -30,18 +38,7 @@ VALUES = {
 
 @pytest.fixture
 def site(served):
-    if "tempo" not in served:
-        served["tempo"] = TempoSandbox().start()
-    running = served["tempo"]
-    running.sandbox.reset()
-    running.sandbox.connector = lambda **settings: get_connector_class("tempo")(
-        Session(local_hosts=[running.host]),
-        running.url,
-        {"account_id": SITE, **settings},
-        TempoSubject.secrets,
-        lambda: datetime.now(timezone.utc),
-    )
-    return running.sandbox
+    return open_site(served)
 
 
 def drain(connector, entity, cursor, now):
@@ -141,73 +138,6 @@ def test_every_list_is_polled_and_fetched(site, now):
     assert [one["email"] for one in found.values()] == ["ann@firm.example", None], "hidden"
 
 
-# -- approval ---------------------------------------------------------------------------------------
-
-
-def test_what_lies_in_an_approved_timesheet_is_approved(site, now):
-    monday = now - timedelta(days=now.weekday() + 7)
-    keys = worklogs(site, 2, monday) + worklogs(site, 1, monday - timedelta(days=3))
-    site.approve(USER, str(monday.date()))
-    found = read(site, now)
-    assert [found[key]["approval_status"] for key in keys] == ["APPROVED", "APPROVED", "OPEN"]
-    assert [found[key]["approver_id"] for key in keys] == [ADMIN, ADMIN, None]
-    for status, shown in (
-        ("IN_REVIEW", "IN_REVIEW"),
-        ("WAITING_FOR_APPROVAL", "IN_REVIEW"),
-        ("REJECTED", "REJECTED"),
-        ("SOMETHING_NEW", "OPEN"),
-    ):
-        site.approve(USER, str(monday.date()), status)
-        one = payloads(site.connector().fetch("time_entry", keys[:1]).values())[keys[0]]
-        assert (one["approval_status"], one["approver_id"]) == (shown, None)
-
-
-def test_who_is_in_no_team_is_asked_for_alone(site, now):
-    firm(site)
-    site.seed(users=[BOB])
-    mine, other = worklogs(site, 1, now) + worklogs(site, 1, now, author=BOB["accountId"])
-    site.approve(BOB["accountId"], str(now.date()))
-    found = read(site, now)
-    assert (found[mine]["approval_status"], found[other]["approval_status"]) == ("OPEN", "APPROVED")
-    assert len(calls(site, "/timesheet-approvals/user/")) == 1
-
-
-@pytest.mark.parametrize(
-    ("scope", "state"), [("approvals", "OPEN"), ("periods", "OPEN"), ("teams", "APPROVED")]
-)
-def test_a_token_that_may_not_see_approvals_still_gives_its_time(site, now, scope, state):
-    (key,) = worklogs(site, 1, now)
-    site.approve(USER, str(now.date()))
-    site.settings.update(without(scope))
-    assert read(site, now)[key]["approval_status"] == state
-
-
-def test_too_many_calls_are_no_missing_right(site, now):
-    worklogs(site, 1, now)
-    site.faults.add({"kind": "status", "status": 429, "path": "/timesheet-approvals"})
-    with pytest.raises(ConnectorError) as caught:
-        read(site, now)
-    assert (caught.value.kind, caught.value.retry_after) == ("rate", 5.0)
-
-
-def test_an_approval_and_its_withdrawal_are_seen_although_no_worklog_changed(site, now):
-    (old,) = worklogs(site, 1, now - timedelta(days=25))
-    worklogs(site, 1, now)
-    day = str((now - timedelta(days=25)).date())
-    _records, cursor = drain(site.connector(), "time_entry", {}, now)
-    for status in ("APPROVED", "OPEN"):
-        quiet, cursor = drain(site.connector(), "time_entry", {**cursor, "since": later()}, now)
-        assert old not in payloads(quiet)
-        site.approve(USER, day, status)
-        found, cursor = drain(site.connector(), "time_entry", cursor, now)
-        assert payloads(found)[old]["approval_status"] == status
-
-
-def later():
-    """A moment after all that was decided so far."""
-    return (datetime.now(timezone.utc) + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 # -- windows ----------------------------------------------------------------------------------------
 
 
@@ -244,6 +174,14 @@ def test_rows_that_slip_past_while_pages_are_turned_are_read_after_all(site, now
             for key in keys[:3]:
                 site.store.delete("worklogs", int(key))
     assert set(keys[3:]) <= seen
+
+
+def test_a_long_listing_has_each_worklog_once(site, now):
+    days = [now - timedelta(days=number) for number in range(200)]
+    keys = [worklogs(site, 1, day)[0] for day in days]
+    parts = list(site.connector().listing("time_entry", days[-1], now))
+    assert sorted(record.external_id for part in parts for record in part) == sorted(keys)
+    assert len(calls(site, "/4/worklogs")) == 3
 
 
 def test_a_listing_is_proved_by_rows_that_stand_still(site, now):
