@@ -32,6 +32,7 @@ from . import (
     test_claim,
     test_clockify,
     test_collections,
+    test_collections_after,
     test_collections_dunning,
     test_collections_hold,
     test_collections_statement,

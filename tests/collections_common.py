@@ -78,6 +78,36 @@ class CollectionsCase(BusinessCase):
             lines.reconcile()
         return entry
 
+    def _charge(self, amount, overdue):
+        """So much is owed by an entry, as by an opening balance, since so many days."""
+        account = self.company_data["default_account_receivable"]
+        entry = self.env["account.move"].create(
+            {
+                "move_type": "entry",
+                "journal_id": self.company_data["default_journal_misc"].id,
+                "date": self.today,
+                "line_ids": [
+                    Command.create(
+                        {
+                            "account_id": account.id,
+                            "partner_id": self.customer.id,
+                            "balance": amount,
+                        }
+                    ),
+                    Command.create(
+                        {
+                            "account_id": self.company_data["default_account_revenue"].id,
+                            "balance": -amount,
+                        }
+                    ),
+                ],
+            }
+        )
+        line = entry.line_ids.filtered(lambda one: one.account_id == account)
+        line.date_maturity = self._ago(overdue)
+        entry.action_post()
+        return entry
+
     def _levels(self, company=None):
         """After 5 days a mail, after 20 days (10 after the first) a mail, after 40 (7 after the second) a call."""
         company = company or self.company
@@ -131,6 +161,6 @@ class CollectionsCase(BusinessCase):
 
     def _look(self, days=0):
         """The look of a night, so many days from now."""
-        self.env["hub.promise"]._look(self.today + timedelta(days=days))
+        self.env["hub.promise"]._look(self.company, self.today + timedelta(days=days))
         self.env["hub.dispute"]._look()
         self._fresh()

@@ -113,6 +113,13 @@ class TestPromises(CollectionsCase):
 
     def test_a_customer_in_the_portal_does_not_read_what_is_noted(self):
         portal = self._make_user("portal-pat", "base.group_portal")
+        portal.partner_id.parent_id = self.customer
+        seller = self._make_user("seller", "sales_team.group_sale_salesman_all_leads")
+        move = self._invoice(self._start_deal(), "2")
+        for user in (portal, seller):
+            for record in (move, move.invoice_line_ids, move.invoice_line_ids.sale_line_ids):
+                read = record.with_user(user).read()  # without a list of fields: all that he may
+                self.assertEqual(len(read), len(record), user.name)
         names = ["name", "hub_promised_until", "hub_disputed"]
         self.assertEqual(
             set(self.env["account.move"].with_user(portal).fields_get(names)), {"name"}

@@ -134,6 +134,10 @@ class TestDunning(DunningCase):
             self._listed(by_kind["mail"]),
             [(old, self.env["hub.dunning.level"], "USD", 1000), (new, self.first, "USD", 50)],
         )
+        self.assertEqual(run.amount, 1050, "what both list is overdue once")
+        by_kind["mail"].with_user(self.approver).action_leave_out()
+        self._fresh()
+        self.assertEqual(run.amount, 1000)
 
     def test_what_is_held_is_not_dunned(self):
         disputed, promised, paid, open_ = (self._open(100 + i, 10) for i in range(4))
@@ -252,28 +256,7 @@ class TestDunning(DunningCase):
 
     def test_an_entry_that_is_not_due_is_not_overdue(self):
         """An opening balance or a charge on the customer's account is no invoice, and has a due date all the same."""
-        account = self.company_data["default_account_receivable"]
-        entry = self.env["account.move"].create(
-            {
-                "move_type": "entry",
-                "journal_id": self.company_data["default_journal_misc"].id,
-                "date": self.today,
-                "line_ids": [
-                    Command.create(
-                        {"account_id": account.id, "partner_id": self.customer.id, "balance": 500}
-                    ),
-                    Command.create(
-                        {
-                            "account_id": self.company_data["default_account_revenue"].id,
-                            "balance": -500,
-                        }
-                    ),
-                ],
-            }
-        )
-        line = entry.line_ids.filtered(lambda one: one.account_id == account)
-        line.date_maturity = self._ago(-30)
-        entry.action_post()
+        self._charge(500, -30)
         move = self._open(100, 10)
         run = self._run()
         self.assertEqual(run.reminder_ids.item_ids.move_id, move)
@@ -447,7 +430,7 @@ class TestReceivables(DunningCase):
         self._open(10, 91, currency=self.euro)
         part = self._open(1000, 45)
         self._settle(part, 400)
-        self._open(25, 5, move_type="out_refund")
+        self._open(25, 5, move_type="out_refund", invoice_date=self._ago(40))  # as old as it is
         self._settle(self.customer, 3)
         groups = (
             self.env["hub.receivable"]
@@ -466,8 +449,8 @@ class TestReceivables(DunningCase):
             found,
             {
                 ("USD", "not_due"): (1 - 3, 1 - 3),
-                ("USD", "1_30"): (2 + 4 - 25, 2 + 4 - 25),
-                ("USD", "31_60"): (8 + 16 + 600, 8 + 16 + 600),
+                ("USD", "1_30"): (2 + 4, 2 + 4),
+                ("USD", "31_60"): (8 + 16 + 600 - 25, 8 + 16 + 600 - 25),
                 ("USD", "61_90"): (32 + 64, 32 + 64),
                 ("USD", "over_90"): (128, 128),
                 ("EUR", "over_90"): (10, 5),
@@ -484,7 +467,12 @@ class TestReceivables(DunningCase):
             (row.kind, row.age, row.level_id, row.promised_until, row.disputed),
             ("invoice", 10, self.first, self.today, True),
         )
-        self.assertEqual(row.action_open()["res_id"], move.id)
+        for one in (row, move.hub_promise_ids, move.hub_dispute_ids):
+            self.assertEqual(one.action_open()["res_id"], move.id)
+        move.hub_dispute_ids._close("settled")
+        move.action_toggle_block_payment()
+        row = self.env["hub.receivable"].search([("move_id", "=", move.id)])
+        self.assertEqual((row.disputed, row.blocked), (False, True), "nobody contests it")
 
     def test_twice_as_much_costs_no_more_queries(self):
         def cost():

@@ -76,6 +76,18 @@ class TestCreditHold(DunningCase):
         self.assertIn(self.approver, hold.activity_ids.user_id)
         self.assertIn("Call", hold.reason)
 
+    def test_a_merge_lifts_no_hold(self):
+        twin = self._make_customer("Acme Limited")
+        held = self._hold(self.approver)
+        proposed = self.env["hub.credit.hold"]._propose(twin, self.company, "Late once")
+        proposed._tell()
+        merge = self.env["base.partner.merge.automatic.wizard"].create({})
+        merge._merge((twin + self.customer).ids, twin, extra_checks=False)
+        self._fresh()
+        self.assertEqual((held.partner_id, held.state, proposed.state), (twin, "held", "refused"))
+        self.assertFalse(proposed.activity_ids)
+        self.assertEqual(twin.hub_credit_hold, held.reason)
+
     def test_another_company_is_not_concerned(self):
         hold = self._hold(self.approver)
         other = self.env["res.company"].create({"name": "Other Ltd"})

@@ -24,18 +24,20 @@ class TestStatement(DunningCase):
         self._settle(part, 400)
         credit = self._open(30, 5, move_type="out_refund")
         cash = self._settle(self.customer, 45)
+        opening = self._charge(500, 130)  # owed by an entry: as late as an invoice
         euros = self._open(500, 61, currency=self.euro)
         self._settle(self._open(9, 9), 9)  # paid: not shown
         found = self._statement()
         self.assertEqual(set(found), {"USD", "EUR"})
         dollars = found["USD"]
-        self.assertEqual(dollars["items"].move_id, old + part + new)
+        self.assertEqual(dollars["items"].move_id, opening + old + part + new)
         self.assertEqual(dollars["loose"].move_id, credit + cash)
         self.assertEqual(
-            dollars["buckets"], {"not_due": 100, "1_30": 0, "31_60": 600, "61_90": 0, "over_90": 70}
+            dollars["buckets"],
+            {"not_due": 100, "1_30": 0, "31_60": 600, "61_90": 0, "over_90": 570},
         )
-        # 100 + 600 + 70 - 30 - 45
-        self.assertEqual((dollars["unapplied"], dollars["total"]), (-75, 695))
+        # 100 + 600 + 570 - 30 - 45
+        self.assertEqual((dollars["unapplied"], dollars["total"]), (-75, 1195))
         self.assertEqual(found["EUR"]["items"].move_id, euros)
         self.assertEqual((found["EUR"]["buckets"]["61_90"], found["EUR"]["total"]), (500, 500))
 
@@ -46,6 +48,7 @@ class TestStatement(DunningCase):
 
     def test_the_document(self):
         move, euros = self._open(1234, 10), self._open(500, 61, currency=self.euro)
+        euros.action_toggle_block_payment()  # for a reason of the firm's own
         self._note(move, "dispute", words="why")
         text = self._text(self.customer)
         for words in (
@@ -59,6 +62,7 @@ class TestStatement(DunningCase):
         ):
             self.assertIn(words, text)
         self.assertNotIn("why", text, "what is said inside stays inside")
+        self.assertEqual(text.count("in dispute"), 1, "what the firm blocks nobody contests")
         other = self._make_customer("Quiet Ltd")
         self.assertIn("Nothing is open", self._text(other))
 

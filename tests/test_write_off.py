@@ -51,6 +51,12 @@ class TestWriteOff(BusinessCase):
         self.assertEqual((one.state, row.state), ("undone", "released"))
         self.assertEqual(self._bill(self.contract).amount_untaxed, 300.0)
 
+    def test_the_form_counts_hours_of_time_alone(self):
+        expense = self.env["account.analytic.line"].create({"name": "Flight", "unit_amount": 3})
+        entries = self._book(self.contract, "2") + expense
+        ask = self.env["hub.write.off.ask"].create({"entry_ids": entries.ids, "reason": "x"})
+        self.assertEqual((ask.entry_count, ask.hours), (2, 2.0))
+
     def test_from_the_limit_on_another_one_decides(self):
         self.company.hub_four_eyes_limit = 300
         small, large = self._book(self.contract, "1", "2")

@@ -22,7 +22,7 @@ class HubCollect(models.TransientModel):
     move_id = fields.Many2one("account.move", string="Invoice", readonly=True)
     partner_id = fields.Many2one("res.partner", string="Customer", readonly=True)
     currency_id = fields.Many2one(related="move_id.currency_id")
-    date = fields.Date(string="Will Be Paid Until")
+    date = fields.Date(string="Will Be Paid By")
     amount = fields.Monetary(compute="_compute_amount", store=True, readonly=False)
     words = fields.Char(string="What Was Said")
 

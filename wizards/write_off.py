@@ -17,7 +17,10 @@ class HubWriteOffAsk(models.TransientModel):
     def _compute_entry_count(self):
         for wizard in self:
             wizard.entry_count = len(wizard.entry_ids)
-            wizard.hours = sum(wizard.entry_ids.mapped("hub_billable_quantity"))
+            time = wizard.entry_ids.filtered(
+                lambda entry: entry.so_line.qty_delivered_method == "timesheet"
+            )
+            wizard.hours = sum(time.mapped("hub_billable_quantity"))
 
     def action_confirm(self):
         """Propose it; it stays billable until a billing approver has decided."""

@@ -40,6 +40,7 @@ from . import (  # isort: skip
     dunning_reminder,
     dunning_due,
     dunning_send,
+    dunning_after,
     duplicate,
     duplicate_compare,
     duplicate_merge,
@@ -78,6 +79,7 @@ from . import (  # isort: skip
     promise,
     purchase_order,
     receivable,
+    under_way,  # extends the one above
     res_company,
     res_partner,
     sale_order,

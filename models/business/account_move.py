@@ -9,6 +9,7 @@ from ..guard import called_by_people, is_own_code, own_code, refuse_guarded
 from .account_move_issued import ISSUED
 from .account_move_ledger import SAID_OUTSIDE
 from .account_move_times import TIMES
+from .billing import LEDGER_READERS
 
 # What approval and billing rest on.
 GUARDED = (
@@ -78,13 +79,22 @@ class AccountMove(models.Model):
     )
     hub_period_from = fields.Date(string="Billed From", readonly=True, copy=False)
     hub_period_to = fields.Date(string="Billed To", readonly=True, copy=False)
-    hub_check_ids = fields.One2many("hub.invoice.check", "move_id", string="Checks")
-    hub_blocking_count = fields.Integer(compute="_compute_hub_check_counts")
-    hub_warning_count = fields.Integer(compute="_compute_hub_check_counts")
-    hub_billing_ids = fields.One2many("hub.billing", "move_id", string="Billing Ledger")
+    hub_check_ids = fields.One2many(
+        "hub.invoice.check",
+        "move_id",
+        string="Checks",
+        groups="lead_to_cash_hub.group_hub_viewer,account.group_account_invoice",
+    )
+    # Numbers, for whoever sees the document.
+    hub_blocking_count = fields.Integer(compute="_compute_hub_check_counts", compute_sudo=True)
+    hub_warning_count = fields.Integer(compute="_compute_hub_check_counts", compute_sudo=True)
+    hub_billing_ids = fields.One2many(
+        "hub.billing", "move_id", string="Billing Ledger", groups=LEDGER_READERS
+    )
     hub_edited = fields.Boolean(
         string="Differs From the Ledger",
         compute="_compute_hub_edited",
+        compute_sudo=True,  # said to whoever sees the draft
         help="A quantity of this draft was changed by hand and is not what the ledger holds.",
     )
 

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from .billing import LEDGER_READERS
 from .chosen import chosen_of
 
 
@@ -30,7 +31,9 @@ class AccountMoveLine(models.Model):
 
     # Billing needs 6 digits of "Product Unit"; 8 hours are shown as 8.00 all the same.
     quantity = fields.Float(digits="Product Unit", min_display_digits=2)
-    hub_billing_ids = fields.One2many("hub.billing", "invoice_line_id", string="Billing Ledger")
+    hub_billing_ids = fields.One2many(
+        "hub.billing", "invoice_line_id", string="Billing Ledger", groups=LEDGER_READERS
+    )
     hub_ledger = fields.Boolean(
         string="In the Billing Ledger",
         compute="_compute_hub_ledger",

@@ -5,6 +5,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ...core.billing import to_seconds
 from ..guard import is_own_code, refuse_guarded
+from .billing import LEDGER_READERS
 
 APPROVAL = [
     ("draft", "Draft"),
@@ -95,7 +96,9 @@ class AccountAnalyticLine(models.Model):
         readonly=True,
         copy=False,
     )
-    hub_billing_ids = fields.One2many("hub.billing", "entry_id", string="Billing Ledger")
+    hub_billing_ids = fields.One2many(
+        "hub.billing", "entry_id", string="Billing Ledger", groups=LEDGER_READERS
+    )
     hub_billing_id = fields.Many2one(
         "hub.billing",
         string="Billed As",

@@ -138,6 +138,7 @@ class AccountJournal(models.Model):
                 ("account_id.account_type", "=", "asset_receivable"),
                 ("move_id.move_type", "in", ("out_invoice", "out_refund")),
                 ("move_id.payment_state", "!=", "blocked"),
+                ("move_id.hub_dispute_ids", "not any", [("state", "=", "open")]),
             ],
             order="date_maturity, id",
         )

@@ -6,6 +6,10 @@ from ...core.billing import UNIT_DIGITS, UNIT_STEP, allocate, exact, rounded
 from .chosen import chosen_of
 
 LIVE = ("draft", "posted", "credited", "written_off")
+# Who may read the ledger: a salesperson or a customer in the portal reads a document without its rows.
+LEDGER_READERS = (
+    "lead_to_cash_hub.group_hub_viewer,account.group_account_invoice,account.group_account_readonly"
+)
 
 
 class HubBilling(models.Model):

@@ -8,7 +8,7 @@ UNUSUAL = 50  # percent away from the last period from which on a person shall l
 
 
 def disputed(contracts):
-    """Posted invoices that somebody blocked: ``{contract id: (names, open amount)}``; one query."""
+    """Posted invoices that are blocked or contested: ``{contract id: (names, open amount)}``; one query."""
     groups = (
         contracts.env["account.move"]
         .sudo()  # names and sums; the contracts are the user's own
@@ -16,8 +16,10 @@ def disputed(contracts):
             [
                 ("hub_contract_id", "in", contracts.ids),
                 ("state", "=", "posted"),
-                ("payment_state", "=", "blocked"),
                 ("move_type", "=", "out_invoice"),
+                "|",
+                ("payment_state", "=", "blocked"),
+                ("hub_dispute_ids.state", "=", "open"),
             ],
             ["hub_contract_id"],
             ["name:array_agg", "amount_residual:sum"],

@@ -1,8 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from .approvers import APPROVER, ask_approvers
 from .locked import locked
-from .promise import APPROVER, INVOICING
+from .promise import INVOICING
 
 
 class HubCreditHold(models.Model):
@@ -98,13 +99,19 @@ class HubCreditHold(models.Model):
 
     def _tell(self):
         """Who approves learns that these wait."""
-        for hold in self:
-            for user in hold.company_id._hub_holders(APPROVER):
-                hold.activity_schedule(
-                    "mail.mail_activity_data_todo",
-                    user_id=user.id,
-                    summary=self.env._("Credit hold of %s?", hold.partner_id.name),
-                )
+        ask_approvers(self, lambda hold: self.env._("Credit hold of %s?", hold.partner_id.name))
+
+    @api.model
+    def _merged(self, partners):
+        """Customers who become one: of what is open in a company one stays, a hold before a proposal."""
+        # With sudo: also those of companies that whoever merges does not see.
+        holds = self.sudo().search(
+            [("partner_id", "in", partners.ids), ("state", "in", ("proposed", "held"))]
+        )
+        for mine in holds.grouped("company_id").values():
+            for hold in mine.sorted(lambda one: (one.state != "held", one.id))[1:]:
+                hold.state = "lifted" if hold.state == "held" else "refused"
+                hold.activity_unlink(["mail.mail_activity_data_todo"])
 
     # --- deciding -----------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .promise import READERS
+
 
 class HubDispute(models.Model):
     """An invoice whose customer contests it: why, who opened it, who closed it and with what outcome.
@@ -71,7 +73,9 @@ class HubDispute(models.Model):
         dispute = self.sudo().create(
             {"move_id": move.id, "reason": reason, "opened_by_id": self.env.uid}
         )
-        if move.payment_state != "blocked":  # somebody may have blocked it by Odoo's own button
+        # Somebody may have blocked it by Odoo's own button. What Odoo calls paid, for a payment that the bank has not
+        # shown, it does not block: the dispute alone holds it.
+        if move.payment_state not in ("blocked", "in_payment", "paid"):
             move.action_toggle_block_payment()
         move.message_post(body=self.env._("Dispute opened: %s", reason))
         return dispute
@@ -90,6 +94,10 @@ class HubDispute(models.Model):
         if not (words or "").strip():
             raise UserError(self.env._("Say it in some words: they stay with the invoice."))
         return words.strip()
+
+    def action_open(self):
+        """The invoice."""
+        return self.move_id.get_formview_action()
 
     def _close(self, outcome):
         self.write(
@@ -124,7 +132,9 @@ class HubDispute(models.Model):
 class AccountMove(models.Model):
     _inherit = "account.move"
 
-    hub_dispute_ids = fields.One2many("hub.dispute", "move_id", string="Disputes", readonly=True)
+    hub_dispute_ids = fields.One2many(
+        "hub.dispute", "move_id", string="Disputes", readonly=True, groups=READERS
+    )
     hub_disputed = fields.Char(
         string="In Dispute",
         groups="base.group_user",  # not for the customer in the portal

@@ -69,7 +69,7 @@ class HubDunningReminder(models.Model):
             ("age", "=", 0),
         ]
         names = ["partner_id", "move_id", "kind", "due", "age", "residual", "currency_id"]
-        names += ["company_residual", "disputed", "promised_until", "under_way"]
+        names += ["company_residual", "blocked", "promised_until"]
         overdue, loose = defaultdict(dict), defaultdict(list)
         for row in self.env["hub.receivable"].search_fetch(domain, names):
             item = {
@@ -83,7 +83,7 @@ class HubDunningReminder(models.Model):
             }
             if row.kind != "invoice":
                 loose[row.partner_id.id].append(item)
-            elif not (row.disputed or row.promised_until or row.under_way):
+            elif not (row.blocked or row.promised_until or row.under_way):
                 same = overdue[row.partner_id.id].setdefault((row.move_id.id, row.due), item)
                 if same is not item:  # parts of one day
                     same["amount"] = row.currency_id.round(same["amount"] + item["amount"])
@@ -97,9 +97,11 @@ class HubDunningReminder(models.Model):
         result = defaultdict(list)
         for item in self.env["hub.dunning.item"].search_fetch(
             [("move_id", "in", move_ids), ("sent_on", "!=", False), ("level_id", "!=", False)],
-            ["move_id", "due", "level_id", "sent_on"],
+            ["move_id", "due", "level_id", "level_days", "sent_on"],
         ):
-            result[item.move_id.id, item.due].append(Sent(item.level_id.days, item.sent_on))
+            result[item.move_id.id, item.due].append(
+                Sent(item.level_id.id, item.level_days, item.sent_on)
+            )
         return result
 
     def _drop_covered(self, items, loose):

@@ -1,7 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from .promise import APPROVER, INVOICING
+from .approvers import APPROVER
+from .promise import INVOICING
 
 
 class HubDunningLevel(models.Model):
@@ -24,7 +25,7 @@ class HubDunningLevel(models.Model):
         help="The order of the levels. The next one comes only after the one before it was sent.",
     )
     days_between = fields.Integer(
-        string="Days After the Former Level",
+        string="Days After the Previous Level",
         default=7,
         help="At least so many days pass between the level before this one and this one.",
     )
@@ -79,6 +80,6 @@ class ResCompany(models.Model):
     _inherit = "res.company"
 
     hub_dunning_auto = fields.Boolean(
-        string="Send Reminders Unseen",
+        string="Send Reminders Without Approval",
         help="Reminders of the day are sent without an approval. Without this a billing approver approves each run.",
     )

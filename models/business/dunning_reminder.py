@@ -1,9 +1,8 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
 from odoo.tools.misc import formatLang
 
 from .locked import locked
-from .promise import APPROVER
+from .promise import READERS
 
 
 class HubDunningReminder(models.Model):
@@ -109,20 +108,15 @@ class HubDunningReminder(models.Model):
 
     # --- what people press --------------------------------------------------------------------------
 
-    def _check_may_decide(self):
-        if not self.env.user.has_group(APPROVER):
-            raise AccessError(self.env._("Only billing approvers decide about reminders."))
-        self.check_access("read")
-
     def action_approve(self):
-        """Send these."""
-        self._check_may_decide()
+        """Send these; those that failed are tried again."""
+        self.run_id._check_may_decide()
         self._approve(self.env.user)
         return True
 
     def action_leave_out(self):
         """Not this time; the next run looks anew."""
-        self._check_may_decide()
+        self.run_id._check_may_decide()
         left = locked(self, "proposed").sudo()  # written by code only
         left._left_out(self.env._("left out by %s", self.env.user.name))
         left.run_id._settle()
@@ -159,6 +153,9 @@ class HubDunningItem(models.Model):
     level_id = fields.Many2one(
         "hub.dunning.level", readonly=True, ondelete="restrict", index="btree_not_null"
     )
+    level_days = fields.Integer(
+        readonly=True, help="The days of the level when it was sent: they may be changed since."
+    )
     amount = fields.Monetary(string="Open", readonly=True)
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     company_amount = fields.Monetary(readonly=True, currency_field="company_currency_id")
@@ -181,4 +178,5 @@ class AccountMove(models.Model):
         string="Reminders",
         readonly=True,
         domain=[("sent_on", "!=", False), ("level_id", "!=", False)],
+        groups=READERS,
     )

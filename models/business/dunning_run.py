@@ -2,8 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
+from .approvers import APPROVER, ask_approvers
 from .locked import locked
-from .promise import APPROVER
 
 
 class HubDunningRun(models.Model):
@@ -49,11 +49,18 @@ class HubDunningRun(models.Model):
         for run in self:
             run.name = f"{run.company_id.name} {fields.Date.to_string(run.date) or ''}"
 
-    @api.depends("reminder_ids.amount")
+    @api.depends("reminder_ids.item_ids.company_amount", "reminder_ids.state")
     def _compute_totals(self):
+        """A mail and a call to one customer may list the same: it counts once."""
         for run in self:
             run.reminder_count = len(run.reminder_ids)
-            run.amount = sum(run.reminder_ids.mapped("amount"))
+            once = {}
+            for reminder in run.reminder_ids.filtered(lambda one: one.state != "left_out"):
+                for key, items in reminder.item_ids.grouped(
+                    lambda item: (item.move_id, item.due)
+                ).items():
+                    once[key] = sum(items.mapped("company_amount"))
+            run.amount = run.currency_id.round(sum(once.values()))
 
     def _check_may_decide(self):
         if not self.env.user.has_group(APPROVER):
@@ -65,7 +72,8 @@ class HubDunningRun(models.Model):
     def action_propose(self):
         """Look for reminders that are due in the company of the environment; its run."""
         self._check_may_decide()
-        run = self.sudo()._propose(self.env.company)  # written by code only
+        company = self.env.company
+        run = company._hub_days(self.sudo())._propose(company)  # written by code only
         if not run:
             raise UserError(
                 self.env._(
@@ -124,41 +132,58 @@ class HubDunningRun(models.Model):
         return run
 
     def _settle(self):
-        """What the run is, by its reminders."""
+        """What the run is, by its reminders. Who approves learns at its end which could not be sent."""
         for run in self.sudo():  # written by code only
             states = set(run.reminder_ids.mapped("state"))
             state = "proposed" if "proposed" in states else "done"
             if "approved" in states:
                 state = "working"
-            if run.state in ("proposed", "working") and run.state != state:
+            ends = run.state in ("proposed", "working") and run.state != state
+            if ends:
                 run.state = state
+            if ends or "failed" not in states:
                 run._put_away()
+            if ends and state == "done" and "failed" in states:
+                run._tell_failed()
 
     def _put_away(self):
-        """Nobody is asked to approve it any more."""
-        if self.state != "proposed":
+        """Nobody is asked about it any more."""
+        if self.state in ("done", "discarded"):
             self.activity_unlink(["mail.mail_activity_data_todo"])
 
-    def _tell(self):
-        """Who approves learns that something waits."""
-        for user in self.company_id._hub_holders(APPROVER):
-            self.activity_schedule(
-                "mail.mail_activity_data_todo",
-                user_id=user.id,
-                summary=self.env._("%s reminders to approve", len(self.reminder_ids)),
-            )
+    def _tell_failed(self):
+        """Who approves learns of reminders that could not be sent; of a company the last such run asks."""
+        standing = self.search(
+            [
+                ("company_id", "=", self.company_id.id),
+                ("state", "in", ("done", "discarded")),
+                ("activity_ids", "!=", False),
+            ]
+        )
+        standing.activity_unlink(["mail.mail_activity_data_todo"])
+        failed = self.reminder_ids.filtered(lambda reminder: reminder.state == "failed")
+        said = self.env._(
+            "%(count)s reminders could not be sent: %(names)s",
+            count=len(failed),
+            names=", ".join(failed.partner_id[:5].mapped("name")),
+        )
+        ask_approvers(self, lambda _run: said)
 
     @api.model
     def _nightly(self):
-        """What became of promises and disputes, the reminders of the day, and those that wait to be sent."""
-        today = fields.Date.context_today(self)
+        """What became of promises, disputes, mails and calls; the reminders of the day; those that wait to be sent."""
         guarded = self.env["hub.billing.batch"]._guarded  # what is broken stops nothing else
-        guarded(self.env["hub.promise"]._look, today)
+        promises, reminders = self.env["hub.promise"], self.env["hub.dunning.reminder"]
         guarded(self.env["hub.dispute"]._look)
-        for company in self.env["hub.dunning.level"].search([]).company_id:
-            mine = self.with_company(company).with_context(allowed_company_ids=company.ids)
+        guarded(reminders._look_for_refused)
+        guarded(reminders._put_away_calls)
+        promised = promises.search([("state", "=", "open")]).company_id
+        for company in promised | self.env["hub.dunning.level"].search([]).company_id:
+            mine = company._hub_days(self)
+            today = fields.Date.context_today(mine)
+            guarded(promises._look, company, today)
             guarded(mine._propose_today, company, today)
-        self.env["hub.dunning.reminder"]._send_waiting()
+        reminders._send_waiting()
 
     @api.model
     def _propose_today(self, company, today):
@@ -175,4 +200,6 @@ class HubDunningRun(models.Model):
         if run and company.hub_dunning_auto:
             run.reminder_ids._approve(self.env.user, at_once=False)
         elif run:
-            run._tell()
+            ask_approvers(
+                run, lambda one: self.env._("%s reminders to approve", one.reminder_count)
+            )

@@ -6,9 +6,10 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import plaintext2html
 from odoo.tools.misc import format_date, formatLang
 
+from .approvers import APPROVER
 from .invoicing import class_and_place
 from .locked import locked
-from .promise import APPROVER, INVOICING
+from .promise import INVOICING
 
 _logger = logging.getLogger(__name__)
 
@@ -22,16 +23,17 @@ class HubDunningReminder(models.Model):
     _inherit = "hub.dunning.reminder"
 
     def _approve(self, user, at_once=True):
-        """These may go out; few at once, many in the background."""
+        """These may go out, those that failed again; few at once, many in the background."""
         # With sudo: nobody writes this by hand; whoever calls has looked at the right to decide.
-        chosen = locked(self, "proposed").sudo()
-        chosen.write({"state": "approved", "approved_by_id": user.id})
+        chosen = locked(self, "proposed", "failed").sudo()
+        chosen.write({"state": "approved", "approved_by_id": user.id, "why": False})
         chosen.run_id._settle()
         if at_once and len(chosen) <= GROUP:
-            chosen._send()
+            for company, mine in chosen.grouped("company_id").items():
+                company._hub_days(mine)._send()
         elif at_once:
-            # Its own row is read with sudo; it is only asked to begin earlier.
-            self.env.ref("lead_to_cash_hub.cron_collections").sudo()._trigger()
+            # Its own row is read with sudo; it is only asked to begin.
+            self.env.ref("lead_to_cash_hub.cron_reminders").sudo()._trigger()
 
     @api.model
     def _send_waiting(self):
@@ -39,11 +41,18 @@ class HubDunningReminder(models.Model):
         cron = self.env["ir.cron"]
         waiting = self.search([("state", "=", "approved")], order="id", limit=MOST)
         left = self.search_count([("state", "=", "approved")])
-        for run, reminders in waiting.grouped("run_id").items():
-            mine = reminders.with_context(allowed_company_ids=run.company_id.ids)
+        if not cron._commit_progress(remaining=left):  # what was done before stays, whatever comes
+            return
+        for company, mine in waiting.grouped("company_id").items():
+            mine = company._hub_days(mine)
             for start in range(0, len(mine), GROUP):
                 group = mine[start : start + GROUP]
-                locked(group, "approved")._send()
+                try:
+                    locked(group, "approved")._send()
+                except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                    # Somebody changed the same rows at this moment: tried again with the next turn.
+                    self.env.cr.rollback()
+                    continue
                 left -= len(group)
                 if not cron._commit_progress(len(group), remaining=left):
                     return
@@ -81,7 +90,9 @@ class HubDunningReminder(models.Model):
                 group._mail(template)
             else:
                 group._ask()
-        still.item_ids.filtered("level_id").sent_on = today
+        for level, items in still.item_ids.grouped("level_id").items():
+            if level:
+                items.write({"sent_on": today, "level_days": level.days})
         still.write({"state": "sent", "sent_at": fields.Datetime.now(), "why": False})
         return still
 

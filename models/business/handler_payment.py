@@ -234,7 +234,7 @@ class HubHandlerPayment(models.AbstractModel):
     @api.model
     def _local_day(self, moment):
         if hasattr(moment, "tzinfo"):
-            zone = self.env.company.partner_id.tz or self.env.user.tz or "UTC"
+            zone = self.env.company._hub_zone()
             if moment.tzinfo is None:
                 moment = pytz.utc.localize(moment)
             return moment.astimezone(pytz.timezone(zone)).date()

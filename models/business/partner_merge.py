@@ -85,6 +85,8 @@ class PartnerMerge(models.TransientModel):
         self._hub_keep_issued(src_partners, dst_partner)
         self._hub_mark_again(src_partners.ids)
         self._hub_follow(src_partners.ids, dst_partner.id)
+        self.env["hub.credit.hold"]._merged(src_partners + dst_partner)
+        self.env.flush_all()
         return super()._update_foreign_keys(src_partners, dst_partner)
 
     @api.model

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 
 from ..guard import refuse_guarded
+from .billing import LEDGER_READERS
 
 
 class ProjectProject(models.Model):
@@ -155,7 +156,9 @@ class ProjectTask(models.Model):
 class ProjectMilestone(models.Model):
     _inherit = "project.milestone"
 
-    hub_billing_ids = fields.One2many("hub.billing", "milestone_id", string="Billing Ledger")
+    hub_billing_ids = fields.One2many(
+        "hub.billing", "milestone_id", string="Billing Ledger", groups=LEDGER_READERS
+    )
     hub_billing_id = fields.Many2one(
         "hub.billing",
         string="Billed As",

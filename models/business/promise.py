@@ -2,8 +2,10 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.misc import format_date, formatLang
 
-APPROVER = "lead_to_cash_hub.group_hub_billing_approver"
+from .approvers import APPROVER
+
 INVOICING = "account.group_account_invoice"
+READERS = "account.group_account_invoice,account.group_account_readonly"
 
 
 class HubPromise(models.Model):
@@ -31,6 +33,11 @@ class HubPromise(models.Model):
     date = fields.Date(string="Promised For", required=True, readonly=True)
     amount = fields.Monetary(readonly=True)
     residual = fields.Monetary(string="Open When Promised", readonly=True)
+    under_way = fields.Monetary(
+        string="Under Way When Promised",
+        readonly=True,
+        help="Of what was open: registered as paid already, without an entry. It does not keep the promise.",
+    )
     note = fields.Char(readonly=True)
     noted_by_id = fields.Many2one("res.users", readonly=True)
     state = fields.Selection(
@@ -83,37 +90,36 @@ class HubPromise(models.Model):
                 "date": date,
                 "amount": amount,
                 "residual": move.amount_residual,
+                "under_way": move._hub_under_way().get(move, 0.0),
                 "note": note or False,
                 "noted_by_id": self.env.uid,
             }
         )
         said = self.env._(
-            "Promised: %(amount)s until %(date)s.",
+            "Promised: %(amount)s by %(date)s.",
             amount=formatLang(self.env, amount, currency_obj=currency),
             date=format_date(self.env, date),
         )
         move.message_post(body=f"{said} {note or ''}".strip())
         return promise
 
+    def action_open(self):
+        """The invoice."""
+        return self.move_id.get_formview_action()
+
     def _settle(self, state, today):
         self.write({"state": state, "settled_on": today})
 
     @api.model
-    def _look(self, today):
+    def _look(self, company, today):
         """Kept as soon as so much was settled, whatever by; broken once its day is over."""
         found = {"kept": self.browse(), "broken": self.browse(), "withdrawn": self.browse()}
-        for promise in self.search([("state", "=", "open")]):
+        promises = self.search([("state", "=", "open"), ("company_id", "=", company.id)])
+        under_way = promises.move_id._hub_under_way()
+        for promise in promises:
             move, currency = promise.move_id, promise.currency_id
             settled = promise.residual - move.amount_residual
-            if move.payment_state in ("in_payment", "paid"):
-                # Odoo says so of any registered payment without an entry, however small it is.
-                settled += sum(
-                    payment.currency_id._convert(
-                        payment.amount, currency, move.company_id, payment.date
-                    )
-                    for payment in move.matched_payment_ids
-                    if not payment.move_id and payment.state in ("in_process", "paid")
-                )
+            settled += under_way.get(move, 0.0) - promise.under_way
             if move.state != "posted":
                 found["withdrawn"] |= promise
             elif currency.compare_amounts(settled, promise.amount) >= 0:
@@ -133,7 +139,7 @@ class HubPromise(models.Model):
             (self.noted_by_id & collectors) or (move.invoice_user_id & collectors) or collectors[:1]
         )
         said = self.env._(
-            "A promise was broken: %(amount)s until %(date)s, %(open)s are open.",
+            "A promise was broken: %(amount)s by %(date)s, %(open)s are open.",
             amount=formatLang(self.env, self.amount, currency_obj=self.currency_id),
             date=format_date(self.env, self.date),
             open=formatLang(self.env, move.amount_residual, currency_obj=self.currency_id),
@@ -150,7 +156,7 @@ class AccountMove(models.Model):
     _inherit = "account.move"
 
     hub_promise_ids = fields.One2many(
-        "hub.promise", "move_id", string="Promises to Pay", readonly=True
+        "hub.promise", "move_id", string="Promises to Pay", readonly=True, groups=READERS
     )
     hub_promised_until = fields.Date(
         string="Promised Until",
@@ -195,6 +201,15 @@ class AccountMove(models.Model):
 
 class ResCompany(models.Model):
     _inherit = "res.company"
+
+    def _hub_zone(self):
+        """The time zone by which the days of this company go."""
+        return self.partner_id.tz or self.env.user.tz or "UTC"
+
+    def _hub_days(self, records):
+        """``records`` as this company alone has them, by its own day."""
+        here = records.with_company(self)
+        return here.with_context(allowed_company_ids=self.ids, tz=self._hub_zone())
 
     def _hub_holders(self, *groups):
         """Users of this company who hold one of these groups, those of the first group first."""

@@ -45,12 +45,11 @@ class HubReceivable(models.Model):
     )
     company_currency_id = fields.Many2one("res.currency", readonly=True)
     disputed = fields.Boolean(string="In Dispute", readonly=True)
-    promised_until = fields.Date(readonly=True)
-    under_way = fields.Boolean(
-        string="Payment Under Way",
+    blocked = fields.Boolean(
         readonly=True,
-        help="A payment is registered; the bank has not shown it yet.",
+        help="Blocked by Odoo's own button or by a dispute: nobody is reminded of it.",
     )
+    promised_until = fields.Date(readonly=True)
     level_id = fields.Many2one("hub.dunning.level", string="Last Reminder", readonly=True)
 
     @property
@@ -66,26 +65,24 @@ class HubReceivable(models.Model):
                         WHEN d.age <= 90 THEN '61_90' ELSE 'over_90' END AS bucket,
                    l.amount_residual_currency AS residual, l.currency_id,
                    l.amount_residual AS company_residual, l.company_currency_id,
-                   COALESCE(m.payment_state = 'blocked', FALSE) AS disputed, h.date AS promised_until,
-                   -- Odoo calls an invoice paid for any registered payment without an entry, however small
-                   COALESCE(m.payment_state IN ('in_payment', 'paid') AND w.amount >= l.amount_residual_currency,
-                            FALSE) AS under_way,
-                   s.level_id
+                   q.disputed IS TRUE AS disputed,
+                   q.disputed IS TRUE OR m.payment_state IS NOT DISTINCT FROM 'blocked' AS blocked,
+                   h.date AS promised_until, s.level_id
               FROM account_move_line l
               JOIN account_account a ON a.id = l.account_id AND a.account_type = 'asset_receivable'
               JOIN account_move m ON m.id = l.move_id
-              JOIN LATERAL (SELECT COALESCE(l.date_maturity, l.date) AS due,
-                                   %(today)s::date - COALESCE(l.date_maturity, l.date) AS age) d ON TRUE
+              JOIN LATERAL (SELECT CASE WHEN l.amount_residual_currency < 0 THEN COALESCE(m.invoice_date, l.date)
+                                        ELSE COALESCE(l.date_maturity, l.date) END AS due) f ON TRUE
+              JOIN LATERAL (SELECT f.due, %(today)s::date - f.due AS age) d ON TRUE
          LEFT JOIN res_partner p ON p.id = l.partner_id
-         LEFT JOIN LATERAL (SELECT sum(y.amount) AS amount
-                              FROM account_move__account_payment r JOIN account_payment y ON y.id = r.payment_id
-                             WHERE r.invoice_id = m.id AND y.move_id IS NULL AND y.state IN ('in_process', 'paid')
-                               AND y.currency_id = l.currency_id) w ON TRUE
+         LEFT JOIN LATERAL (SELECT TRUE AS disputed FROM hub_dispute q
+                             WHERE q.move_id = m.id AND q.state = 'open' LIMIT 1) q ON TRUE
          LEFT JOIN hub_promise h ON h.move_id = m.id AND h.state = 'open' AND h.date >= %(today)s
          LEFT JOIN LATERAL (SELECT i.level_id
-                              FROM hub_dunning_item i JOIN hub_dunning_level v ON v.id = i.level_id
+                              FROM hub_dunning_item i
                              WHERE i.move_id = m.id AND i.due = d.due AND i.sent_on IS NOT NULL
-                          ORDER BY v.days DESC LIMIT 1) s ON TRUE
+                               AND i.level_id IS NOT NULL
+                          ORDER BY i.sent_on DESC, i.id DESC LIMIT 1) s ON TRUE
              WHERE l.parent_state = 'posted' AND l.reconciled IS NOT TRUE
                AND (l.amount_residual != 0 OR l.amount_residual_currency != 0)
             """,
@@ -99,10 +96,4 @@ class HubReceivable(models.Model):
 
     def action_open(self):
         """The document."""
-        self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.move",
-            "res_id": self.move_id.id,
-            "view_mode": "form",
-        }
+        return self.move_id.get_formview_action()

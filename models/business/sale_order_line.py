@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from .account_move_line import NOT_BILLED
+from .billing import LEDGER_READERS
 from .chosen import chosen_of
 
 
@@ -11,7 +12,9 @@ class SaleOrderLine(models.Model):
     _inherit = "sale.order.line"
 
     product_uom_qty = fields.Float(digits="Product Unit", min_display_digits=2)
-    hub_billing_ids = fields.One2many("hub.billing", "sale_line_id", string="Billing Ledger")
+    hub_billing_ids = fields.One2many(
+        "hub.billing", "sale_line_id", string="Billing Ledger", groups=LEDGER_READERS
+    )
     hub_contract_line_ids = fields.One2many("hub.contract.line", "sale_line_id")
     hub_milestone_ids = fields.One2many("project.milestone", "sale_line_id")
 

@@ -11,8 +11,8 @@ class HubReceivable(models.Model):
         """What these customers owe to a company today, by currency. One query for all.
 
         :param partners: commercial partners
-        :return: ``{partner id: [{"currency", "items", "loose", "buckets", "total"}]}``: open invoices and what is not
-            applied, each the oldest first; what invoices come to in each bucket; all of it together
+        :return: ``{partner id: [{"currency", "items", "loose", "buckets", "total"}]}``: what is owed by invoice or
+            entry and what is not applied, each the oldest first; what is owed in each bucket; all of it together
         """
         rows = self.search(
             [("company_id", "=", company.id), ("partner_id", "in", partners.ids)], order="due, id"
@@ -20,7 +20,8 @@ class HubReceivable(models.Model):
         result = defaultdict(list)
         for partner, of_partner in rows.grouped("partner_id").items():
             for currency, mine in of_partner.grouped("currency_id").items():
-                items = mine.filtered(lambda row: row.kind == "invoice")
+                loose = mine.filtered(lambda row: row.kind == "credit")
+                items = mine - loose
                 buckets = dict.fromkeys(self._fields["bucket"].get_values(self.env), 0.0)
                 for row in items:
                     buckets[row.bucket] += row.residual
@@ -28,9 +29,9 @@ class HubReceivable(models.Model):
                     {
                         "currency": currency,
                         "items": items,
-                        "loose": mine - items,
+                        "loose": loose,
                         "buckets": {name: currency.round(v) for name, v in buckets.items()},
-                        "unapplied": currency.round(sum((mine - items).mapped("residual"))),
+                        "unapplied": currency.round(sum(loose.mapped("residual"))),
                         "total": currency.round(sum(mine.mapped("residual"))),
                     }
                 )

@@ -188,7 +188,7 @@ class HubLedger(models.AbstractModel):
             return None
         if not isinstance(moment, datetime):
             return fields.Date.to_string(moment)
-        zone = run.company_id.partner_id.tz or self.env.user.tz or "UTC"
+        zone = run.company_id._hub_zone()
         if moment.tzinfo:
             moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
         local = fields.Datetime.context_timestamp(self.with_context(tz=zone), moment)

@@ -21,13 +21,16 @@ def ago(days):
         (4, [], None),
         (5, [], FIRST),
         (90, [], FIRST),  # the first one is never skipped, however late it is
-        (90, [Sent(5, ago(9))], None),  # ten days between
-        (90, [Sent(5, ago(10))], SECOND),
-        (19, [Sent(5, ago(14))], None),
-        (90, [Sent(5, ago(40)), Sent(20, ago(6))], None),
-        (90, [Sent(20, ago(7)), Sent(5, ago(40))], LAST),
-        (90, [Sent(40, ago(30))], None),  # nothing comes after the last
-        (90, [Sent(30, ago(7))], LAST),  # a level that is gone since counts as reached
+        (90, [Sent(1, 5, ago(9))], None),  # ten days between
+        (90, [Sent(1, 5, ago(10))], SECOND),
+        (19, [Sent(1, 5, ago(14))], None),
+        (90, [Sent(1, 5, ago(40)), Sent(2, 20, ago(6))], None),
+        (90, [Sent(2, 20, ago(7)), Sent(1, 5, ago(40))], LAST),
+        (90, [Sent(3, 40, ago(30))], None),  # nothing comes after the last
+        (90, [Sent(9, 30, ago(7))], LAST),  # a level that is gone since counts as reached
+        (90, [Sent(2, 3, ago(7))], FIRST),  # its days were changed since: none is skipped
+        (90, [Sent(1, 5, ago(40)), Sent(3, 6, ago(20))], SECOND),  # and none comes twice
+        (90, [Sent(1, 3, ago(40)), Sent(2, 4, ago(40)), Sent(3, 6, ago(20))], None),
     ],
 )
 def test_the_next_level_comes_after_the_former_and_in_time(overdue, sent, expected):
