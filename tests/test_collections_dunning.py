@@ -471,6 +471,7 @@ class TestReceivables(DunningCase):
             self.assertEqual(one.action_open()["res_id"], move.id)
         move.hub_dispute_ids._close("settled")
         move.action_toggle_block_payment()
+        self._fresh()
         row = self.env["hub.receivable"].search([("move_id", "=", move.id)])
         self.assertEqual((row.disputed, row.blocked), (False, True), "nobody contests it")
 
