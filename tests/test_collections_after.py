@@ -7,6 +7,7 @@ from psycopg2.errors import SerializationFailure
 
 from ..models.business import dunning_send
 from .test_collections_dunning import DunningCase
+from .test_migration import migrate
 
 
 @tagged("post_install", "-at_install")
@@ -143,6 +144,13 @@ class TestAfterSending(DunningCase):
         self.assertEqual(
             move.hub_dunning_item_ids.sorted("id").level_id, self.first + self.second + self.call
         )
+
+    def test_what_was_sent_before_the_update_keeps_the_days_of_its_level(self):
+        self._open(1000, 10)
+        item = self._send(self._run()).item_ids
+        self.env.cr.execute("UPDATE hub_dunning_item SET level_days = NULL")
+        migrate(self.env, "post-collections", "19.0.1.4.0")
+        self.assertEqual(item.level_days, 5)
 
 
 @tagged("post_install", "-at_install")
