@@ -119,14 +119,6 @@ class TestPromises(CollectionsCase):
             set(self.env["account.move"].with_user(portal).fields_get(names)), {"name"}
         )
 
-    def test_who_sells_reads_an_invoice_without_what_is_not_for_him(self):
-        seller = self._make_user("seller", "sales_team.group_sale_salesman_all_leads")
-        move = self._invoice(self._start_deal(), "2")
-        for records in (move, move.invoice_line_ids, move.invoice_line_ids.sale_line_ids):
-            mine = records.with_user(seller)
-            ours = [name for name in mine.fields_get() if name.startswith("hub_")]
-            self.assertEqual(len(mine.read(ours)), len(records))
-
 
 @tagged("post_install", "-at_install")
 class TestDisputes(CollectionsCase):
