@@ -62,6 +62,7 @@
         "data/hub_duty.xml",
         "data/hub.lane.csv",
         "data/hub.stream.csv",
+        "data/hub_hr.xml",
         "data/hub_rule_presets.xml",
         "views/hub_alert_templates.xml",
         "views/hub_system_views.xml",

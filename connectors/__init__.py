@@ -15,6 +15,7 @@ _PRODUCTS = {
     "quickbooks": ("QuickBooks Online", "quickbooks", "QuickBooks"),
     "xero": ("Xero", "xero", "Xero"),
     "odoo": ("Another Odoo", "odoo", "Odoo"),
+    "hr": ("HR data (files)", "hr", "HrFiles"),
     "canonical": ("Canonical API", "canonical", "Canonical"),
 }
 

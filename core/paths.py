@@ -19,6 +19,17 @@ MAX_GROWTH = 64  # how often what is read may stand in a result
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[-?\d{1,6}\]|\.[A-Za-z_][A-Za-z0-9_]*)*")
 _WRITABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|-?\d+")
+# steps of an expression whose further parts do not read the record itself
+_OF_ITS_LEFT = frozenset(
+    [
+        "subexpression",
+        "index_expression",
+        "pipe",
+        "projection",
+        "value_projection",
+        "filter_projection",
+    ]
+)
 # JMESPath's functions let some of Python's own errors through on values that they do not expect.
 _FAULTS = (
     jmespath.exceptions.JMESPathError,
@@ -128,6 +139,38 @@ def reader(path: str) -> Callable[[Any], Any]:
 def is_writable(path: str) -> bool:
     """Whether a value can be put at ``path``: keys and nothing else."""
     return bool(_WRITABLE.fullmatch(path))
+
+
+def keys_read(path: str) -> list[str]:
+    """Which columns of a table an expression reads, in order: ``a.b`` is one, ``[first, "Last Name"] | [?@]`` reads
+    two. What stands in a list of the record is in no column.
+
+    :raise Problem: ``bad_path``.
+    """
+    found, stack = [], [compile_path(path).parsed]
+    while stack:
+        node = stack.pop()
+        children = [child for child in node["children"] if isinstance(child, dict)]
+        keys = _keys(node)
+        if keys:
+            found.append(".".join(keys))
+            continue
+        if node["type"] in _OF_ITS_LEFT:
+            # the rest reads what the first part has found
+            children = [] if node["type"] != "pipe" and _keys(children[0]) else children[:1]
+        stack += reversed(children)
+    return list(dict.fromkeys(found))
+
+
+def _keys(node: dict) -> list[str]:
+    """The keys of a plain path; nothing where it is more than keys."""
+    if node["type"] == "field":
+        return [node["value"]]
+    if node["type"] != "subexpression":
+        return []
+    parts = [_keys(child) for child in node["children"]]
+    keys = [key for part in parts for key in part]
+    return keys if all(parts) and is_writable(".".join(keys)) else []
 
 
 def leaves(value: Any, path: str) -> dict[str, Any]:

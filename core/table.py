@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import strict_json
-from .paths import is_writable, put
+from .paths import is_writable, keys_read, put
 from .problem import Problem
 
 # The one key of a payload whose fields are canonical already. No product's record looks like it: the
@@ -22,6 +22,11 @@ ID_NAMES = ("external_id", "id")
 NUMBERS = ("money", "decimal", "integer")
 WHOLE = ("minor_units", "epoch_seconds", "epoch_ms")  # transforms that take whole numbers only
 _GROUPED = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+")
+DAYS = ("date", "datetime")
+# transforms that take days as ISO 8601 writes them
+CLOCKS = ("none", "local_time", "local_date", "day_end")
+_DAY = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(\D.*)?")
+_YEAR_FIRST = re.compile(r"(\d{4})[./](\d{1,2})[./](\d{1,2})(\D.*)?")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’]")
 
 
@@ -147,6 +152,29 @@ def plain_number(text: str, decimal: str = "") -> str:
     return text.replace(other, "").replace(decimal, ".")
 
 
+def plain_day(text: str, order: str = "") -> str:
+    """A day as people write it, as ISO 8601 does; what follows it (a clock) stays. What is no such day stays, too.
+
+    :param order: ``dmy`` or ``mdy``; guessed if empty, and refused where the guess could be wrong.
+    :raise Problem: ``day_unclear``.
+    """
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, month, day, rest = match.groups()
+    elif match := _DAY.fullmatch(text):
+        first, mark, second, year, rest = match.groups()
+        if not order:
+            if mark == "." or int(first) > 12 or first == second:
+                order = "dmy"
+            elif int(second) > 12:
+                order = "mdy"
+            else:
+                raise _bad("day_unclear", value=text[:40])
+        day, month = (first, second) if order == "dmy" else (second, first)
+    else:
+        return text
+    return f"{year}-{month:0>2}-{day:0>2}{rest or ''}"
+
+
 class Columns:
     """What the columns of a table mean for one stream.
 
@@ -154,6 +182,7 @@ class Columns:
         ``<field>.<name of the line's field>``.
     :param paths: external paths of the mapping → (type, transform).
     :param form: ``canonical`` or ``external``; what explains more columns if empty.
+    :param key: columns that name a record together; without them, or where one is not there, one of ``ID_NAMES``.
     :raise Problem: ``table_no_id``, ``table_no_columns``.
     """
 
@@ -163,19 +192,20 @@ class Columns:
         fields: Mapping[str, str],
         paths: Mapping[str, tuple[str, str]],
         form: str = "",
+        key: Sequence[str] = (),
     ):
         names = [name for name in header if name]
-        self.key = next((n for wanted in ID_NAMES for n in names if n.lower() == wanted), None)
-        if self.key is None:
-            raise _bad("table_no_id")
-        others = [name for name in names if name != self.key]
+        self.key = self._key(names, key)
+        # An id is not a value, unless a mapping reads it; what several columns name together may be values, too.
+        paths = _columns_of(paths)
+        others = [name for name in names if name not in self.key or name in key]
         canonical = [name for name in others if name in fields]
-        external = [name for name in others if name in paths and is_writable(name)]
+        external = [name for name in others if name in paths]
         if not form:
             form = "canonical" if len(canonical) >= len(external) else "external"
         self.form = form
         self.used = canonical if form == "canonical" else external
-        self.unused = [name for name in others if name not in self.used]
+        self.unused = [name for name in others if name not in (*self.used, *self.key)]
         if not self.used:
             raise _bad("table_no_columns")
         self._kinds = (
@@ -184,18 +214,32 @@ class Columns:
             else {name: paths[name] for name in self.used}
         )
 
-    def entries(self, table: Table, decimal: str = "") -> list[Entry]:
-        """The records of the table. Rows with the same id and lines in them are one record."""
+    @staticmethod
+    def _key(names, wanted):
+        lower = {name.lower(): name for name in names}
+        if wanted and all(name.lower() in lower for name in wanted):
+            return [lower[name.lower()] for name in wanted]
+        found = next((lower[name] for name in ID_NAMES if name in lower), None)
+        if found is None:
+            raise _bad("table_no_id", columns=list(wanted))
+        return [found]
+
+    def entries(self, table: Table, decimal: str = "", days: str = "") -> list[Entry]:
+        """The records of the table. Rows with the same id and lines in them are one record.
+
+        :param decimal, days: how numbers and days are written (``plain_number``, ``plain_day``).
+        """
         entries: dict[str, Entry] = {}
         for line, row in table.rows:
-            key = row.get(self.key, "")
+            parts = [row.get(name, "") for name in self.key]
+            key = "/".join(parts) if all(parts) else ""
             entry = Entry(line, key)
             if not key:
                 entry.problem = _bad("table_no_key", line=line)
                 entries[f"\0{line}"] = entry
                 continue
             try:
-                entry.values = self._values(row, decimal)
+                entry.values = self._values(row, decimal, days)
             except Problem as problem:
                 entry.problem = problem
             former = entries.setdefault(key, entry)
@@ -203,26 +247,30 @@ class Columns:
                 self._join(former, entry)
         return list(entries.values())
 
-    def _values(self, row, decimal):
+    def _values(self, row, decimal, days):
         values: dict[str, Any] = {}
         for name in self.used:
             if name not in row:
                 continue
             kind, transform = self._kinds[name]
             value: Any = row[name]
-            if kind in NUMBERS:
-                try:
+            try:
+                if kind in NUMBERS:
                     value = plain_number(value, decimal)
-                except Problem as problem:
-                    problem.params["field"] = name
-                    raise
+                elif kind in DAYS and transform in CLOCKS:
+                    value = plain_day(value, days)
+            except Problem as problem:
+                problem.params["field"] = name
+                raise
             if transform in WHOLE and re.fullmatch(r"-?\d{1,18}", value):
                 value = int(value)
             parent, dot, leaf = name.partition(".")
             if self.form == "canonical" and dot:
                 values.setdefault(parent, [{}])[0][leaf] = value
-            else:
+            elif is_writable(name):
                 put(values, name, value)
+            else:
+                values[name] = value  # a header in words: one key
         return values
 
     def _join(self, former, entry):
@@ -235,6 +283,21 @@ class Columns:
                 former.values.setdefault(name, []).extend(value)
             elif former.values.setdefault(name, value) != value:
                 former.problem = _bad("table_twice", line=entry.line, other=former.line)
+
+
+def _columns_of(paths):
+    """``{column: (type, transform)}`` of what the paths of a mapping read; a part of an expression is text."""
+    found = {}
+    for path, how in paths.items():
+        try:
+            keys = keys_read(path)
+        except Problem:
+            continue  # the mapping says so itself
+        alone = len(keys) == 1 and path in (keys[0], f'"{keys[0]}"')
+        for key in keys:
+            if alone or key not in found:
+                found[key] = how if alone else ("text", "none")
+    return found
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

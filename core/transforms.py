@@ -154,6 +154,23 @@ def _local_date(argument):
     return inward, outward
 
 
+def _day_end(argument):
+    """A day → its last second in a time zone ⇄ that day; a clock or moment stays what it is."""
+    zone = _zone("day_end", argument)
+    last = time(23, 59, 59)
+
+    def inward(value, _payload):
+        if isinstance(value, str) and len(value.strip()) == 10:
+            value = datetime.combine(_day(value.strip()), last)
+        return _moment(value, zone)
+
+    def outward(value, _record):
+        local = _at(value, zone)
+        return (local.date() if local.time() == last else local).isoformat()
+
+    return inward, outward
+
+
 def _day(value):
     if isinstance(value, datetime):
         return value.date()
@@ -333,6 +350,7 @@ TRANSFORMS: dict[str, Transform] = {
     "date_format": _of_text(text.date_format, "date_format", "pattern"),
     "local_time": Transform(_local_time, "zone"),
     "local_date": Transform(_local_date, "zone"),
+    "day_end": Transform(_day_end, "zone"),
     "epoch_seconds": _epoch(1, "epoch seconds", as_text=False),
     "epoch_ms": _epoch(1000, "epoch milliseconds", as_text=True),
     "duration": _of_text(text.duration, "duration", "unit"),

@@ -64,6 +64,7 @@ from . import (
     test_forms_of_others,
     test_gap,
     test_grant_four_eyes,
+    test_hr,
     test_identity,
     test_kept_fields,
     test_lanes,

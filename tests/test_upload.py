@@ -8,22 +8,8 @@ from odoo.tests import Form, tagged
 from .hub_common import HubCase
 
 
-@tagged("post_install", "-at_install")
-class TestUpload(HubCase):
-    """A file takes the same way as a product's records, and is judged line by line before."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.rita = cls._make_role("upload-rita", "resolver")
-        cls.viewer = cls._make_role("upload-viewer", "viewer")
-        cls.stream = cls._stream("customer")
-
-    @classmethod
-    def _stream(cls, entity, direction="in"):
-        return cls.system.with_context(active_test=False).stream_ids.filtered(
-            lambda s: s.entity_id.code == entity and s.direction == direction
-        )
+class UploadMixin:
+    """A resolver (``rita``) and her files for a stream (``stream``); goes in front of a test case of the engine."""
 
     def _wizard(self, text, stream=None, user=None, **options):
         data = text if isinstance(text, bytes) else text.encode()
@@ -47,6 +33,24 @@ class TestUpload(HubCase):
         messages = self.env["hub.message"].search(action["domain"])
         self.drain()
         return messages
+
+
+@tagged("post_install", "-at_install")
+class TestUpload(UploadMixin, HubCase):
+    """A file takes the same way as a product's records, and is judged line by line before."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.rita = cls._make_role("upload-rita", "resolver")
+        cls.viewer = cls._make_role("upload-viewer", "viewer")
+        cls.stream = cls._stream("customer")
+
+    @classmethod
+    def _stream(cls, entity, direction="in"):
+        return cls.system.with_context(active_test=False).stream_ids.filtered(
+            lambda s: s.entity_id.code == entity and s.direction == direction
+        )
 
     def test_canonical_columns_become_records(self):
         messages = self._upload("external_id,name,city\n71,Ann Works,Bonn\n72,Bob Works,\n")

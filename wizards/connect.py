@@ -51,6 +51,7 @@ class HubConnect(models.TransientModel):
     client_id = fields.Char(related="system_id.client_id", readonly=False)
     time_zone = fields.Selection(related="system_id.time_zone", readonly=False)
     webhook_url = fields.Char(related="system_id.webhook_url")
+    by_file = fields.Boolean(related="system_id.by_file")
     asks_consent = fields.Boolean(related="system_id.asks_consent")
     edited_freely = fields.Boolean(related="system_id.edited_freely")
     redirect_url = fields.Char(related="system_id.redirect_url")
@@ -233,11 +234,18 @@ class HubConnect(models.TransientModel):
             connect.write(
                 {
                     "simulation_id": simulation.id,
-                    "fault_text": "\n".join(faults)
-                    or (False if ids else connect.env._("The product has no record to try yet.")),
+                    "fault_text": "\n".join(faults) or (False if ids else connect._nothing_read()),
                 }
             )
         return self._again()
+
+    def _nothing_read(self):
+        if self.system_id.by_file:
+            return self.env._(
+                "Records come in files: go live, then upload the first one on the system's page. Each file is shown "
+                "row by row before anything of it is taken."
+            )
+        return self.env._("The product has no record to try yet.")
 
     def action_report(self):
         self.ensure_one()

@@ -39,6 +39,11 @@ class HubUploadWizard(models.TransientModel):
         string="Decimal Mark",
         help="Empty: guessed, and asked for where a number can mean two things.",
     )
+    days = fields.Selection(
+        [("dmy", "Day first: 31/12/2026"), ("mdy", "Month first: 12/31/2026")],
+        string="Days Are Written",
+        help="Empty: 2026-12-31 and what can mean one day only; asked for where a day can mean two.",
+    )
     columns_text = fields.Char(compute="_compute_columns_text", string="Possible Columns")
     state = fields.Selection([("choose", "Choose"), ("preview", "Preview")], default="choose")
     fault_text = fields.Char(readonly=True)
@@ -50,10 +55,9 @@ class HubUploadWizard(models.TransientModel):
     @api.depends("stream_id")
     def _compute_columns_text(self):
         for wizard in self:
-            names = (
-                wizard.env["hub.upload"]._column_kinds(wizard.stream_id) if wizard.stream_id else {}
-            )
-            wizard.columns_text = ", ".join(["external_id", *names]) if names else False
+            upload = wizard.env["hub.upload"]
+            names = upload._column_names(wizard.stream_id) if wizard.stream_id else []
+            wizard.columns_text = ", ".join(names) or False
 
     def _read(self):
         self.ensure_one()
@@ -65,6 +69,7 @@ class HubUploadWizard(models.TransientModel):
             self.encoding or "",
             self.decimal or "",
             self.form or "",
+            self.days or "",
         )
 
     def action_check(self):
@@ -180,3 +185,15 @@ class HubUploadWizardLine(models.TransientModel):
     external_id = fields.Char(string="Id There")
     content = fields.Char(string="Values")
     fault = fields.Char()
+
+
+class HubStream(models.Model):
+    _inherit = "hub.stream"
+
+    def action_upload(self):
+        """Open the form that feeds this stream with a file."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "lead_to_cash_hub.hub_upload_wizard_action"
+        )
+        return {**action, "context": {"default_stream_id": self.id}}

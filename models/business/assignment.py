@@ -94,7 +94,7 @@ class HubLeave(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if {"employee_id", "date_from", "date_to", "approval", "kind"} & vals.keys():
+        if {"employee_id", "date_from", "date_to", "approval"} & vals.keys():
             self._block_calendar()
         return result
 
@@ -107,7 +107,8 @@ class HubLeave(models.Model):
         self.filtered(lambda leave: leave.approval != "approved").calendar_leave_id.unlink()
         for leave in self.filtered(lambda leave: leave.approval == "approved"):
             vals = {
-                "name": leave.kind,
+                # Every colleague may read the calendar: why somebody is away is for HR.
+                "name": self.env._("Time off"),
                 "date_from": leave.date_from,
                 "date_to": leave.date_to,
                 "resource_id": leave.employee_id.resource_id.id,

@@ -1,18 +1,33 @@
 from odoo import api, fields, models
-from odoo.fields import Command
+from odoo.fields import Command, Domain
 
 from ...core import identity
 from ...core.problem import Problem
 
+# canonical field → Odoo field, of anybody's word; and of where people come from
+SAID = {"job_title": "job_title", "target_hours": "hub_target_hours"}
+SAID_BY_HR = {"name": "name", "email": "work_email", "active": "active"}
+
 
 class HubHandlerEmployee(models.AbstractModel):
-    """Employees are matched, never made: who works here is decided in Odoo."""
+    """Employees are matched by e-mail. Who works here is decided in Odoo, or by the HR data (``keeps_people`` of its
+    connector): that makes employees, and archives those who left. No other system does either."""
 
     _name = "hub.handler.employee"
     _inherit = "hub.handler"
     _description = "Employee Handler"
 
     _hub_together = (("cost_rate", "currency", "cost_from"),)
+
+    @api.model
+    def _hub_may_upload(self, entity):
+        """What people cost is for who may keep it in Odoo."""
+        return self.env["hub.cost.rate"].has_access("write")
+
+    @api.model
+    def _hub_keeps_people(self, items):
+        system = self.env["hub.system"].browse(items[0].system_id)
+        return bool(system) and system._connector_class().keeps_people
 
     @api.model
     def _hub_compared(self, entity):
@@ -44,7 +59,7 @@ class HubHandlerEmployee(models.AbstractModel):
         for employee in (
             self.env["hr.employee"]
             .with_context(active_test=False)
-            .search([("work_email", "in", list(emails))])
+            .search(Domain.OR([("work_email", "=ilike", email)] for email in emails))
         ):
             key = identity.email_key(employee.work_email)
             found[key] = found.get(key, self.env["hr.employee"]) | employee
@@ -66,15 +81,115 @@ class HubHandlerEmployee(models.AbstractModel):
                 )
             else:
                 item.skip = "no_match"
+        if self._hub_keeps_people(items):
+            self._hub_one_number(items)
+            self._hub_welcome([item for item in items if item.skip == "no_match"])
+
+    @api.model
+    def _hub_one_number(self, items):
+        """Two numbers with one e-mail address are a question: a person who came back, or a wrong address."""
+        matched = [item for item in items if item.res_id]
+        links = self.env["hub.link"].search(
+            [
+                ("system_id", "=", items[0].system_id),
+                ("entity_id.code", "=", items[0].entity),
+                ("res_id", "in", [item.res_id for item in matched]),
+            ]
+        )
+        known = {link.res_id: link.external_id for link in links}
+        for item in matched:
+            if known.setdefault(item.res_id, item.external_id) != item.external_id:
+                employee = self.env["hr.employee"].browse(item.res_id)
+                item.res_id = None
+                self._hub_ask_who(item, [employee.name], employee.ids)
+
+    @api.model
+    def _hub_welcome(self, items):
+        """Whom Odoo does not know becomes an employee; somebody of the same name is a question first. Who left
+        before Odoo knew of them stays out."""
+        names = [item.values["name"] for item in items]
+        employees = self.env["hr.employee"].with_context(active_test=False)
+        namesakes = employees.search([("name", "in", names)]).grouped("name")
+        first = {}
+        for item in items:
+            if item.values.get("active") is False:
+                continue
+            item.skip = None
+            name, email = item.values["name"], identity.email_key(item.values.get("email"))
+            if found := namesakes.get(name):
+                self._hub_ask_who(item, found.mapped("name"), found.ids)
+            elif email and first.setdefault(email, item) is not item:
+                self._hub_ask_who(item, [first[email].values["name"]], [])
+
+    @api.model
+    def _hub_ask_who(self, item, names, candidates):
+        item.problem = Problem(
+            "possible_duplicate",
+            kind="identity",
+            cause=item.external_id,
+            name=item.values["name"],
+            candidates=candidates,
+            candidate_names=", ".join(f"“{name}”" for name in names[:3]),
+        )
+
+    @api.model
+    def _hub_make(self, items):
+        """Employees of those whom Odoo does not know, without a user: that is decided in Odoo."""
+        for item in items:
+            company = item.values.get("selling_company")
+            served = self.env["hub.system"].browse(item.system_id).company_ids
+            company = (
+                served.filtered(lambda c, term=company: c.id == term.res_id) if company else served
+            )
+            if len(company) != 1:
+                raise Problem("company_unknown", kind="reference")
+            employee = self.env["hr.employee"].create(
+                {
+                    "name": item.values["name"],
+                    "work_email": item.values.get("email"),
+                    "company_id": company.id,
+                }
+            )
+            item.res_id = employee.id
+            item.audit = {"name": [None, employee.name], "company_id": [None, company.id]}
+
+    @api.model
+    def _hub_check_company(self, item, employee):
+        """Another company than Odoo's is a person's decision: time, rates and calendars are kept in it.
+
+        :raise Problem: ``employee_company``
+        """
+        company = item.values.get("selling_company")
+        if (
+            "selling_company" in item.changed
+            and company
+            and company.res_id not in (None, employee.company_id.id)
+        ):
+            raise Problem(
+                "employee_company",
+                kind="conflict",
+                cause=item.external_id,
+                name=employee.name,
+                theirs=self.env["res.company"].browse(company.res_id).name,
+                ours=employee.company_id.name,
+            )
 
     @api.model
     def _hub_write(self, items):
-        """What a source says of people that Odoo knows: title, role, target, and dated cost."""
-        known = [item for item in items if item.open and item.res_id]
+        """What a source says of people: title, role, target, and dated cost; the HR data also who works here."""
+        items = [item for item in items if item.open]
+        if not items:
+            return
+        said = dict(SAID)
+        if self._hub_keeps_people(items):
+            self._hub_make([item for item in items if not item.res_id])
+            said |= SAID_BY_HR
+        known = [item for item in items if item.res_id]
         employees = self.env["hr.employee"].browse([item.res_id for item in known])
         for item, employee in zip(known, employees, strict=True):
+            self._hub_check_company(item, employee)
             vals = {}
-            for name, column in (("job_title", "job_title"), ("target_hours", "hub_target_hours")):
+            for name, column in said.items():
                 value = item.values.get(name)
                 if name in item.changed and value is not None:
                     value = float(value) if column == "hub_target_hours" else value

@@ -21,7 +21,7 @@ class HubHandlerExpense(models.AbstractModel):
     _hub_together = (("amount", "currency"),)
 
     @api.model
-    def _hub_may_upload(self):
+    def _hub_may_upload(self, entity):
         return self.env["account.analytic.line"]._hub_may_approve()
 
     @api.model

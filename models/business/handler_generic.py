@@ -24,6 +24,10 @@ class HubHandlerGeneric(models.AbstractModel):
         return Bound(self.env, entity, direction)
 
     @api.model
+    def _hub_may_upload(self, entity):
+        return self.env[entity.model_name].has_access("create")
+
+    @api.model
     def _hub_identities(self, bound):
         return [field for field in bound.fields.values() if field.identity]
 

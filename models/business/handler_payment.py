@@ -19,7 +19,7 @@ class HubHandlerPayment(models.AbstractModel):
     _description = "Lead-to-Cash Hub: Payments"
 
     @api.model
-    def _hub_may_upload(self):
+    def _hub_may_upload(self, entity):
         return self.env["account.payment"].has_access("create")
 
     # --- match ------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class HubHandlerTimeEntryCheck(models.AbstractModel):
     _hub_optional = frozenset({"enterer", "approver"})
 
     @api.model
-    def _hub_may_upload(self):
+    def _hub_may_upload(self, entity):
         return self.env["account.analytic.line"]._hub_may_approve()
 
     @api.model

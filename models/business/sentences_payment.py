@@ -336,6 +336,17 @@ PAYMENT_SENTENCES = {
             "Give the rate in that currency at the source, or leave the rate out of the mapping."
         ),
     ),
+    "employee_company": lambda env, p: (
+        env._(
+            "%(name)s works for %(theirs)s at the source, and for %(ours)s in Odoo.",
+            name=p["name"],
+            theirs=p["theirs"],
+            ours=p["ours"],
+        ),
+        env._(
+            "Change the company of the employee in Odoo, or the word at the source; then replay."
+        ),
+    ),
     "invoice_differs": lambda env, p: (
         env._(
             "Invoice %(number)s: the source says %(theirs)s, Odoo's books say %(ours)s.",

@@ -24,6 +24,7 @@ from . import (
     system_canonical,
     system_declared,
     system_guide,
+    system_hr,
     token,
     vocabulary,
 )

@@ -174,6 +174,7 @@ class HubMappingLine(models.Model):
             "date_format": self.env._("date in a notation (DD.MM.YYYY)"),
             "local_time": self.env._("clock of a time zone"),
             "local_date": self.env._("day in a time zone"),
+            "day_end": self.env._("end of a day in a time zone"),
             "epoch_seconds": self.env._("epoch seconds"),
             "epoch_ms": self.env._("epoch milliseconds"),
             "duration": self.env._("span to hours (seconds, minutes, days:8, iso, hh:mm)"),

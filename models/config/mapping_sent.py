@@ -159,7 +159,7 @@ class HubMapping(models.Model):
 
     def _hidden_fields(self, model):
         """Names of canonical fields whose values the user is not shown: by their class or their Odoo field."""
-        hidden = self.env["hub.retention"]._hidden()
+        hidden = self.env["hub.retention"]._hidden(self.entity_id)
         return {
             field.name
             for field in self.entity_id.field_ids

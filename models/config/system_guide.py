@@ -82,6 +82,12 @@ class HubSystem(models.Model):
                 "there. Make a user of its own there, with the rights that the connector's page names, and store its "
                 "API key."
             ),
+            "hr": _(
+                "HR data: nothing is called. Export people, leave and assignments from the HR product as CSV and "
+                "upload each file to its stream (Streams, Upload CSV), people first. The columns of a file are the "
+                "paths of the mapping: change a path where a header has another name. Give your companies, and the roles of "
+                "your teams, a term in the vocabularies Company and Role."
+            ),
             "canonical": _(
                 "Canonical API: another program pushes canonical records to the address of the API below. It signs "
                 "with the secret that you store (Standard Webhooks), or sends the API key of a user whom you name "

@@ -57,6 +57,7 @@ class ApplyBatch(Known, Resolver, Merger, Gatekeeper):
             self.env["hub.mapping"]._compiled_of(self.system, "in").get(self.entity.code, (None, 0))
         )
         self._handlers = {}
+        self._comes = None  # see _coming
         self._direct = None  # canonical lines by entity, made for uploads only
         self._load_rules()
         self._load_gates()

@@ -22,7 +22,7 @@ class Resolver(Words):
     """The part of a batch that resolves; it reads, and it writes nothing.
 
     Uses ``env``, ``system``, ``entity``, ``entities``, ``rows``, ``items``, ``waits``, ``plain``,
-    ``_missing`` and ``_gone`` of :class:`~.apply_batch.ApplyBatch`.
+    ``_missing``, ``_gone`` and ``_comes`` of :class:`~.apply_batch.ApplyBatch`.
     """
 
     def _resolve_references(self):
@@ -152,17 +152,8 @@ class Resolver(Words):
             return None
         if item.problem is not None or item.message_id in self.waits:
             return None
-        if entity.on_missing == "ask":
-            item.problem = Problem(
-                entity.missing_code,
-                kind="reference",
-                cause=f"{ref.entity}:{ref.external_id}",
-                id=ref.external_id,
-                name=item.values.get(f"{ref.entity}_name") or "",
-                entity=entity.name,
-                entity_code=entity.code,
-                system=self.system.name,
-            )
+        if entity.on_missing == "ask" and entity.code not in self._coming():
+            item.problem = self.unknown(item, ref.entity, ref.external_id)
             return None
         lane = next(row["lane"] for row in self.rows if row["id"] == item.message_id)
         self.waits[item.message_id] = Wait(
@@ -172,6 +163,28 @@ class Resolver(Words):
             lane, self._missing.get((ref.entity, ref.external_id), lane)
         )
         return None
+
+    def unknown(self, item, code, external_id):
+        """The question of a person: which record is meant that nothing has brought."""
+        entity = self.entities[code]
+        return Problem(
+            entity.missing_code,
+            kind="reference",
+            cause=f"{code}:{external_id}",
+            id=external_id,
+            name=item.values.get(f"{code}_name") or "",
+            entity=entity.name,
+            entity_code=entity.code,
+            system=self.system.name,
+        )
+
+    def _coming(self):
+        """Entities whose records come in another file, whenever somebody uploads it: they are waited for."""
+        if self._comes is None:
+            by_file = self.system._connector_class().by_file
+            streams = self.system.stream_ids.filtered(lambda s: s.active and s.direction == "in")
+            self._comes = set(streams.entity_id.mapped("code")) if by_file else set()
+        return self._comes
 
     def _await_survivors(self, items):
         """Merges of which Odoo knows neither id wait for the survivor, which is read: else what is still on its way

@@ -7,7 +7,6 @@ from ...core import retry
 from ...core.arrays import array
 from ...core.keys import fingerprint, order_key
 from ...core.merge import plain
-from ...core.problem import Problem
 from .apply_batch import AGREED
 from .apply_gates import shown_of, warned_params
 from .cursors import short_cursor
@@ -39,13 +38,7 @@ class HubApplyResults(models.AbstractModel):
                 if item.action == "merge":
                     item.skip = "not_linked"  # neither of the two has come: nobody misses them
                 else:
-                    item.problem = Problem(
-                        "reference_missing",
-                        kind="reference",
-                        cause=f"{wait.entity}:{wait.external_id}",
-                        entity=batch.entity_name(wait.entity),
-                        id=wait.external_id,
-                    )
+                    item.problem = batch.unknown(item, wait.entity, wait.external_id)
             if item.kind != "event":
                 rows.superseding.append((row, item.partial))
             if item.problem is not None:

@@ -31,8 +31,8 @@ class HubHandler(models.AbstractModel):
     _hub_asked_after_merge = ()
 
     @api.model
-    def _hub_may_upload(self):
-        """Whether this user may bring records of this kind by a file. Called as the person, while the
+    def _hub_may_upload(self, entity):
+        """Whether this user may bring records of ``entity`` by a file. Called as the person, while the
         records are written by the technical user: what is booked or approved asks for the person's
         own right to do so."""
         return True

@@ -290,6 +290,8 @@ class HubSentence(models.AbstractModel):
     def _check_sentence(self, code, params):
         if code == "pushed_only":
             return self.env._("Records are pushed to us: nothing is called")
+        if code == "uploaded_only":
+            return self.env._("Records come in files that people upload: nothing is called")
         if code == "event":
             text, reason = self.env._("Takes a signed event"), self._check_reason(_Params(params))
             return f"{text}: {reason}" if reason else text

@@ -18,11 +18,13 @@ class HubStream(models.Model):
     _hub_key = ("system_id", "entity_id", "direction")
     _hub_portable = (
         "process_id", "lane_id", "webhook_lane_id", "active", "poll", "interval", "sweep_days", "create_missing",
-        "retry_budget", "retry_base", "retry_cap", "sequence",
+        "retry_budget", "retry_base", "retry_cap", "sequence", "key_columns",
     )  # fmt: skip
 
     name = fields.Char(compute="_compute_name", store=True)
-    sequence = fields.Integer(default=10)
+    sequence = fields.Integer(
+        default=10, help="The place among the streams of its system: a smaller number comes first."
+    )
     system_id = fields.Many2one("hub.system", ondelete="cascade", index=True)
     product = fields.Char(help="Product of a preset; empty on a system's own stream.")
     company_ids = fields.Many2many(related="system_id.company_ids")
@@ -61,10 +63,16 @@ class HubStream(models.Model):
     interval = fields.Integer(default=300, help="Seconds between two polls.")
     sweep_days = fields.Integer(
         default=60,
+        string="Look for Deletions",
         help="Each night so many days are listed completely, to find what was deleted at the source. 0: never.",
     )
     create_missing = fields.Boolean(
         help="Outbound: also create records that the product does not have yet."
+    )
+    key_columns = fields.Char(
+        string="Columns That Name a Record",
+        help="In files that are uploaded: the column with the record's id there, or several that name it together, "
+        "with commas between them. Empty, or where a file has them not: external_id or id.",
     )
     retry_budget = fields.Integer(
         default=12, string="Tries", help="Tries before a person is asked."
@@ -110,6 +118,11 @@ class HubStream(models.Model):
         for stream in self:
             arrow = "→ Odoo" if stream.direction == "in" else "← Odoo"
             stream.name = f"{stream.system_id.name or stream.product or ''}: {stream.entity_id.name or ''} {arrow}"
+
+    def _key_columns(self):
+        """Columns of a file that name its records."""
+        names = (name.strip() for name in (self.key_columns or "").split(","))
+        return [name for name in names if name]
 
     def _retry_policy(self):
         """How messages of this stream (or of none) are tried again.

@@ -33,6 +33,7 @@ class HubStream(models.Model):
     )
     gap_sentence = fields.Char(compute="_compute_last_gap_id", string="Compared with the Source")
     can_compare = fields.Boolean(compute="_compute_can_compare")
+    can_sweep = fields.Boolean(compute="_compute_can_compare")
 
     @api.depends("entity_id")
     def _compute_control_field_id(self):
@@ -53,6 +54,9 @@ class HubStream(models.Model):
     def _compute_can_compare(self):
         for stream in self:
             stream.can_compare = bool(stream.system_id) and stream._can_compare()
+            stream.can_sweep = bool(stream.system_id) and hasattr(
+                stream.system_id._connector_class(), "sweep"
+            )
 
     def _can_compare(self):
         self.ensure_one()

@@ -5,6 +5,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ...core import strict_json
 from ...core.mapping import to_canonical
+from ...core.paths import keys_read
 from ...core.table import UPLOADED, Columns, read_table
 from .cursors import short_cursor
 from .receive import Incoming
@@ -19,7 +20,7 @@ class HubUpload(models.AbstractModel):
     _name = "hub.upload"
     _description = "Upload Records"
 
-    def _read(self, stream, data, delimiter="", encoding="", decimal="", form=""):
+    def _read(self, stream, data, delimiter="", encoding="", decimal="", form="", days=""):
         """What a file holds for one stream.
 
         :return: ``(table, columns, entries)``; each entry has values or a problem.
@@ -33,8 +34,9 @@ class HubUpload(models.AbstractModel):
             self._column_kinds(stream),
             {line.path: (line.kind, line.transform) for line in lines if line.path},
             form,
+            stream._key_columns(),
         )
-        entries = columns.entries(table, decimal)
+        entries = columns.entries(table, decimal, days)
         by_entity = self._lines_by_entity()
         linked = self._linked(stream, [entry.key for entry in entries])
         for entry in entries:
@@ -68,6 +70,16 @@ class HubUpload(models.AbstractModel):
             else:
                 result[field.name] = field.kind
         return result
+
+    def _column_names(self, stream):
+        """The columns that a file for this stream may have, its id first: those of the mapping where a product's
+        records come in files only, else the canonical ones."""
+        if not stream.system_id._connector_class().by_file:
+            return ["external_id", *self._column_kinds(stream)]
+        names = list(stream._key_columns() or ["external_id"])
+        for path in self._mapping(stream).line_ids.sorted("sequence").mapped("path"):
+            names += keys_read(path) if path else []
+        return list(dict.fromkeys(names))
 
     def _linked(self, stream, keys):
         """Which of these ids Odoo knows already: there, a file may hold only what changes."""
@@ -148,12 +160,12 @@ class HubUpload(models.AbstractModel):
         if (
             entity.handler
             and not self.env.user.has_group("lead_to_cash_hub.group_hub_manager")
-            and not self.env[entity.handler]._hub_may_upload()
+            and not self.env[entity.handler]._hub_may_upload(entity)
         ):
             raise AccessError(
                 self.env._(
-                    "What is uploaded to “%s” is booked or approved: ask somebody who may do that in Odoo, "
-                    "or an integration manager.",
+                    "What is uploaded to “%s” is booked, approved or kept by few in Odoo: ask somebody who may do "
+                    "that there, or an integration manager.",
                     stream.name,
                 )
             )
@@ -194,7 +206,12 @@ class HubSentence(models.AbstractModel):
             ),
             "table_column_twice": (_("The column “%s” stands twice.", p.get("column", "")), ""),
             "table_no_id": (
-                _("No column is called “external_id” or “id”."),
+                _(
+                    "The file needs %s, or a column that is called “external_id” or “id”.",
+                    ", ".join(f"“{name}”" for name in p["columns"]),
+                )
+                if p.get("columns")
+                else _("No column is called “external_id” or “id”."),
                 _("It says which record of the product a row is."),
             ),
             "table_no_columns": (
@@ -205,6 +222,14 @@ class HubSentence(models.AbstractModel):
             "table_twice": (
                 _("The same id stands in line %s with other values.", p.get("other", "")),
                 "",
+            ),
+            "day_unclear": (
+                _(
+                    "“%(value)s” (%(field)s) can mean two days.",
+                    value=p.get("value", ""),
+                    field=p.get("field", ""),
+                ),
+                _("Choose how days are written."),
             ),
             "number_unclear": (
                 _(

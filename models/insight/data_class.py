@@ -71,11 +71,19 @@ class HubRetention(models.Model):
         return {row.data_class: tuple(row.forbidden_region_ids.ids) for row in rows}
 
     @api.model
-    def _hidden(self):
-        """Data classes that the user of the environment is not shown."""
+    def _hidden(self, entity=None):
+        """Data classes that the user of the environment is not shown.
+
+        :param entity: of the record that is looked at: who may read none of its kind in Odoo is not shown what is
+            confidential of it, as long as there is no record of its own to ask for the right.
+        """
         rows = self.sudo().search([("reader_ids", "!=", False)])  # whom it is shown to is no secret
         groups = set(self.env.user.all_group_ids.ids)
-        return {row.data_class for row in rows if not groups.intersection(row.reader_ids.ids)}
+        hidden = {row.data_class for row in rows if not groups.intersection(row.reader_ids.ids)}
+        model = entity and entity.model_name
+        if model in self.env and not self.env[model].has_access("read"):
+            hidden.add("confidential")
+        return hidden
 
 
 class HubSystem(models.Model):
@@ -166,16 +174,14 @@ class HubPayload(models.Model):
         """Values of a class that the reader is not shown are masked; what is not mapped has no class
         and is masked with them."""
         super()._compute_text()
-        hidden = self.env["hub.retention"]._hidden()
-        if not hidden:
-            return
-        shown = {}
+        retention, shown = self.env["hub.retention"], {}
         for payload in self:
             # Whose content it is decides; the reader's right to the payload was asked before.
             message = payload.sudo().message_ids[:1]
             key = (message.system_id, message.entity_id, message.direction)
             if key not in shown:
-                shown[key] = self._shown_paths(*key, hidden)
+                hidden = retention._hidden(message.entity_id)
+                shown[key] = self._shown_paths(*key, hidden) if hidden else None
             if shown[key] is not None:
                 payload.text = _masked(payload.text, shown[key])
 

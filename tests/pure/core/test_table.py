@@ -7,6 +7,7 @@ from lead_to_cash_hub.core.table import (
     MOST_ROWS,
     Columns,
     flat,
+    plain_day,
     plain_number,
     read_table,
     safe_cell,
@@ -93,10 +94,94 @@ def test_what_is_written_with_either_mark_is_read_back(value, decimal):
     assert plain_number(text, decimal) == f"{value:.2f}"
 
 
-def entries(text, form="", decimal="."):
+@pytest.mark.parametrize(
+    ("text", "order", "day"),
+    [
+        ("2026-03-04", "", "2026-03-04"),
+        ("2026-03-04T08:00:00Z", "mdy", "2026-03-04T08:00:00Z"),
+        ("2026/3/4", "", "2026-03-04"),
+        ("04.03.2026", "", "2026-03-04"),
+        ("4.3.2026 13:00", "", "2026-03-04 13:00"),
+        ("31/12/2026", "", "2026-12-31"),
+        ("12/31/2026", "", "2026-12-31"),
+        ("3/3/2026", "", "2026-03-03"),
+        ("03/04/2026", "dmy", "2026-04-03"),
+        ("03/04/2026", "mdy", "2026-03-04"),
+        ("03/04.2026", "", "03/04.2026"),
+        ("soon", "", "soon"),
+        ("1.2.20265", "", "1.2.20265"),
+    ],
+)
+def test_days_as_people_write_them(text, order, day):
+    assert plain_day(text, order) == day
+
+
+def test_a_day_that_could_be_two_is_refused():
+    assert refused(plain_day, "03/04/2026") == "day_unclear"
+
+
+@given(st.dates(), st.sampled_from([("dmy", "%d/%m/%Y"), ("mdy", "%m/%d/%Y"), ("", "%d.%m.%Y")]))
+def test_a_day_that_is_written_in_an_order_is_read_back(day, how):
+    order, notation = how
+    text = day.strftime(notation.replace("%Y", f"{day.year:04}"))
+    assert plain_day(text, order) == day.isoformat()
+
+
+def entries(text, form="", decimal=".", fields=FIELDS, paths=PATHS, key=(), days=""):
     table = read_table(text.encode())
-    columns = Columns(table.header, FIELDS, PATHS, form)
-    return columns, columns.entries(table, decimal)
+    columns = Columns(table.header, fields, paths, form, key)
+    return columns, columns.entries(table, decimal, days)
+
+
+PEOPLE = {
+    '[first, "Last Name"] | [?@]': ("text", "join"),
+    '"Employee #"': ("ref:employee", "none"),
+    "since": ("date", "none"),
+    "until": ("datetime", "day_end"),
+    "born": ("date", "date_format"),
+    "pay.rate": ("money", "none"),
+    "tags[0]": ("text", "none"),
+}
+
+
+def people(text, **more):
+    return entries(text, "external", fields={}, paths=PEOPLE, **more)
+
+
+def test_headers_in_words_and_parts_of_an_expression_are_columns():
+    columns, (entry,) = people(
+        'id,first,Last Name,Employee #,pay.rate,tags,tags[0]\n7,Ann,Lee,12,"10,5",a,b\n', decimal=""
+    )
+    assert columns.unused == ["tags", "tags[0]"], "a list stands in no column"
+    assert entry.values == {
+        "first": "Ann", "Last Name": "Lee", "Employee #": "12", "pay": {"rate": "10.5"},
+    }  # fmt: skip
+
+
+def test_days_are_read_unless_the_mapping_does():
+    text = "id,since,until,born\n7,01.02.2026,03.02.2026,04.05.1990\n"
+    _columns, (entry,) = people(text)
+    assert entry.values == {"since": "2026-02-01", "until": "2026-02-03", "born": "04.05.1990"}
+    _columns, (entry,) = people("id,since\n7,01/02/2026\n")
+    assert (entry.problem.code, entry.problem.params["field"]) == ("day_unclear", "since")
+    _columns, (entry,) = people("id,since\n7,01/02/2026\n", days="mdy")
+    assert entry.values == {"since": "2026-01-02"}
+
+
+def test_several_columns_name_a_record_together():
+    key = ("Employee #", "since")
+    columns, found = people(
+        "employee #,since,until\n12,2026-02-01,2026-02-03\n12,2026-03-01,2026-03-02\n,2026-04-01,\n",
+        key=key,
+    )
+    assert [entry.key for entry in found[:2]] == ["12/2026-02-01", "12/2026-03-01"]
+    assert found[0].values == {"since": "2026-02-01", "until": "2026-02-03"}
+    assert found[2].problem.code == "table_no_key" and not columns.unused
+    columns, (entry,) = people("id,since\n7,2026-02-01\n", key=key)
+    assert (columns.key, entry.key) == (["id"], "7"), "a file that has an id of its own is taken"
+    with pytest.raises(Problem) as caught:
+        people("since\n2026-02-01\n", key=key)
+    assert caught.value.params["columns"] == list(key)
 
 
 def test_canonical_columns():

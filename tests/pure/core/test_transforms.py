@@ -37,8 +37,8 @@ ANYTHING = st.recursive(
 ARGUMENTS = {
     "constant": "fixed", "default": "else", "choose": "a = b; c = d", "pair": "other", "by_key": "email",
     "number": "1.234,56", "minor_units": "currency", "date_format": "DD.MM.YYYY", "phone": "DE",
-    "local_time": "Europe/Berlin", "local_date": "Europe/Berlin", "duration": "minutes", "vat": "DE",
-    "state_code": "US", "expression": "value",
+    "local_time": "Europe/Berlin", "day_end": "Europe/Berlin", "local_date": "Europe/Berlin",
+    "duration": "minutes", "vat": "DE", "state_code": "US", "expression": "value",
 }  # fmt: skip
 
 
@@ -131,6 +131,22 @@ def test_a_moment_keeps_its_instant_through_any_zone(moment, zone):
 @given(DAYS, st.sampled_from(ZONES))
 def test_a_day_stays_that_day_through_any_zone(day, zone):
     assert round_trip("local_date", zone, day) == day
+
+
+@given(DAYS, st.sampled_from(ZONES))
+def test_the_end_of_a_day_is_that_day_again(day, zone):
+    inward, outward = both("day_end", zone)
+    end = inward(day.isoformat())
+    assert outward(end) == day.isoformat()
+    midnight = both("local_time", zone)[0]((day + timedelta(days=1)).isoformat())
+    assert timedelta(0) < midnight - end <= timedelta(hours=2), "nothing of the next day"
+
+
+def test_a_clock_is_no_end_of_a_day():
+    inward, outward = both("day_end", "Europe/Berlin")
+    assert inward("2026-07-01") == datetime(2026, 7, 1, 21, 59, 59, tzinfo=UTC)
+    assert inward("2026-07-01 12:00") == datetime(2026, 7, 1, 10, tzinfo=UTC)
+    assert outward(datetime(2026, 7, 1, 10, tzinfo=UTC)) == "2026-07-01T12:00:00+02:00"
 
 
 def test_clocks_without_an_offset_are_read_in_their_zone():
