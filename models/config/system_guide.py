@@ -85,8 +85,8 @@ class HubSystem(models.Model):
             "hr": _(
                 "HR data: nothing is called. Export people, leave and assignments from the HR product as CSV and "
                 "upload each file to its stream (Streams, Upload CSV), people first. The columns of a file are the "
-                "paths of the mapping: change a path where a header has another name. Give your companies, and the roles of "
-                "your teams, a term in the vocabularies Company and Role."
+                "paths of the mapping: change a path where a header has another name. Give your companies, and the "
+                "roles of your teams, a term in the vocabularies Company and Role."
             ),
             "canonical": _(
                 "Canonical API: another program pushes canonical records to the address of the API below. It signs "
