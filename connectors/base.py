@@ -76,9 +76,6 @@ class Connector:
     # whether everything comes in files that people upload, so that there is nothing to call
     by_file: ClassVar[bool] = False
 
-    # whether it decides who works here: then it makes employees, and archives those who left
-    keeps_people: ClassVar[bool] = False
-
     webhook_path_hint: ClassVar[str] = ""
     webhook_secret_field: ClassVar[str | None] = None
     ok_status: ClassVar[int] = 200

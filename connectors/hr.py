@@ -15,14 +15,13 @@ from .parts import CheckItem, Page
 
 
 class HrFiles(Connector):
-    """Where people come from: what it says of somebody whom Odoo does not know makes an employee."""
+    """What people save from an HR product."""
 
     product = "hr"
     label = "HR data (files)"
     default_base_url = NOWHERE
     asks: ClassVar = False
     by_file: ClassVar = True
-    keeps_people: ClassVar = True
     renews_with = ()
 
     def check(self) -> list[CheckItem]:

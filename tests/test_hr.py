@@ -250,7 +250,7 @@ class TestHrFiles(HrCase):
         self.assertEqual(self.person("1002"), twin)
         self.assertEqual(twin.work_email, "ben@firm.example", "what was blank is filled")
 
-    def test_a_tracker_makes_nobody_and_archives_nobody(self):
+    def test_only_who_keeps_people_makes_and_archives_them(self):
         lines = {"name": "name", "email": "email", "active": "active", "selling_company": "company"}
         entity = self.env.ref("lead_to_cash_hub.entity_employee")
         fields_ = {field.name: field.id for field in entity.field_ids}
@@ -273,6 +273,15 @@ class TestHrFiles(HrCase):
         self.assertTrue(self.ada.active)
         zoe = {"name": "Zoe", "email": "zoe@firm.example", "active": True}
         self.assertStates(self.work(self._incoming("employee", "t2", zoe)), "skipped:no_match")
+        self.system.keeps_people = True
+        self.work(
+            self._incoming("employee", "t2", zoe, 2),
+            self._incoming("employee", "t1", ada | {"active": True}, 2),
+        )
+        made = self.partner_of("t2", "employee")
+        self.assertEqual((made.name, made.company_id), ("Zoe", self.company))
+        self.work(self._incoming("employee", "t1", ada, 3))
+        self.assertFalse(self.ada.active)
 
 
 @tagged("post_install", "-at_install")

@@ -10,8 +10,8 @@ SAID_BY_HR = {"name": "name", "email": "work_email", "active": "active"}
 
 
 class HubHandlerEmployee(models.AbstractModel):
-    """Employees are matched by e-mail. Who works here is decided in Odoo, or by the HR data (``keeps_people`` of its
-    connector): that makes employees, and archives those who left. No other system does either."""
+    """Employees are matched by e-mail. Who works here is decided in Odoo, or by the system that keeps people: that one
+    makes employees, and archives those who left."""
 
     _name = "hub.handler.employee"
     _inherit = "hub.handler"
@@ -26,8 +26,7 @@ class HubHandlerEmployee(models.AbstractModel):
 
     @api.model
     def _hub_keeps_people(self, items):
-        system = self.env["hub.system"].browse(items[0].system_id)
-        return bool(system) and system._connector_class().keeps_people
+        return self.env["hub.system"].browse(items[0].system_id).keeps_people
 
     @api.model
     def _hub_compared(self, entity):

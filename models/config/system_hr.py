@@ -7,10 +7,16 @@ ZONED = ("local_time", "day_end")
 
 
 class HubSystem(models.Model):
-    """A system whose records come in files, and the HR data among them."""
+    """A system whose records come in files, and one that people come from."""
 
     _inherit = "hub.system"
 
+    keeps_people = fields.Boolean(
+        string="Decides Who Works Here",
+        tracking=True,
+        help="Whom it names and Odoo does not know becomes an employee, and who left there is archived. Without it "
+        "employees are matched only.",
+    )
     by_file = fields.Boolean(compute="_compute_by_file")
 
     @api.depends("product")
@@ -19,9 +25,10 @@ class HubSystem(models.Model):
             system.by_file = bool(system.product) and system._connector_class().by_file
 
     def _load_presets(self):
-        """A day of leave is that day where people work: the mapping's time zone is the company's calendar's."""
+        """People come from HR data; a day of leave is that day where they work, by the calendar of the company."""
         result = super()._load_presets()
         for system in self.filtered(lambda system: system.product == HrFiles.product):
+            system.keeps_people = True
             zone = system.time_zone or system.company_ids[:1].resource_calendar_id.tz
             if zone:
                 lines = system.mapping_ids.line_ids

@@ -179,11 +179,12 @@ class Resolver(Words):
         )
 
     def _coming(self):
-        """Entities whose records come in another file, whenever somebody uploads it: they are waited for."""
+        """Entities whose records come by themselves, in another file or with the next poll of who keeps people:
+        they are waited for."""
         if self._comes is None:
-            by_file = self.system._connector_class().by_file
+            waits = self.system.keeps_people or self.system._connector_class().by_file
             streams = self.system.stream_ids.filtered(lambda s: s.active and s.direction == "in")
-            self._comes = set(streams.entity_id.mapped("code")) if by_file else set()
+            self._comes = set(streams.entity_id.mapped("code")) if waits else set()
         return self._comes
 
     def _await_survivors(self, items):

@@ -121,12 +121,12 @@ def test_a_fault_names_its_field_and_what_should_be_there(entity, text, field, e
         assert problem.params["expected"] == expected
 
 
-def test_nothing_is_called_and_people_come_from_here_alone():
+def test_nothing_is_called():
     product = get_connector_class("hr")(None, None, {}, {}, lambda: datetime.now(timezone.utc))
     (item,) = product.check()
     assert (item.ok, item.code) == (True, "uploaded_only")
     assert product.account_id() == "" and product.fetch("employee", ["1"]) == {}
     page = product.poll("employee", None, datetime.now(timezone.utc))
     assert (list(page.records), page.more) == ([], False)
-    assert (product.keeps_people, product.asks, product.by_file) == (True, False, True)
-    assert (Connector.keeps_people, Connector.asks, Connector.by_file) == (False, True, False)
+    assert (product.asks, product.by_file) == (False, True)
+    assert (Connector.asks, Connector.by_file) == (True, False)
