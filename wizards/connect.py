@@ -224,6 +224,7 @@ class HubConnect(models.TransientModel):
         ids, faults = self.env["hub.connect.sample"]._read(
             self.stream_ids.filtered("chosen").stream_id
         )
+        nothing = self._nothing_read()
         # What was stored a moment ago is seen by a new transaction only.
         with self.env.registry.cursor() as cr:
             connect = self.with_env(self.env(cr=cr))
@@ -234,7 +235,7 @@ class HubConnect(models.TransientModel):
             connect.write(
                 {
                     "simulation_id": simulation.id,
-                    "fault_text": "\n".join(faults) or (False if ids else connect._nothing_read()),
+                    "fault_text": "\n".join(faults) or (False if ids else nothing),
                 }
             )
         return self._again()

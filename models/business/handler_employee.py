@@ -134,21 +134,22 @@ class HubHandlerEmployee(models.AbstractModel):
     @api.model
     def _hub_make(self, items):
         """Employees of those whom Odoo does not know, without a user: that is decided in Odoo."""
+        system = self.env["hub.system"].browse(items[0].system_id) if items else None
         for item in items:
-            company = item.values.get("selling_company")
-            served = self.env["hub.system"].browse(item.system_id).company_ids
-            company = (
-                served.filtered(lambda c, term=company: c.id == term.res_id) if company else served
+            term = item.values.get("selling_company")
+            company = system.company_ids.filtered(
+                lambda c, term=term: not term or c.id == term.res_id
             )
             if len(company) != 1:
                 raise Problem("company_unknown", kind="reference")
-            employee = self.env["hr.employee"].create(
-                {
-                    "name": item.values["name"],
-                    "work_email": item.values.get("email"),
-                    "company_id": company.id,
-                }
-            )
+            vals = {
+                "name": item.values["name"],
+                "work_email": item.values.get("email"),
+                "company_id": company.id,
+            }
+            if system.owner_id.has_group("hr.group_hr_user"):
+                vals["hr_responsible_id"] = system.owner_id.id  # else the technical user would be
+            employee = self.env["hr.employee"].create(vals)
             item.res_id = employee.id
             item.audit = {"name": [None, employee.name], "company_id": [None, company.id]}
 
@@ -164,12 +165,14 @@ class HubHandlerEmployee(models.AbstractModel):
             and company
             and company.res_id not in (None, employee.company_id.id)
         ):
+            # With sudo: a word may stand for a company where the technical user does not work; its name is no secret.
+            theirs = self.env["res.company"].sudo().browse(company.res_id)
             raise Problem(
                 "employee_company",
                 kind="conflict",
                 cause=item.external_id,
                 name=employee.name,
-                theirs=self.env["res.company"].browse(company.res_id).name,
+                theirs=theirs.name,
                 ours=employee.company_id.name,
             )
 

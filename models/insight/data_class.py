@@ -170,6 +170,7 @@ class HubStream(models.Model):
 class HubPayload(models.Model):
     _inherit = "hub.payload"
 
+    @api.depends_context("uid")
     def _compute_text(self):
         """Values of a class that the reader is not shown are masked; what is not mapped has no class
         and is masked with them."""
