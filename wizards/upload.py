@@ -190,6 +190,8 @@ class HubUploadWizardLine(models.TransientModel):
 class HubStream(models.Model):
     _inherit = "hub.stream"
 
+    by_file = fields.Boolean(related="system_id.by_file")
+
     def action_upload(self):
         """Open the form that feeds this stream with a file."""
         self.ensure_one()

@@ -34,9 +34,3 @@ class HubSystem(models.Model):
                 lines = system.mapping_ids.line_ids
                 lines.filtered(lambda line: line.transform in ZONED).argument = zone
         return result
-
-
-class HubStream(models.Model):
-    _inherit = "hub.stream"
-
-    by_file = fields.Boolean(related="system_id.by_file")
