@@ -11,7 +11,8 @@ class HubSystem(models.Model):
     _inherit = ["hub.system", "hub.governed"]
 
     _hub_only = frozenset(
-        ["needs_approval", "environment", "company_ids", "user_id", "journal_id", "fee_account_id", "active"]
+        ["needs_approval", "environment", "company_ids", "user_id", "journal_id", "fee_account_id", "keeps_people",
+         "active"]
     )  # fmt: skip
 
     needs_approval = fields.Boolean(

@@ -24,11 +24,21 @@ class HubSystem(models.Model):
         for system in self:
             system.by_file = bool(system.product) and system._connector_class().by_file
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """People come from HR data, unless somebody says otherwise."""
+        product = HrFiles.product
+        return super().create(
+            [
+                {"keeps_people": True, **vals} if vals.get("product") == product else vals
+                for vals in vals_list
+            ]
+        )
+
     def _load_presets(self):
-        """People come from HR data; a day of leave is that day where they work, by the calendar of the company."""
+        """A day of leave is that day where people work, by the calendar of the company."""
         result = super()._load_presets()
         for system in self.filtered(lambda system: system.product == HrFiles.product):
-            system.keeps_people = True
             zone = system.time_zone or system.company_ids[:1].resource_calendar_id.tz
             if zone:
                 lines = system.mapping_ids.line_ids
