@@ -7,6 +7,7 @@ from odoo.fields import Command
 from odoo.tests import Form, tagged
 
 from .hub_common import HubCase
+from .test_migration import migrate
 from .test_upload import UploadMixin
 
 PEOPLE = (
@@ -353,6 +354,17 @@ class TestHrAccess(HrCase):
             "leave.starts_at",
         ):
             self.assertEqual(classes[name], "personal")
+
+    def test_an_update_takes_the_reasons_of_leave_out_of_the_calendar(self):
+        kind = self.env.ref("lead_to_cash_hub.field_leave_kind")
+        kind.data_class = "personal"
+        values = {"employee_id": self.ada.id, "kind": "Sick leave", "approval": "approved"}
+        days = {"date_from": "2026-08-03 00:00:00", "date_to": "2026-08-07 20:00:00"}
+        leave = self.env["hub.leave"].create(values | days)
+        leave.calendar_leave_id.name = "Sick leave"
+        migrate(self.env, "post-hr", "19.0.1.4.0")
+        self.assertEqual((leave.kind, leave.calendar_leave_id.name), ("Sick leave", "Time off"))
+        self.assertEqual(kind.data_class, "confidential")
 
     def test_an_employee_s_form_shows_target_and_rates_to_hr(self):
         self.people(ADA)
