@@ -20,7 +20,7 @@ class HubHandlerDispute(models.AbstractModel):
     _description = "Lead-to-Cash Hub: Disputes"
 
     @api.model
-    def _hub_may_upload(self):
+    def _hub_may_upload(self, entity):
         return False  # how it stands is the provider's to say
 
     @api.model
