@@ -221,7 +221,7 @@ class Columns:
             return [lower[name.lower()] for name in wanted]
         found = next((lower[name] for name in ID_NAMES if name in lower), None)
         if found is None:
-            raise _bad("table_no_id", columns=list(wanted))
+            raise _bad("table_no_id", wanted=list(wanted))
         return [found]
 
     def entries(self, table: Table, decimal: str = "", days: str = "") -> list[Entry]:

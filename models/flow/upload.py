@@ -208,9 +208,9 @@ class HubSentence(models.AbstractModel):
             "table_no_id": (
                 _(
                     "The file needs %s, or a column that is called “external_id” or “id”.",
-                    ", ".join(f"“{name}”" for name in p["columns"]),
+                    ", ".join(f"“{name}”" for name in p["wanted"]),
                 )
-                if p.get("columns")
+                if p.get("wanted")
                 else _("No column is called “external_id” or “id”."),
                 _("It says which record of the product a row is."),
             ),

@@ -181,7 +181,7 @@ def test_several_columns_name_a_record_together():
     assert (columns.key, entry.key) == (["id"], "7"), "a file that has an id of its own is taken"
     with pytest.raises(Problem) as caught:
         people("since\n2026-02-01\n", key=key)
-    assert caught.value.params["columns"] == list(key)
+    assert caught.value.params["wanted"] == list(key)
 
 
 def test_canonical_columns():
