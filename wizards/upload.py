@@ -195,6 +195,7 @@ class HubStream(models.Model):
     def action_upload(self):
         """Open the form that feeds this stream with a file."""
         self.ensure_one()
+        self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "lead_to_cash_hub.hub_upload_wizard_action"
         )
