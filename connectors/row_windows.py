@@ -43,6 +43,8 @@ class RowWindows:
         """The next page of the running windows; at the end, where the next run begins."""
         if not cursor.get("windows"):
             cursor = self.begin(cursor, now)
+        if not cursor["windows"]:
+            return Page([], {}, False)  # it starts in the future: the first run is still to come
         window, row, last = cursor["windows"][0], cursor.get("row"), cursor.get("last")
         rows, following = self.page(window, row)
         keys = [self.key_of(one) for one in rows]

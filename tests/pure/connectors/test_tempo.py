@@ -68,6 +68,11 @@ def send(connector, values, key=None, operation="create"):
 # -- time -------------------------------------------------------------------------------------------
 
 
+def test_a_start_far_ahead_is_no_fault_and_the_first_run_is_still_to_come(site, now):
+    settings = {"start_date": (now + timedelta(days=90)).date().isoformat()}
+    assert drain(site.connector(**settings), "time_entry", {}, now) == ([], {})
+
+
 def test_a_worklog_says_all_that_is_mapped(site, now):
     day = now - timedelta(days=2)
     (key,) = worklogs(site, 1, day, 1200, billableSeconds=600, description="calls")
