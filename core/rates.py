@@ -5,8 +5,8 @@ decides: one for a person goes before one for a role, and that before one for a 
 specific for the same work do not overlap, so at most one decides, as long as the person has one role.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
-from itertools import groupby
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,10 @@ def ended(rates, work):
 
 def overlapping(rates):
     """Pairs of rates that are for the same work, equally specific, and valid on a common day."""
-    found = []
-    ordered = sorted(rates, key=lambda rate: (repr(rate.whose), rate.start))
-    for _whose, group in groupby(ordered, key=lambda rate: rate.whose):
+    found, groups = [], defaultdict(list)
+    for rate in sorted(rates, key=lambda rate: rate.start):
+        groups[rate.whose].append(rate)
+    for group in groups.values():
         last = None
         for rate in group:
             if last and (last.end is None or rate.start <= last.end):

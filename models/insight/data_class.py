@@ -174,7 +174,7 @@ class HubPayload(models.Model):
     def _compute_text(self):
         """Values of a class that the reader is not shown are masked; what is not mapped has no class
         and is masked with them."""
-        super()._compute_text()
+        result = super()._compute_text()
         retention, shown = self.env["hub.retention"], {}
         for payload in self:
             # Whose content it is decides; the reader's right to the payload was asked before.
@@ -185,6 +185,7 @@ class HubPayload(models.Model):
                 shown[key] = self._shown_paths(*key, hidden) if hidden else None
             if shown[key] is not None:
                 payload.text = _masked(payload.text, shown[key])
+        return result
 
     @api.model
     def _shown_paths(self, system, entity, direction, hidden):
