@@ -68,7 +68,7 @@ class TestRateCards(BusinessCase):
         contract._hub_start({contract.id: self.template})
         return contract
 
-    def _run(self, contract):
+    def _run(self, contract, **values):
         batch = (
             self.env["hub.billing.batch"]
             .with_user(self.resolver)
@@ -77,6 +77,7 @@ class TestRateCards(BusinessCase):
                     "company_id": self.company.id,
                     "date_to": JUNE[1],
                     "contract_domain": f"[('id', '=', {contract.id})]",
+                    **values,
                 }
             )
         )
@@ -274,7 +275,120 @@ class TestRateCards(BusinessCase):
         line = self._run(contract).line_ids
         self.assertEqual((line.amount, line.finding_ids.mapped("code")), (840.0, []))
 
+    def test_time_without_a_rate_from_before_the_period_is_named(self):
+        contract = self._contract()
+        self.after.unlink()
+        self._by_hand(contract, 3.0, RAISE)
+        self._book(contract, "4", employee=self.architect.id, day=date(2025, 6, 25))
+        line = self._run(contract, date_from=date(2025, 6, 20)).line_ids
+        self.assertEqual(line.amount, 600.0)  # half a day of 1,200.00
+        finding = line.finding_ids
+        self.assertEqual((finding.code, finding.count, finding.hours), ("no_rate", 1, 3.0))
+
+    def test_an_order_line_that_somebody_chose_says_the_price(self):
+        # 10 h are billed at 100.00 before there is a card; 2 h more of them cost 200.00
+        contract = self._contract(rate_card_id=False)
+        billed = self._book(contract, "10", day=MID)
+        self.assertEqual(self._approve(self._bill(contract)).amount_untaxed, 1000.0)
+        contract.rate_card_id = self.card
+        self._fresh(contract)
+        billed._hub_correct(7200, MID, billable=True, why="12 h, says the tracker")
+        # 3 h that somebody put on the order line: 300.00; 1 h that nobody did has no rate
+        base = contract.sale_order_id.order_line
+        self.after.unlink()
+        values = {"project_id": contract.project_id.id, "employee_id": self.consultant.id}
+        chosen = {"so_line": base.id, "is_so_line_edited": True, "unit_amount": 3, "name": "chosen"}
+        self.env["account.analytic.line"].create({**values, **chosen, "date": RAISE})
+        self._by_hand(contract, 1.0, RAISE)
+        line = self._run(contract).line_ids
+        self.assertEqual((line.amount, line.hours, line.blocked), (500.0, 5.0, False))
+        finding = line.finding_ids.filtered(lambda one: one.severity == "waiting")
+        self.assertEqual((finding.code, finding.count, finding.hours), ("no_rate", 1, 1.0))
+
+    def test_a_retainer_in_money_does_not_count_time_that_waits_for_a_rate(self):
+        terms = {
+            "basis": "amount",
+            "allowance": 1000,
+            "fee": 1000,
+            "product_id": self.milestone_service.id,
+            "date_from": JUNE[0],
+            "date_to": date(2025, 7, 31),
+            "overage_allowed": True,
+        }
+        contract = self._contract()
+        self.after.unlink()
+        retainer = self.env["hub.retainer"].create({"contract_id": contract.id, **terms})
+        self._book(contract, "2", day=MID)  # 300.00
+        entry = self._by_hand(contract, 3.0, RAISE)
+        retainer._refresh(date(2025, 7, 31))
+        june, july = retainer.period_ids
+        june.action_close()
+        self._fresh(retainer)
+        self.assertEqual((june.used, july.used, entry.sudo().hub_billing_id.state), (300, 0, False))
+        person = {"employee_id": self.consultant.id, "price": 180, "date_from": RAISE}
+        self.env["hub.rate.line"].create({"card_id": self.card.id, **person})
+        retainer._refresh(date(2025, 7, 31))
+        self.assertEqual((june.used, july.used), (300, 540), "it is late by now")
+        # What was billed before there was a card stays in the statement: 1,200.00, 200.00 beyond it.
+        for hours in (None, 13):
+            contract = self._contract(rate_card_id=False)
+            retainer = self.env["hub.retainer"].create({"contract_id": contract.id, **terms})
+            entry = self._book(contract, "12", day=MID)
+            retainer._refresh(JUNE[1])
+            invoice = self._bill(contract)
+            self.assertEqual(invoice.amount_untaxed, 1200.0)
+            contract.rate_card_id = self.card
+            self._fresh(contract)
+            if not hours:
+                retainer._refresh(JUNE[1])
+                self.assertEqual((retainer.period_ids.used, retainer.period_ids.over), (1000, 200))
+                continue
+            # Changed on the draft it leaves it, and 13 h at 150.00 are 950.00 beyond
+            self.assertFalse(self._change(entry, hours=hours).problem)
+            self._fresh(invoice)
+            self.assertEqual((invoice.amount_untaxed, entry.so_line.price_unit), (1000.0, 150.0))
+            self.assertEqual(self._run(contract).line_ids.amount, 950.0)
+
     # --- changes ----------------------------------------------------------------------------------
+
+    def test_who_is_archived_keeps_the_role(self):
+        contract = self._contract()
+        self._book(contract, "2", day=MID)
+        invoice = self._approve(self._bill(contract))
+        open_ = self._book(contract, "1", day=MID)
+        self.consultant.active = False
+        self._fresh(contract)
+        rate = self.before.with_user(self.accountant)
+        with self._refused(UserError, rf"1 entries \(2.00 h.*{invoice.name}"):
+            rate.price = 155
+        rate.write({"price": 155, "keep_billed": True})
+        self._fresh(rate)
+        self.assertEqual(open_.so_line.price_unit, 155.0)
+
+    def test_work_on_a_draft_keeps_its_price_while_it_is_there(self):
+        contract = self._contract()
+        entry, other = self._book(contract, "2", "1", day=MID)
+        invoice = self._bill(contract)
+        self.before.write({"price": 155, "keep_billed": True})
+        self._fresh(invoice)
+        self.assertFalse(self._change(entry, hours=3).problem)
+        self._fresh(invoice)
+        self.assertEqual(self._lines(invoice), [(4.0, 150.0, 600.0)])
+        # off the draft it costs what the card says now; so does work of another day
+        other.hub_approval = "rejected"
+        self._fresh(invoice)
+        self.assertEqual(self._lines(invoice), [(3.0, 150.0, 450.0)])
+        self.assertEqual(other.so_line.price_unit, 155.0)
+        self.assertFalse(self._change(entry, date=date(2025, 6, 13)).problem)
+        self._fresh(entry)
+        self.assertEqual((entry.so_line.price_unit, entry.hub_billing_id.id), (155.0, False))
+        self.assertEqual(self._run(contract).line_ids.amount, 465.0)
+
+    def test_taxes_of_the_order_line_are_those_of_its_rates(self):
+        contract = self._contract()
+        line = self._book(contract, "1", day=MID).so_line
+        line.hub_rated_from_id.tax_ids = False
+        self.assertFalse(line.tax_ids)
 
     def test_what_is_billed_keeps_its_price_only_if_somebody_says_so(self):
         contract = self._contract()

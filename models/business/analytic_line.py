@@ -293,8 +293,8 @@ class AccountAnalyticLine(models.Model):
         together = rows | others
         invoice_lines, moves = together.invoice_line_id, together.move_id
         entries = together.entry_id
-        rows._release(reason)
-        others._release(self.env._("worked out again"))
+        rows._release(reason, put_back=True)
+        others._release(self.env._("worked out again"), put_back=True)
         yield moves
         if moves:
             moves._hub_rebill(invoice_lines, entries)

@@ -200,8 +200,11 @@ class HubBilling(models.Model):
             )
         return rows
 
-    def _release(self, reason, credit=None):
-        """Make what these live rows hold billable again, because of the credit note if any."""
+    def _release(self, reason, credit=None, put_back=False):
+        """Make what these live rows hold billable again, because of the credit note if any.
+
+        :param put_back: whether what is still billable goes back on its draft at once
+        """
         rows = self.filtered(lambda row: row.state in LIVE)
         if not rows:
             return

@@ -121,14 +121,18 @@ class BillingLook:
         return found
 
     def _without_rate(self, lines):
-        """Approved time of the period that found no rate: ``{order: [count, hours, names]}``; one query, or none."""
+        """Approved time that found no rate, of the period and before: ``{order: [count, hours, names]}``.
+
+        One query, or none.
+        """
         unrated = lines._hub_unrated()
         if not unrated:
             return {}
         entries = self.env["account.analytic.line"].sudo()  # sums and names, not entries
         groups = entries._read_group(
             self.env["account.move.line"]._hub_open_domain(unrated)
-            & lines._hub_period(self.batch.date_from, self.batch.date_to),
+            & Domain("is_so_line_edited", "=", False)
+            & lines._hub_period(None, self.batch.date_to),
             ["so_line"],
             ["__count", "hub_billable_quantity:sum", "employee_id:recordset"],
         )

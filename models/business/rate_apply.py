@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.fields import Domain
 
 from ...core.billing import exact
 from ..guard import refuse_guarded
@@ -58,10 +59,18 @@ class SaleOrderLine(models.Model):
 
     def write(self, vals):
         refuse_guarded(self, vals, GUARDED)
-        return super().write(vals)
+        result = super().write(vals)
+        if "tax_ids" in vals:
+            # With sudo: taxes of the same order, whoever may write one line of it.
+            for line in self.sudo().search([("hub_rated_from_id", "in", self.ids)]):
+                line.tax_ids = line.hub_rated_from_id.tax_ids
+        return result
 
     def _hub_unrated(self):
-        """Lines of ``self`` whose time waits for a rate: their contracts have a card, and they are not of it."""
+        """Lines of ``self`` whose time waits for a rate, unless somebody chose the line for it.
+
+        Their contracts have a card, and they are not of it.
+        """
         return self.filtered(
             lambda line: (
                 line.sudo().order_id.hub_contract_id.rate_card_id  # terms, whoever invoices
@@ -226,8 +235,23 @@ class AccountMoveLine(models.Model):
 
     @api.model
     def _hub_billable_domain(self, sale_lines):
-        """Time that waits for a rate is not billed."""
-        return super()._hub_billable_domain(sale_lines - sale_lines._hub_unrated())
+        """Time that waits for a rate is not billed; where somebody chose the order line, its price counts."""
+        unrated = Domain("so_line", "in", sale_lines._hub_unrated().ids)
+        waiting = unrated & Domain("is_so_line_edited", "=", False)
+        return super()._hub_billable_domain(sale_lines) & ~waiting
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    def _hub_rebill(self, invoice_lines, entries):
+        """What is back on its draft costs what it did; what has no rate yet is not, and looks for one."""
+        waiting = entries.filtered(
+            lambda entry: not entry.is_so_line_edited and entry.so_line._hub_unrated()
+        )
+        result = super()._hub_rebill(invoice_lines, entries - waiting)
+        entries.filtered(lambda entry: not entry.hub_billing_id)._hub_price_anew()
+        return result
 
 
 class HubBilling(models.Model):
@@ -235,9 +259,14 @@ class HubBilling(models.Model):
 
     rate_source = fields.Char(related="sale_line_id.hub_rate_source")
 
-    def _release(self, reason, credit=None):
-        """What is billable again costs what the card says today."""
-        result = super()._release(reason, credit)
+    def _release(self, reason, credit=None, put_back=False):
+        """What is billable again costs what the card says today; what is put back on its draft does not."""
+        if put_back:
+            # Without its invoice Odoo would choose the order line of an entry anew.
+            kept = self.entry_id.filtered("project_id.hub_contract_id.rate_card_id")
+            with self.env.protecting([kept._fields["so_line"]], kept):
+                return super()._release(reason, credit, put_back)
+        result = super()._release(reason, credit, put_back)
         self.filtered(lambda row: row.state == "released").entry_id._hub_price_anew()
         return result
 

@@ -118,7 +118,9 @@ class HubRateCard(models.Model):
         ):
             place = one.project_id.id, one.employee_id.id
             planned[place].append((one.date_start, one.date_end, one.role_id.id))
-        for role in self.env["project.role"].search([("hub_employee_ids", "in", people)]):
+        # Who is archived by now, or whose role is, worked as what they were.
+        roles = self.env["project.role"].with_context(active_test=False)
+        for role in roles.search([("hub_employee_ids", "in", people)]):
             for employee in role.hub_employee_ids:
                 general[employee.id].add(role.id)
         return {

@@ -282,6 +282,8 @@ class HubRetainer(models.Model):
     def _work(self):
         """Approved time that is not billed otherwise, nor settled in a closed period.
 
+        Time that waits for a rate uses no money up: what it costs is not known yet. It counts later, as late time.
+
         :return: ``{contract id: [(entry, day, hours, price, whether its period is closed, what was covered of it or
             None while that is open, amount billed)]}``
         """
@@ -302,6 +304,8 @@ class HubRetainer(models.Model):
                  WHERE r.id = ANY(%(ids)s) AND a.hub_approval = 'approved' AND a.hub_billable_quantity > 0
                    AND a.date >= r.date_from
                    AND (b.id IS NULL OR b.of_retainer AND a.hub_retainer_period_id IS NULL)
+                   AND (r.basis = 'hours' OR c.rate_card_id IS NULL OR l.hub_rated_from_id IS NOT NULL
+                        OR a.is_so_line_edited OR b.id IS NOT NULL)
                 """,
                 ids=self.ids,
             )
