@@ -164,14 +164,54 @@ class TestHrFiles(HrCase):
         self.assertEqual(self.rates(self.ada), {"2026-01-01": 60.0, "2026-07-01": 68.0})
         self.assertEqual(self.ada._hub_cost_on(date(2026, 6, 30)), 60.0)
 
+    def test_the_address_of_somebody_who_signs_in_is_changed_in_odoo_alone(self):
+        admin = self._make_role("hr-admin", "base.group_system")
+        admin.partner_id.email = "ada@firm.example"
+        self.ada.user_id = admin
+        self.assertStates(self.people(ADA), "done")
+        message = self.people(ADA.replace("ada@firm", "x@evil"))
+        self.assertExplained(message, "employee_login")
+        self.assertNotIn("x@evil", message.exception_ids.sentence)
+        self.assertEqual((admin.email, self.ada.work_email), ("ada@firm.example",) * 2)
+        # Nor that of a user who is archived, whatever the employee says.
+        self.ada.user_id = False
+        admin.active = False
+        self.assertEqual(self.ada.work_contact_id, admin.partner_id)
+        self.assertExplained(self.people(ADA.replace("ada@firm", "y@evil")), "employee_login")
+        self.assertEqual(admin.partner_id.email, "ada@firm.example")
+        admin.partner_id.email = "ada@new.example"
+        agreed = self.people(ADA.replace("ada@firm", "ada@new"))
+        self.assertStates(agreed, "skipped:unchanged")  # Odoo says the same now
+        self.people(BEN)
+        self.assertStates(self.people(BEN.replace("ben@firm", "ben@new")), "done")
+        self.assertEqual(self.person("1002").work_email, "ben@new.example", "who has no user")
+
+    def test_another_role_takes_the_place_of_the_one_before(self):
+        other, own = self.env["project.role"].create([{"name": "Lead"}, {"name": "Trainer"}])
+        self._term("role", "Lead", other)
+        own.hub_employee_ids = self.ada
+        self.people(ADA)
+        self.people(ADA.replace("Architect,Firm", "Lead,Firm"))
+        self.assertFalse(self.role.hub_employee_ids)
+        self.assertEqual((other | own).mapped("hub_employee_ids"), self.ada)
+        self.assertEqual(own.hub_employee_ids, self.ada, "what Odoo alone says stays")
+
+    def test_a_number_of_before_archives_nobody_who_works_here(self):
+        old = ADA.replace("1001", "0901").replace("Active", "Inactive")
+        messages = self.people(old, ADA)
+        self.assertStates(messages, "skipped:no_match", "done")
+        self.assertTrue(self.ada.active)
+        self.assertEqual(self.person("1001"), self.ada)
+
     def test_who_left_is_archived_and_who_comes_back_is_the_same(self):
         self.people(BEN)
         ben = self.person("1002")
         self.assertStates(self.people(BEN, status="Inactive"), "done")
         self.assertEqual((ben.exists(), ben.active), (ben, False))
         self.assertEqual(self.rates(ben), {"2026-01-01": 54.0})
+        ben.departure_date = date(2026, 6, 30)
         self.people(BEN, status="Active")
-        self.assertTrue(ben.active)
+        self.assertEqual((ben.active, ben.departure_date), (True, False))
         self.assertStates(
             self.people(
                 BEN.replace("1002,Ben", "1009,Zoe").replace("ben@", "zoe@"), status="Inactive"

@@ -86,8 +86,14 @@ class HubHandlerEmployee(models.AbstractModel):
 
     @api.model
     def _hub_one_number(self, items):
-        """Two numbers with one e-mail address are a question: a person who came back, or a wrong address."""
+        """Two numbers with one e-mail address are a question: a person who came back, or a wrong address. A number
+        that somebody had before, in a list with the one of today, stays out."""
         matched = [item for item in items if item.res_id]
+        today = {item.res_id for item in matched if item.values.get("active")}
+        for item in matched:
+            if item.values.get("active") is False and item.res_id in today:
+                item.res_id, item.skip = None, "no_match"
+        matched = [item for item in matched if item.res_id]
         links = self.env["hub.link"].search(
             [
                 ("system_id", "=", items[0].system_id),
@@ -177,6 +183,26 @@ class HubHandlerEmployee(models.AbstractModel):
             )
 
     @api.model
+    def _hub_check_login(self, employee):
+        """The address of somebody who signs in is changed in Odoo alone: Odoo writes it on to the user, and a new
+        password is sent there.
+
+        :raise Problem: ``employee_login``
+        """
+        # With sudo: whether there is a user, whom HR need not see; an archived one may come back.
+        contact = employee.work_contact_id.sudo().with_context(active_test=False)
+        if employee.user_id or contact.user_ids:
+            raise Problem("employee_login", kind="conflict", name=employee.name)
+
+    @api.model
+    def _hub_set_active(self, employee, active):
+        """As in Odoo's form: who leaves is nobody's manager any more, who comes back has not departed."""
+        if active:
+            employee.action_unarchive()
+        else:
+            employee.with_context(no_wizard=True).action_archive()
+
+    @api.model
     def _hub_write(self, items):
         """What a source says of people: title, role, target, and dated cost; the HR data also who works here."""
         items = [item for item in items if item.open]
@@ -198,14 +224,29 @@ class HubHandlerEmployee(models.AbstractModel):
                     if employee[column] != value:
                         item.audit = {**item.audit, column: [employee[column] or None, value]}
                         vals[column] = value
+            if "work_email" in vals:
+                self._hub_check_login(employee)
+            if "active" in vals:
+                self._hub_set_active(employee, vals.pop("active"))
             if vals:
                 employee.write(vals)
-            role = item.values.get("role")
-            if "role" in item.changed and role and role.res_id:
-                self.env["project.role"].browse(role.res_id).hub_employee_ids = [
-                    Command.link(employee.id)
-                ]
+            self._hub_keep_role(item, employee)
         self._hub_keep_rates(known)
+
+    @api.model
+    def _hub_keep_role(self, item, employee):
+        """The role that the source names, in place of the one that it named before; others are Odoo's own."""
+        role = item.values.get("role")
+        if "role" not in item.changed or not role or not role.res_id:
+            return
+        role = self.env["project.role"].browse(role.res_id)
+        if before := item.link and item.link.base.get("role"):
+            term = self.env["hub.vocabulary.term"].search(
+                [("vocabulary_id.code", "=", "role"), ("code", "=", before)]
+            )
+            left = self.env["project.role"].browse(term.res_id or ()).exists() - role
+            left.hub_employee_ids = [Command.unlink(employee.id)]
+        role.hub_employee_ids = [Command.link(employee.id)]
 
     @api.model
     def _hub_keep_rates(self, items):

@@ -347,6 +347,16 @@ PAYMENT_SENTENCES = {
             "Change the company of the employee in Odoo, or the word at the source; then replay."
         ),
     ),
+    "employee_login": lambda env, p: (
+        env._(
+            "%(name)s has another e-mail address at the source, and signs in to Odoo.",
+            name=p["name"],
+        ),
+        env._(
+            "Ask the person whose address it is; then let an administrator change it in the user, or correct the "
+            "source, and replay."
+        ),
+    ),
     "invoice_differs": lambda env, p: (
         env._(
             "Invoice %(number)s: the source says %(theirs)s, Odoo's books say %(ours)s.",
