@@ -251,6 +251,17 @@ class TestRateCards(BusinessCase):
         again = self._apply(self._item("time_entry", values))
         self.assertFalse(again.problem)
 
+    def test_a_role_that_is_taken_away_lets_waiting_time_look_again(self):
+        self.env["hub.rate.line"].create(
+            {"card_id": self.card.id, "role_id": self.open_role.id, "price": 190, "date_from": JAN}
+        )
+        self.open_role.hub_employee_ids = self.consultant
+        typed = self._by_hand(self._contract(), 1.0)
+        self.assertFalse(typed.so_line.hub_rate_line_id, "two roles")
+        self.open_role.hub_employee_ids = False
+        self._fresh(typed)
+        self.assertTrue(typed.so_line.hub_rate_line_id)
+
     def test_time_without_a_rate_waits_and_is_named(self):
         contract = self._contract()
         self.after.unlink()

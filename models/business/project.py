@@ -196,3 +196,23 @@ class ProjectRole(models.Model):
         help="Who takes this role. When it is exactly one active person of the company, a new "
         "project gets that person; otherwise the project asks for somebody.",
     )
+
+    def write(self, vals):
+        """Who takes another role, or one less, may have a rate now: their time that waits for one looks again."""
+        if "hub_employee_ids" not in vals:
+            return super().write(vals)
+        # With sudo: terms and time, whoever keeps the roles.
+        people = self.sudo().hub_employee_ids
+        result = super().write(vals)
+        after = self.sudo().hub_employee_ids
+        if changed := (people | after) - (people & after):
+            self.env["account.analytic.line"].sudo().search(
+                [
+                    ("employee_id", "in", changed.ids),
+                    ("project_id.hub_contract_id.rate_card_id", "!=", False),
+                    ("hub_billing_id", "=", False),
+                    ("so_line", "!=", False),
+                    ("so_line.hub_rated_from_id", "=", False),
+                ]
+            )._hub_price_anew()
+        return result
