@@ -30,6 +30,22 @@ class TestIdentity(HubCase):
             )
             self.assertEqual(self.partner_of(str(number)), globex, vat)
 
+    def test_the_address_of_who_signs_in_is_changed_in_odoo_alone(self):
+        admin = self._make_role("identity-admin", "base.group_system")
+        guest = self._partner("Guest", is_company=False, email="guest@firm.example")
+        admin.partner_id.email = "admin@firm.example"
+        for active in (True, False):
+            admin.active = active
+            self.work(self._contact("1", number=1 + 2 * active, email="admin@firm.example"))
+            self.assertEqual(self.partner_of("1", "contact"), admin.partner_id)
+            message = self.work(self._contact("1", number=2 + 2 * active, email="x@evil.example"))
+            exception = self.assertExplained(message, "employee_login")
+            self.assertNotIn("evil", exception.sentence)
+            self.assertEqual(admin.partner_id.email, "admin@firm.example")
+        self.work(self._contact("2", number=1, email="guest@firm.example"))
+        self.work(self._contact("2", number=2, email="guest@new.example"))
+        self.assertEqual(guest.email, "guest@new.example", "who has no user")
+
     def test_a_tax_number_that_is_none_joins_nobody(self):
         globex = self._partner(
             "Globex Corporation", vat=GERMAN, country_id=self.env.ref("base.de").id

@@ -130,6 +130,11 @@ class HubHandlerPartner(models.AbstractModel):
             p.id: p
             for p in self.env["res.partner"].browse([item.res_id for item in known]).exists()
         }
+        staff = (
+            self._hub_staff(list(partners))
+            if any("email" in prepared[item.message_id] for item in known)
+            else ()
+        )
         for item in known:
             partner = partners.get(item.res_id)
             if partner is None:
@@ -152,11 +157,24 @@ class HubHandlerPartner(models.AbstractModel):
             if item.link is None:
                 # A partner that people already keep is filled up, not overwritten.
                 vals = {name: value for name, value in vals.items() if not partner[name]}
+            if "email" in vals and partner.id in staff:
+                item.problem = Problem("employee_login", kind="conflict", name=partner.name)
+                continue
             if vals:
                 item.audit = {
                     name: [self._hub_shown(partner, name), value] for name, value in vals.items()
                 }
                 partner.write(vals)
+
+    @api.model
+    def _hub_staff(self, partner_ids):
+        """Which of these sign in to Odoo as internal users, archived ones too: a new password is sent to their address,
+        so it is changed in Odoo alone."""
+        # With sudo: whether there is a user, whom who writes partners need not see.
+        users = self.env["res.users"].sudo().with_context(active_test=False)
+        return set(
+            users.search([("partner_id", "in", partner_ids), ("share", "=", False)]).partner_id.ids
+        )
 
     @api.model
     def _hub_create(self, vals_list):
