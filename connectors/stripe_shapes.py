@@ -113,8 +113,12 @@ def dispute(row: dict) -> dict:
     kept["charge"], kept["payment_intent"] = _id(row.get("charge")), _id(row.get("payment_intent"))
     kept["due_by"] = (row.get("evidence_details") or {}).get("due_by")
     moves = [balance(one) for one in row.get("balance_transactions") or [] if isinstance(one, dict)]
-    kept["withdrawn"] = next((one for one in moves if (one["net"] or 0) < 0), None)
-    kept["reinstated"] = next((one for one in moves if (one["net"] or 0) > 0), None)
+    unclear: list[str] = []  # what Stripe says there is never: two of one kind
+    for name, category in (("withdrawn", "dispute"), ("reinstated", "dispute_reversal")):
+        own = [one for one in moves if one["reporting_category"] == category]
+        kept[name] = max(own, key=lambda one: abs(one["amount"] or 0), default=None)
+        unclear += [one["id"] for one in own] if len(own) > 1 else []
+    kept["unclear"] = ", ".join(unclear) or None
     return kept
 
 

@@ -33,6 +33,11 @@ class Part:
         """What is not in the books of it."""
         return self.net - (self.booked or Decimal(0))
 
+    @property
+    def own_fee(self) -> bool:
+        """A fee of the provider's own that nobody booked: it is posted with the payout."""
+        return self.kind == "fee" and self.booked is None
+
 
 def unproved(amount: Decimal, parts: Iterable[Part]) -> Decimal:
     """What a payout of ``amount`` is more than its parts; zero where it is their sum."""
@@ -41,7 +46,7 @@ def unproved(amount: Decimal, parts: Iterable[Part]) -> Decimal:
 
 def missing(parts: Iterable[Part]) -> list[Part]:
     """Parts that are not in the books, or for another amount, and are no fee of the provider's own."""
-    return [part for part in parts if part.kind != "fee" and (part.booked is None or part.rest)]
+    return [part for part in parts if not part.own_fee and (part.booked is None or part.rest)]
 
 
 def leaves(amount: Decimal, accounted: Iterable[Part]) -> Decimal:

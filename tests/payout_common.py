@@ -7,13 +7,14 @@ from odoo.fields import Command
 
 from ..core.problem import Term
 from .bank_common import BankCase, camt
+from .view_common import HubScreens
 
 
 def moment(day, hour=9):
     return datetime(2025, 7, day, hour, tzinfo=timezone.utc)
 
 
-class PayoutCase(BankCase):
+class PayoutCase(HubScreens, BankCase):
     """Three invoices that were paid through the provider."""
 
     def setUp(self):
@@ -31,8 +32,8 @@ class PayoutCase(BankCase):
         self.assertFalse(item.problem, item.problem and (item.problem, item.problem.params))
         return item
 
-    def _refund(self, payment, amount):
-        values = {
+    def _refund_values(self, payment, amount):
+        return {
             "payment": payment.id,
             "amount": Decimal(amount),
             "currency": payment.currency_id.name,
@@ -40,7 +41,26 @@ class PayoutCase(BankCase):
             "status": Term("succeeded"),
             "reference": f"re_{payment.id}",
         }
-        return self.env["account.payment"].browse(self._done("refund", values).res_id)
+
+    def _refund(self, payment, amount):
+        item = self._done("refund", self._refund_values(payment, amount))
+        return self.env["account.payment"].browse(item.res_id)
+
+    def _by_hand(self, direction, amount, memo):
+        """What somebody booked in the provider's journal, in Odoo's own form."""
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": direction,
+                "amount": float(amount),
+                "journal_id": self.journal.id,
+                "payment_method_line_id": self.journal._hub_method_line(direction).id,
+                "date": "2025-07-17",
+                "partner_id": self.customer.id,
+                "memo": memo,
+            }
+        )
+        payment.action_post()
+        return payment
 
     def _part(self, kind, net, reference=None, fee="0", currency="USD", key=None):
         return {
@@ -96,6 +116,18 @@ class PayoutCase(BankCase):
         for word in words:
             self.assertIn(word, sentence)
         return item.problem
+
+    def _waits(self, params):
+        """A payout that waits for its parts, as the engine leaves it: its message and issue."""
+        message = self.receive(self.system, "payout", params["reference"])
+        process = "payment_to_receivable"
+        return message, self.need_person(message, "payout_part_missing", params, process=process)
+
+    def _mended(self, message):
+        """What became of it when the watch looked."""
+        self.env["hub.payout.part"]._mend()
+        message.invalidate_recordset()
+        return message.state
 
     def _balance(self, account, field="balance"):
         lines = self.env["account.move.line"].search(

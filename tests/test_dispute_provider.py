@@ -149,10 +149,63 @@ class TestDisputeProvider(PayoutCase):
         self.assertEqual(self._balance(self.journal.default_account_id), 0)
         unknown = [self._part("dispute_reversal", "55.00", "du_1", "-15.00", key="txn_back")]
         values = self._payout("55.00", unknown, reference="po_2")
-        self._problem("payout_part_missing", values, "dispute won du_1 of 55.00")
+        problem = self._problem("payout_part_missing", values, "dispute won du_1 of 55.00")
+        message, _issue = self._waits(problem.params)
+        self.assertEqual(self._mended(message), "failed")
         self._dispute("won", back="55.00")
+        self.assertEqual(self._mended(message), "pending")
         self._done("payout", values)
         self.assertEqual(self._balance(self.journal.default_account_id), 0)
+
+    def test_a_withdrawal_that_was_booked_by_hand_is_a_part_of_its_payout(self):
+        parts = [
+            self._part("charge", "38.54", self.paid.hub_reference, "1.46"),
+            self._part("dispute", "-55.00", "du_1", "15.00", key="txn_taken"),
+        ]
+        values = self._payout("-16.46", parts)
+        problem = self._problem("payout_part_missing", values, "(txn_taken)", "Memo")
+        message, _issue = self._waits(problem.params)
+        hand = self._by_hand("outbound", "55.00", "Chargeback")
+        self.assertEqual(self._mended(message), "failed")
+        hand.memo = "txn_taken"
+        self.assertEqual(self._mended(message), "pending")
+        payout = self._booked("-16.46", parts)
+        self.assertEqual(payout.hub_part_ids[1].payment_id, hand)
+        self.assertFalse(any(payout.hub_part_ids.mapped("rest")))
+        self.assertEqual(self._balance(self.journal.default_account_id), 0)
+
+    def test_one_that_a_person_closed_is_open_again_when_the_money_is_taken(self):
+        dispute = self._dispute(taken=None)
+        self.env["hub.dispute"]._close_of(self.invoice, "they withdrew it by phone")
+        self._then(dispute, taken=None)
+        self.assertEqual(dispute.state, "closed")
+        self._then(dispute)
+        self.assertEqual(self._open_amount(), ("blocked", 40))
+        self.assertEqual((dispute.state, dispute.outcome), ("open", False))
+        self.env["hub.dispute"]._close_of(self.invoice, "we let it go")
+        self._then(dispute)
+        self.assertEqual((dispute.state, self.invoice.payment_state), ("closed", "not_paid"))
+
+    def test_two_disputes_of_one_payment(self):
+        first = self._dispute(taken="10.00")
+        second = {**self._values(taken="30.00", reference="du_2"), "withdrawn_reference": "txn_2"}
+        self._done("dispute", second)
+        self.assertEqual(self._open_amount(), ("blocked", 40))
+        self.assertTrue(first.withdrawal_id.is_reconciled and self.paid.is_reconciled)
+        self._then(first, "won", taken="10.00", back="25.00")
+        self.assertEqual(self._open_amount(), ("blocked", 30))
+
+    def test_what_a_won_dispute_gave_back_is_refunded(self):
+        dispute = self._dispute()
+        values = self._refund_values(self.paid, "40.00")
+        item = self._apply(self._item("refund", values))
+        self.assertEqual(item.problem.code, "refund_exceeds_payment")
+        self._then(dispute, "won", back="55.00")
+        refund = self._refund(self.paid, "40.00")
+        note = self.env["account.move"].search([("hub_refund_payment_id", "=", refund.id)])
+        self.assertEqual((note.reversed_entry_id, note.amount_total), (self.invoice, 40))
+        again = self._apply(self._item("refund", {**values, "reference": "re_again"}))
+        self.assertEqual(again.problem.code, "refund_exceeds_payment")
 
     def _refused(self, code, values, *words):
         item = self._apply(self._item("dispute", values))
@@ -167,6 +220,7 @@ class TestDisputeProvider(PayoutCase):
         values = self._values()
         self.env.ref("base.EUR").active = True
         self._refused("settlement_currency", {**values, "settlement_currency": "EUR"}, "EUR")
+        self._refused("dispute_movements", {**values, "unclear": "txn_1, txn_2"}, "txn_1, txn_2")
         self.company.fiscalyear_lock_date = date(2025, 7, 31)
         self._refused("period_closed", values, "40.00")
         self.company.fiscalyear_lock_date = False
@@ -178,7 +232,8 @@ class TestDisputeProvider(PayoutCase):
             {"amount": 5, "journal_id": self.journal.id, "partner_id": self.customer.id}
         )
         other.action_post()
-        self._refused("dispute_without_invoice", {**values, "payment": other.id}, "du_1")
+        without = {**values, "payment": other.id}
+        self._refused("dispute_without_invoice", without, "du_1", "txn_taken as Memo")
 
     def test_whole_yen(self):
         self.invoice = self._in_yen()

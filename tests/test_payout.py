@@ -7,11 +7,10 @@ from odoo.tests import tagged
 from ..core.problem import Term
 from .bank_common import camt
 from .payout_common import PayoutCase, moment
-from .view_common import HubScreens
 
 
 @tagged("post_install", "-at_install")
-class TestPayout(HubScreens, PayoutCase):
+class TestPayout(PayoutCase):
     """What a provider sends to the bank: the sum of its parts, each in the books, and the bank line that meets it."""
 
     def test_three_charges_a_refund_and_a_fee_come_to_the_bank(self):
@@ -111,29 +110,19 @@ class TestPayout(HubScreens, PayoutCase):
 
     def _asked(self):
         """A payout that waits for a payment of ours, as the engine leaves it; its message and issue."""
-        part = {"kind": "charge", "key": "txn_1", "reference": f"ch_{self.invoices[0].id}"}
-        params = {"parts": [{**part, "net": "97.29", "booked": None}], "count": 1, "all": 1}
-        message = self.receive(self.system, "payout", "po_1")
-        issue = self.need_person(
-            message,
-            "payout_part_missing",
-            {**params, "amount": "97.29", "currency": "USD", "reference": "po_1", "rest": "97.29"},
-            process="payment_to_receivable",
-        )
-        return message, issue
-
-    def _state(self, message):
-        message.invalidate_recordset()
-        return message.state
+        charge = self._part("charge", "97.29", f"ch_{self.invoices[0].id}", "3.21", key="txn_1")
+        problem = self._problem("payout_part_missing", self._payout("97.29", [charge]))
+        return self._waits(problem.params)
 
     def test_it_goes_on_by_itself_when_the_part_is_booked(self):
         message, issue = self._asked()
         self.assertIn("97.29", issue.sentence)
-        self.env["hub.payout.part"]._mend()
-        self.assertEqual(self._state(message), "failed")
+        self.assertEqual(self._mended(message), "failed")
         self._charge(self.invoices[0], "3.21")
-        self.env["hub.payout.part"]._mend()
-        self.assertEqual(self._state(message), "pending")
+        self.system.journal_id = self.bank
+        self.assertEqual(self._mended(message), "failed", "it stands in another journal")
+        self.system.journal_id = self.journal
+        self.assertEqual(self._mended(message), "pending")
 
     def test_the_account_is_chosen_by_who_may_post(self):
         message, issue = self._asked()
@@ -155,7 +144,8 @@ class TestPayout(HubScreens, PayoutCase):
             wizard.action_confirm()
         wizard.account_id = revenue
         wizard.action_confirm()
-        self.assertEqual(self._state(message), "pending")
+        message.invalidate_recordset()
+        self.assertEqual(message.state, "pending")
         self.assertEqual(message.decision["account"], wizard.account_id.id)
 
     def test_parts_that_do_not_come_to_the_payout(self):
@@ -228,7 +218,13 @@ class TestPayout(HubScreens, PayoutCase):
     def test_a_payout_that_fails_brings_the_money_back_and_into_the_next_one(self):
         parts = self._whole()
         payout = self._booked("351.28", parts)
+        reversal = self._part("payout_reversal", "351.28", "po_77001", key="txn_back")
+        following = self._payout("351.28", [reversal], reference="po_77002")
+        problem = self._problem("payout_part_missing", following, "po_77001", "txn_back")
+        message, _issue = self._waits(problem.params)
+        self.assertEqual(self._mended(message), "failed", "the payout is not its own return")
         back = self._returned(payout, parts)
+        self.assertEqual(self._mended(message), "pending")
         self.assertEqual((back.amount, back.date), (351.28, date(2025, 7, 22)))
         self.assertEqual(self._balance(self.transfers), 0)
         self.assertEqual(self._balance(self.journal.default_account_id), 351.28)
@@ -236,11 +232,7 @@ class TestPayout(HubScreens, PayoutCase):
         self.assertTrue(all(payout.move_id.line_ids.mapped("reconciled")[1:2]))
         self._returned(payout, parts)
         self.assertEqual(payout.hub_refund_ids, back)
-        again = self._booked(
-            "351.28",
-            [self._part("payout_reversal", "351.28", "po_77001", key="txn_back")],
-            reference="po_77002",
-        )
+        again = self._booked("351.28", [reversal], reference="po_77002")
         self.assertEqual(again.hub_part_ids.payment_id, back)
         self.assertEqual(self._balance(self.journal.default_account_id), 0)
 
@@ -255,6 +247,58 @@ class TestPayout(HubScreens, PayoutCase):
         out.with_user(self.cashier).action_hub_accept()
         self.assertEqual(self._balance(self.transfers), 0)
         self.assertEqual(self._balance(self.bank.default_account_id), 0)
+
+    def test_one_that_a_person_took_back_has_no_return(self):
+        parts = self._whole()
+        payout = self._booked("351.28", parts)
+        payout.action_draft()
+        payout.action_cancel()
+        self.assertFalse(self._returned(payout, parts))
+        self.assertEqual(self._balance(self.journal.default_account_id), 353.28)
+        self.assertEqual(self._balance(self.transfers), 0)
+
+    def test_a_refund_that_failed_is_no_second_part_of_it(self):
+        parts = self._whole()
+        failed = self._part("adjustment", "25.00", parts[3]["reference"], key="txn_failed")
+        values = self._payout("376.28", [*parts, failed])
+        problem = self._problem("payout_part_missing", values, "txn_failed", "Together 25.00")
+        self.assertEqual(problem.params["count"], 1)
+        message, _issue = self._waits(problem.params)
+        self.assertEqual(self._mended(message), "failed")
+        back = self._by_hand("inbound", "25.00", "txn_failed")
+        self.assertEqual(self._mended(message), "pending")
+        payout = self._booked("376.28", [*parts, failed])  # 353.28 + 25.00 - 2.00
+        self.assertEqual(payout.hub_part_ids[-1].payment_id, back)
+        self.assertEqual(self._balance(self.journal.default_account_id), 0)
+        again = [{**failed, "net": Decimal("25.00"), "key": "txn_other"}, {**parts[3], "key": "t"}]
+        values = self._payout("0.00", again, reference="po_77002")
+        problem = self._problem("payout_part_missing", values, "25.00", "-25.00")
+        self.assertEqual(problem.params["count"], 2, "what a payout carried is in no other one")
+
+    def test_two_payouts_at_once_do_not_share_a_part(self):
+        charge = self._whole()[0]
+        first, second = self._apply(
+            *(
+                self._item("payout", self._payout("97.29", [{**charge, "key": key}], reference=key))
+                for key in ("po_1", "po_2")
+            )
+        )
+        self.assertFalse(first.problem)
+        self.assertEqual(second.problem.code, "payout_part_missing")
+        self.assertEqual(self._balance(self.transfers), 97.29)
+
+    def test_a_fee_that_was_booked_by_hand(self):
+        parts = self._whole()
+        fees = self._balance(self.fee_account)
+        wrong = self._by_hand("outbound", "1.50", parts[4]["key"])
+        values = self._payout("351.28", parts)
+        self._problem("payout_part_missing", values, "booked as -1.50", "Together -0.50")
+        wrong.memo = "something else"
+        right = self._by_hand("outbound", "2.00", parts[4]["key"])
+        payout = self._booked("351.28", parts)
+        self.assertEqual(payout.hub_part_ids[-1].payment_id, right)
+        self.assertEqual(self._balance(self.fee_account), fees)
+        self.assertEqual(self._balance(self.journal.default_account_id), -1.5)
 
     def test_one_that_failed_before_it_was_seen_is_booked_with_its_return(self):
         parts = self._whole()

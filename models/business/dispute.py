@@ -114,6 +114,12 @@ class HubDispute(models.Model):
                 move.action_toggle_block_payment()
             move.message_post(body=self.env._("Dispute closed: %s", outcome))
 
+    def _reopen(self):
+        """It goes on, whatever was said when it was closed."""
+        self.write({"state": "open", "outcome": False, "closed_by_id": False, "closed_at": False})
+        for dispute in self:
+            dispute.move_id.message_post(body=self.env._("Dispute opened: %s", dispute.reason))
+
     @api.model
     def _look(self):
         """Close disputes about what is settled meanwhile: Odoo keeps an invoice blocked, whatever is paid on it. What a

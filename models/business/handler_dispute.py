@@ -47,6 +47,16 @@ class HubHandlerDispute(models.AbstractModel):
             try:
                 if not dispute:
                     self._check_invoice_of(item)
+                if values.get("unclear"):
+                    raise Problem(
+                        "dispute_movements",
+                        kind="data",
+                        cause=item.external_id,
+                        amount=str(values["amount"]),
+                        currency=values["currency"],
+                        reference=values.get("reference") or item.external_id,
+                        movements=values["unclear"],
+                    )
                 for name in ("withdrawn", "reinstated"):
                     if values.get(f"{name}_reference") and not self._moved(dispute, name):
                         self._check_money(item, currencies, name)
@@ -78,6 +88,7 @@ class HubHandlerDispute(models.AbstractModel):
                 currency=item.values["currency"],
                 reference=item.values.get("reference") or item.external_id,
                 invoices=", ".join(invoices.mapped("name")),
+                movement=item.values.get("withdrawn_reference") or "",
             )
 
     @api.model
@@ -136,6 +147,8 @@ class HubHandlerDispute(models.AbstractModel):
             values, state = item.values, self._state(item)
             if values.get("withdrawn_reference") and not dispute.withdrawal_id:
                 self._withdraw(item, dispute)
+                if state not in OUTCOMES and dispute.state == "closed":
+                    dispute._reopen()  # an inquiry that a person closed takes the money after all
             if state in OUTCOMES and dispute.state == "open":
                 dispute._close(self._outcome(state))
             if values.get("reinstated_reference") and not dispute.reinstatement_id:
@@ -242,7 +255,10 @@ class HubHandlerDispute(models.AbstractModel):
         paid = dispute.payment_id.with_env(self.env)
         line = self._receivable(paid)
         settled = line.matched_debit_ids.debit_move_id | line.matched_credit_ids.credit_move_id
-        line.remove_move_reconcile()
+        # What else used it up stays so: another dispute, a refund.
+        (line.matched_debit_ids | line.matched_credit_ids).filtered(
+            lambda one: dispute.move_id in (one.debit_move_id | one.credit_move_id).move_id
+        ).unlink()
         (line | self._receivable(taken)).reconcile()
         if not line.reconciled:  # a part was disputed: the rest pays what it paid before
             (line | settled.filtered(lambda one: not one.reconciled)).reconcile()

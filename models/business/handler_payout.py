@@ -9,6 +9,7 @@ from ..guard import called_by_people, own_code
 
 KNOWN = "completed"  # what the provider says once the parts of a payout can be read
 BY_HAND = "not_applicable"  # somebody chose the amount: no movements belong to it
+POSTED = ("in_process", "paid")
 
 
 class HubHandlerPayout(models.AbstractModel):
@@ -45,7 +46,7 @@ class HubHandlerPayout(models.AbstractModel):
     def _hub_check(self, items):
         items = [item for item in items if item.open]
         currencies = self._currencies(items)
-        booked = self._booked_of(items)
+        booked = self._booked_for(items)
         for item in items:
             values = item.values
             item.at_risk = Money(abs(exact(values["amount"])), values["currency"])
@@ -64,6 +65,7 @@ class HubHandlerPayout(models.AbstractModel):
                     self._check_transfer_account(item)
                     if values.get("reconciliation") == KNOWN:
                         self._check_parts(item, booked)
+                        booked = self._left(item, booked)
             except Problem as problem:
                 item.problem = problem
 
@@ -133,7 +135,7 @@ class HubHandlerPayout(models.AbstractModel):
     def _check_parts(self, item, booked):
         values, system = item.values, self._system(item)
         currency = self._currencies([item])[values["currency"]]
-        parts = self._parts(item, booked)
+        parts = self._parts(item, self._standing(item, booked))
         said = {
             "amount": str(values["amount"]),
             "currency": values["currency"],
@@ -153,7 +155,7 @@ class HubHandlerPayout(models.AbstractModel):
                 others=[p["key"] for p in (*others, *({"key": key} for key in twice))][:10],
                 **said,
             )
-        fees = sum(part.net for part in parts if part.kind == "fee")
+        fees = sum(part.net for part in parts if part.own_fee)
         if fees and not system.fee_account_id:
             raise Problem(
                 "no_fee_account",
@@ -177,6 +179,12 @@ class HubHandlerPayout(models.AbstractModel):
                         "reference": by_key[part.key].get("reference") or part.key,
                         "net": str(part.net),
                         "booked": None if part.booked is None else str(part.booked),
+                        # Under these a payment may still come; what is there already is another part.
+                        "names": [
+                            name
+                            for name in self._names(by_key[part.key])
+                            if (system.journal_id, name) not in booked
+                        ],
                     }
                     for part in lost[:20]
                 ],
@@ -194,40 +202,76 @@ class HubHandlerPayout(models.AbstractModel):
     # --- parts ------------------------------------------------------------------------------------
 
     @api.model
-    def _booked_of(self, items):
-        """Payments and refunds that the parts may stand for, in one query: ``{reference: payment}``."""
-        wanted = {
-            name
-            for item in items
-            for part in item.values.get("parts") or ()
-            for name in (part["key"], part.get("reference"))
-            if name
-        }
+    def _names(self, part):
+        """By what the record of a part is known: the movement itself; of a payment or refund also what it is about.
+        What takes those back is about the same, so nothing else is found by that."""
+        about = part.get("reference") if part["kind"] in ("charge", "refund") else None
+        return [part["key"], about] if about else [part["key"]]
+
+    @api.model
+    def _booked_of(self, names, journals):
+        """What parts of these names may stand for in these journals, in one query: ``{(journal, name): payment}``.
+
+        What a person booked has its name as reference or memo. What a payout carried is no part of another one.
+        """
+        names = list(names)
         payments = self.env["account.payment"].search(
             [
-                ("hub_reference", "in", list(wanted)),
-                ("company_id", "=", self.env.company.id),
-                ("state", "in", ("in_process", "paid")),
+                ("journal_id", "in", journals.ids),
+                ("state", "in", POSTED),
+                "|",
+                ("hub_reference", "in", names),
+                "&",
+                ("hub_reference", "=", False),
+                "|",
+                ("payment_reference", "in", names),
+                ("memo", "in", names),
             ]
         )
-        return {payment.hub_reference: payment for payment in payments}
+        booked = {}
+        for payment in payments.sorted(lambda payment: not payment.hub_reference):
+            journal = payment.journal_id
+            if payment.hub_payout and not payment.hub_original_payment_id:
+                continue  # what came back of a payout is its return, never itself
+            if payment.currency_id != (journal.currency_id or journal.company_id.currency_id):
+                continue
+            if payment.hub_carried_ids.payout_id.filtered(lambda payout: payout.state in POSTED):
+                continue
+            own = [payment.hub_reference]
+            for name in own if own[0] else (payment.payment_reference, payment.memo):
+                booked.setdefault((journal, name), payment)
+        return booked
 
     @api.model
-    def _stands_for(self, item, part, booked):
-        """The record in this journal that a part is: named by the movement itself, else by what it is about."""
+    def _booked_for(self, items):
+        """What the parts of these payouts may stand for."""
+        parts = [part for item in items for part in item.values.get("parts") or ()]
+        systems = self.env["hub.system"].browse({item.system_id for item in items})
+        return self._booked_of({n for part in parts for n in self._names(part)}, systems.journal_id)
+
+    @api.model
+    def _standing(self, item, booked):
+        """The record in the provider's journal that each part is, or none; one stands for one part only."""
+        journal = self._system(item).journal_id
         none = self.env["account.payment"]
-        payment = booked.get(part["key"]) or booked.get(part.get("reference")) or none
-        if payment.journal_id != self._system(item).journal_id:
-            return none
-        if payment.hub_payout and not payment.hub_original_payment_id:
-            return none  # what came back of a payout is its return, never itself
-        return payment
+        result, used = [], none
+        for part in item.values.get("parts") or ():
+            found = [booked.get((journal, name), none) for name in self._names(part)]
+            payment = next((one for one in found if one - used), none)
+            used |= payment
+            result.append(payment)
+        return result
 
     @api.model
-    def _parts(self, item, booked):
+    def _left(self, item, booked):
+        """What is left of it for the next payout."""
+        taken = self._standing(item, booked)
+        return {name: payment for name, payment in booked.items() if payment not in taken}
+
+    @api.model
+    def _parts(self, item, standing):
         result = []
-        for part in item.values.get("parts") or ():
-            payment = self._stands_for(item, part, booked)
+        for part, payment in zip(item.values.get("parts") or (), standing, strict=True):
             kind = part["kind"] if part["kind"] in KINDS else "adjustment"
             amount = exact(payment.amount) if payment else None
             if payment.payment_type == "outbound":
@@ -239,7 +283,7 @@ class HubHandlerPayout(models.AbstractModel):
 
     @api.model
     def _hub_write(self, items):
-        booked = self._booked_of([item for item in items if item.open])
+        booked = self._booked_for([item for item in items if item.open])
         for item in items:
             if not item.open:
                 continue
@@ -248,9 +292,12 @@ class HubHandlerPayout(models.AbstractModel):
                 payout = self._payout(item)
             else:
                 payout = self._book(item, booked)
+                booked = self._left(item, booked)
                 item.res_id = payout.id
                 item.audit.update(amount=(None, item.values["amount"]))
-            if self._state(item) in ("failed", "canceled") and not payout.hub_refund_ids:
+            failed = self._state(item) in ("failed", "canceled")
+            # One that a person took back left nothing that could come back.
+            if failed and payout.state in POSTED and not payout.hub_refund_ids:
                 back = self._book_return(item, payout)
                 item.audit.update(returned=(None, back.name))
 
@@ -258,13 +305,14 @@ class HubHandlerPayout(models.AbstractModel):
     def _book(self, item, booked):
         values, system = item.values, self._system(item)
         amount, reference = exact(values["amount"]), values.get("reference") or item.external_id
-        parts = self._parts(item, booked)
+        standing = self._standing(item, booked)
+        parts = self._parts(item, standing)
         rest_account = self._account_for_rest(item)
         lost = missing(parts) if rest_account else []
         accounted = [
-            (part, system.fee_account_id if part.kind == "fee" else rest_account)
+            (part, system.fee_account_id if part.own_fee else rest_account)
             for part in parts
-            if part.rest and (part.kind == "fee" or part in lost)
+            if part.rest and (part.own_fee or part in lost)
         ]
         leaving = leaves(amount, [part for part, _account in accounted])
         payout = self._book_transfer(
@@ -282,7 +330,7 @@ class HubHandlerPayout(models.AbstractModel):
                 for part, account in accounted
             ],
             hub_trace=values.get("trace"),
-            hub_fee=float(-sum(part.rest for part, _a in accounted if part.kind == "fee")),
+            hub_fee=float(-sum(part.rest for part, _a in accounted if part.own_fee)),
         )
         accounts = {part.key: account for part, account in accounted}
         # By code only: nobody has the right to write parts.
@@ -296,11 +344,13 @@ class HubHandlerPayout(models.AbstractModel):
                     "gross": float(said.get("gross") or said["net"]),
                     "fee": float(said.get("fee") or 0),
                     "net": float(part.net),
-                    "payment_id": self._stands_for(item, said, booked).id,
+                    "payment_id": payment.id,
                     "rest": float(part.rest) if part.key in accounts else 0.0,
                     "account_id": accounts[part.key].id if part.key in accounts else False,
                 }
-                for part, said in zip(parts, values.get("parts") or (), strict=True)
+                for part, said, payment in zip(
+                    parts, values.get("parts") or (), standing, strict=True
+                )
             ]
         )
         return payout

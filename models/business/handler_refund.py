@@ -88,7 +88,7 @@ class HubHandlerRefund(models.AbstractModel):
             "payment": payment.display_name or "",
             "reason": values.get("reason") or "",
         }
-        invoices = payment.reconciled_invoice_ids.filtered(lambda m: m.move_type == "out_invoice")
+        invoices = self._invoices_of(payment)
         if len(invoices) != 1:
             raise Problem(
                 "refund_without_invoice",
@@ -97,9 +97,11 @@ class HubHandlerRefund(models.AbstractModel):
                 **params,
             )
         gross = exact(payment.hub_gross or payment.amount)
+        # What a dispute took and gave back is still there to be refunded.
+        won = self._disputes_of(payment).filtered("reinstatement_id").withdrawal_id
         before = sum(
             exact(refund.hub_gross)
-            for refund in payment.hub_refund_ids
+            for refund in payment.hub_refund_ids - won
             if refund.state not in ("canceled", "rejected")
         )
         if before + exact(values["amount"]) > gross:
@@ -112,6 +114,16 @@ class HubHandlerRefund(models.AbstractModel):
             )
 
     @api.model
+    def _disputes_of(self, payment):
+        return self.env["hub.dispute"].search([("payment_id", "in", payment.ids)])
+
+    @api.model
+    def _invoices_of(self, payment):
+        """The invoices that it pays, else the one that it paid until a dispute took it."""
+        invoices = payment.reconciled_invoice_ids.filtered(lambda m: m.move_type == "out_invoice")
+        return invoices or self._disputes_of(payment).move_id
+
+    @api.model
     def _hub_write(self, items):
         for item in items:
             if not item.open:
@@ -120,9 +132,7 @@ class HubHandlerRefund(models.AbstractModel):
                 self._known(item)
                 continue
             payment = self.env["account.payment"].browse(item.values["payment"])
-            invoice = payment.reconciled_invoice_ids.filtered(
-                lambda move: move.move_type == "out_invoice"
-            )
+            invoice = self._invoices_of(payment)
             refund = self._pay_out(item, payment, invoice)
             note = self._credit_note(item, refund, invoice)
             item.res_id = refund.id

@@ -57,21 +57,16 @@ class HubPayoutPart(models.Model):
         )
         # One that was booked for another amount is corrected by a person, who then tries it again.
         wanted = {
-            one: {part["reference"] for part in one.params["parts"]}
+            one: [part["names"] for part in one.params["parts"]]
             for one in waiting
             if all(part["booked"] is None for part in one.params["parts"])
         }
-        payments = self.env["account.payment"].search(
-            [
-                ("hub_reference", "in", list(set().union(*wanted.values()))),
-                ("state", "in", ("in_process", "paid")),
-            ]
-        )
-        there = {(payment.company_id, payment.hub_reference) for payment in payments}
+        names = {name for parts in wanted.values() for part in parts for name in part}
+        there = self.env["hub.handler.payout"]._booked_of(names, waiting.system_id.journal_id)
         ready = [
             one
-            for one, names in wanted.items()
-            if all((one.company_id, name) in there for name in names)
+            for one, parts in wanted.items()
+            if all(any((one.system_id.journal_id, name) in there for name in p) for p in parts)
         ]
         if ready:
             self.env["hub.message"].union(*(one.message_id for one in ready))._replay(

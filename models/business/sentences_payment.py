@@ -213,7 +213,10 @@ def _refund_failed_after_booking(env, p):
             reference=p["reference"],
             payment=p["payment"],
         )
-        fix = env._("Cancel the payment and its credit note, or refund the customer again.")
+        fix = env._(
+            "Cancel the payment and its credit note, or refund the customer again. Once a payout carried it, do not "
+            "cancel it: book what came back as a payment whose Memo is the movement's id (txn_…)."
+        )
     else:
         what = env._(
             "The payment of %(amount)s (%(reference)s) failed after it was booked as "
@@ -222,7 +225,10 @@ def _refund_failed_after_booking(env, p):
             reference=p["reference"],
             payment=p["payment"],
         )
-        fix = env._("Cancel the payment; its invoice is open again. Then tell the customer.")
+        fix = env._(
+            "Cancel the payment; its invoice is open again. Then tell the customer. Once a payout carried it, do not "
+            "cancel it: book what went back as a payment whose Memo is the movement's id (txn_…)."
+        )
     return what, fix
 
 
@@ -235,7 +241,24 @@ def _dispute_without_invoice(env, p):
             invoices=p["invoices"] or "–",
         ),
         env._(
-            "Match the payment first, then replay; or book the withdrawal by hand and skip with a reason."
+            "Match the payment first, then replay; or book the withdrawal by hand, with %(movement)s as Memo of the "
+            "payment (its payout finds it by that), and skip with a reason.",
+            movement=p["movement"] or "txn_…",
+        ),
+    )
+
+
+def _dispute_movements(env, p):
+    return (
+        env._(
+            "Dispute %(reference)s of %(amount)s moved money more than once in one direction: %(movements)s.",
+            amount=money(env, p["amount"], p["currency"]),
+            reference=p["reference"],
+            movements=p["movements"],
+        ),
+        env._(
+            "Book those that are not in Odoo by hand, each with its id as Memo of the payment (its payout finds it by "
+            "that), and skip with a reason."
         ),
     )
 
@@ -282,7 +305,7 @@ def _payout_part_missing(env, p):
             "net": money(env, part["net"]),
         }
         if part["booked"] is None:
-            return env._("%(kind)s %(reference)s of %(net)s", **words)
+            return env._("%(kind)s %(reference)s of %(net)s (%(key)s)", key=part["key"], **words)
         return env._(
             "%(kind)s %(reference)s of %(net)s, booked as %(booked)s",
             booked=money(env, part["booked"]),
@@ -302,8 +325,9 @@ def _payout_part_missing(env, p):
             rest=money(env, p["rest"]),
         ),
         env._(
-            "Settle what is open about them: the payout goes on by itself once they are booked. Or choose the account "
-            "that takes them, for what will never be booked otherwise."
+            "Settle what is open about them: the payout goes on by itself once they are booked. What you booked by "
+            "hand is found by its Memo: put the id in brackets (txn_…) there. Or choose the account that takes them, "
+            "for what will never be booked otherwise."
         ),
     )
 
@@ -322,6 +346,7 @@ def _no_transfer_account(env, p):
 
 PAYMENT_SENTENCES = {
     "dispute_without_invoice": _dispute_without_invoice,
+    "dispute_movements": _dispute_movements,
     "payout_sum_differs": _payout_sum_differs,
     "payout_part_missing": _payout_part_missing,
     "no_transfer_account": _no_transfer_account,

@@ -41,6 +41,13 @@ def test_a_part_that_was_booked_for_another_amount_is_missing_by_the_difference(
     assert leaves(Decimal("97.29"), [wrong]) == Decimal("100.50")
 
 
+def test_a_fee_that_somebody_booked_is_looked_at_like_any_other_part():
+    right, wrong = part("fee", "-2.00", "-2.00"), part("fee", "-2.00", "-1.50")
+    assert missing([right, wrong]) == [wrong]
+    assert (right.own_fee, wrong.own_fee, WHOLE[-1].own_fee) == (False, False, True)
+    assert wrong.rest == Decimal("-0.50")
+
+
 def test_a_part_of_nothing_still_has_to_stand_for_something():
     assert missing([part("charge", "0.00")]) == [part("charge", "0.00")]
     assert missing([part("charge", "0.00", "0.00")]) == []
