@@ -164,6 +164,8 @@ class TestDisputeProvider(PayoutCase):
         ]
         values = self._payout("-16.46", parts)
         problem = self._problem("payout_part_missing", values, "(txn_taken)")
+        advice = self.env["hub.sentence"]._advice(problem.code, problem.params)
+        self.assertIn("found by its Memo", advice)
         message, _issue = self._waits(problem.params)
         hand = self._by_hand("outbound", "55.00", "Chargeback")
         self.assertEqual(self._mended(message), "failed")
