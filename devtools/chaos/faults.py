@@ -39,6 +39,7 @@ KINDS = ("delayed", "cut", "doubled", "429", "500", "HTML", "lost after the effe
 READS, WRITES = r"/batch/read$", r"/batch/update$|/clients|/projects"
 # One call in so many fails: five in a row would open the circuit for 20 seconds.
 APART = 5
+MANY = 25  # chunks of a long trial
 
 
 class Faults:
@@ -52,6 +53,7 @@ class Faults:
 
     def __init__(self, stage, chunks, seed):
         self.stage, self.rng = stage, random.Random(seed)
+        self.long = chunks >= MANY
         self.done = dict.fromkeys(PROCESSES, 0)
         self.schedule = self._schedule(chunks)
         # each kind has its turn, in an order that the seed decides
@@ -139,23 +141,28 @@ class Faults:
     def _spoil_answers(self):
         """Some of the next answers of the products are late, cut, doubled, refused or lost.
 
-        Only where none of the former ones waits: each call counts for all that wait, so several sets would
-        strike in a row, and the trial measure how much a product that never answers leaves behind.
+        A long trial spoils only where none of the former ones waits: each call counts for all that wait, so several
+        sets would strike in a row, and the trial measure how much a product that never answers leaves behind. A short
+        one has no time for that, if each kind is to strike.
         """
         faults = list(itertools.islice(self._turns, 4))
         for path in (READS, WRITES):
-            self._spoil(self.stage.hubspot, path, faults)
-        self._spoil(self.stage.harvest, WRITES, PRODUCT[2:5])
+            if not self.long or not self._waits(self.stage.hubspot, path):
+                self._spoil(self.stage.hubspot, path, faults, APART)
+        if not self._waits(self.stage.harvest, WRITES):
+            self._spoil(self.stage.harvest, WRITES, PRODUCT[2:5], APART if self.long else 0)
 
     @staticmethod
-    def _spoil(sandbox, path, faults):
+    def _waits(sandbox, path):
         with sandbox.lock:
-            if any(fault.path == path for fault in sandbox.faults.queue):
-                return
+            return any(fault.path == path for fault in sandbox.faults.queue)
+
+    @staticmethod
+    def _spoil(sandbox, path, faults, apart):
         sandbox.faults.add(
             [
-                {**fault, "method": "POST", "path": path, "skip": place * APART}
-                for place, fault in enumerate(faults, 1)
+                {**fault, "method": "POST", "path": path, "skip": place * apart}
+                for place, fault in enumerate(faults)
             ]
         )
 
