@@ -9,11 +9,8 @@ from .test_forged_states import RIGHTS
 # Why a field that no form lets people type may be written by whoever may write its model.
 REASONS = {
     "account.analytic.line.hub_approval": "whoever writes it is asked for the right to approve time",
-    "hr.employee.hub_target_hours": "a figure of HR that sources say; whoever keeps HR's money fields may say it",
     "hub.grant.field_id": "said when it is given, in the matrix; a grant is never edited",
     "hub.grant.system_id": "said when it is given, in the matrix; a grant is never edited",
-    "hub.stream.sequence": "the order in which a product's presets stand",
-    "hub.stream.sweep_days": "comes with a product's preset: how far back its nightly look goes",
     "hub.vocabulary.word.product": "makes a word a preset of its product, as the file of a connector does",
 }
 
