@@ -11,10 +11,11 @@ tours.add("hub_rule", {
         { trigger: ".o_field_widget[name='name'] input", run: "edit Customers have a ZIP" },
         { trigger: ".o_field_widget[name='entity_id'] input", run: "edit Customer" },
         { trigger: ".ui-autocomplete a:contains('Customer'), .o-autocomplete--dropdown-item a:contains('Customer')", run: "click" },
-        { trigger: ".o_field_widget[name='field_id'] input", run: "edit ZIP" },
-        { trigger: ".o-autocomplete--dropdown-item a:contains('ZIP')", run: "click" },
         { trigger: ".o_field_widget[name='effect'] label:contains('Warn')", run: "click" },
         { trigger: ".o_field_widget[name='sentence'] input", run: "edit {name} has no ZIP." },
+        // after these: which fields there are is known once the form has heard of the entity
+        { trigger: ".o_field_widget[name='field_id'] input", run: "edit ZIP" },
+        { trigger: ".o-autocomplete--dropdown-item a:contains('ZIP')", run: "click" },
         { trigger: ".o_field_widget[name='test_message_id'] input", run: "edit 801" },
         { trigger: ".o-autocomplete--dropdown-item a:contains('801')", run: "click" },
         {
