@@ -2,12 +2,28 @@
 
 from decimal import Decimal
 
+import pytest
 from contract import Contract, Subject
 
 from lead_to_cash_hub.connectors.parts import Write
 from sandbox.stripe import StripeSandbox
 
 DIGITS = {"JPY": 0, "KWD": 3}
+RIGHTS = (
+    "balance",
+    "payment_intents",
+    "charges",
+    "refunds",
+    "events",
+    "balance_transactions",
+    "payouts",
+    "disputes",
+)
+
+
+def without(kind):
+    """The settings of a sandbox whose key has all rights but this one."""
+    return {"permissions": [right for right in RIGHTS if right != kind]}
 
 
 class StripeSubject(Subject):
@@ -22,27 +38,13 @@ class StripeSubject(Subject):
     deletions = None
     wrong_environment = ({"live_mode": True}, {})
     missing_rights = tuple(
-        ({"permissions": [k for k in ALL if k != kind]}, {"code": "read", "entity": entity})
-        for ALL in (
-            (
-                "balance",
-                "payment_intents",
-                "charges",
-                "refunds",
-                "events",
-                "balance_transactions",
-                "payouts",
-                "disputes",
-            ),
-        )
+        (without(kind), {"code": "read", "entity": entity})
         for kind, entity in (
             ("payment_intents", "payment"),
             ("charges", "charge"),
             ("refunds", "refund"),
             ("events", "event"),
             ("balance_transactions", "balance_transaction"),
-            ("payouts", "payout"),
-            ("disputes", "dispute"),
         )
     )
 
@@ -110,3 +112,12 @@ class StripeSubject(Subject):
 
 class TestStripe(Contract):
     subject = StripeSubject
+
+    @pytest.mark.parametrize("kind, entity", [("payouts", "payout"), ("disputes", "dispute")])
+    def test_a_key_of_before_payouts_is_told_what_it_lacks_and_is_no_fault(
+        self, product, kind, entity
+    ):
+        product.sandbox.settings.update(without(kind))
+        items = product.connector().check()
+        assert [item.params for item in items if item.code == "optional"] == [{"entity": entity}]
+        assert all(item.ok for item in items)
