@@ -56,9 +56,11 @@ from . import (  # isort: skip
     handler_opportunity_check,
     handler_opportunity,  # extends the one above
     handler_payment,
+    handler_payment_book,
     handler_payment_match,
     handler_dispute,  # inherits from the ones above
     handler_payout,  # inherits from the ones above
+    handler_payout_book,  # extends the one above
     handler_project,
     handler_project_in,  # extends the one above
     handler_refund,

@@ -25,14 +25,7 @@ class HubHandlerDispute(models.AbstractModel):
 
     @api.model
     def _hub_match(self, items):
-        references = [item.values.get("reference") or item.external_id for item in items]
-        disputes = self.env["hub.dispute"].search(
-            [("reference", "in", references), ("company_id", "=", self.env.company.id)]
-        )
-        known = {dispute.reference: dispute.id for dispute in disputes}
-        for item in items:
-            if item.open and not item.res_id:
-                item.res_id = known.get(item.values.get("reference") or item.external_id)
+        self._match_reference(items, "hub.dispute", "reference")
 
     # --- check ------------------------------------------------------------------------------------
 
@@ -54,7 +47,7 @@ class HubHandlerDispute(models.AbstractModel):
                         cause=item.external_id,
                         amount=str(values["amount"]),
                         currency=values["currency"],
-                        reference=values.get("reference") or item.external_id,
+                        reference=self._reference(item),
                         movements=values["unclear"],
                     )
                 for name in ("withdrawn", "reinstated"):
@@ -86,7 +79,7 @@ class HubHandlerDispute(models.AbstractModel):
                 kind="identity",
                 amount=str(item.values["amount"]),
                 currency=item.values["currency"],
-                reference=item.values.get("reference") or item.external_id,
+                reference=self._reference(item),
                 invoices=", ".join(invoices.mapped("name")),
                 movement=item.values.get("withdrawn_reference") or "",
             )
@@ -120,19 +113,8 @@ class HubHandlerDispute(models.AbstractModel):
     @api.model
     def _check_settlement(self, item, journal, currencies):
         values = item.values
-        own = (journal.currency_id or journal.company_id.currency_id).name
         settled = values.get("settlement_currency") or values["currency"]
-        if own not in (settled, values["currency"]) or settled != values["currency"]:
-            raise Problem(
-                "settlement_currency",
-                kind="rule",
-                cause=settled,
-                amount=str(values["amount"]),
-                currency=values["currency"],
-                journal=journal.display_name,
-                settlement_currency=settled,
-                journal_currency=own,
-            )
+        self._check_own_currency(item, journal, settled)
 
     # --- write ------------------------------------------------------------------------------------
 
@@ -171,7 +153,7 @@ class HubHandlerDispute(models.AbstractModel):
         reason = self.env._(
             "%(system)s %(reference)s: %(reason)s",
             system=self._system(item).name,
-            reference=values.get("reference") or item.external_id,
+            reference=self._reference(item),
             reason=(values.get("reason") or self.env._("no reason given")).replace("_", " "),
         )
         dispute = (
@@ -182,7 +164,7 @@ class HubHandlerDispute(models.AbstractModel):
                     "move_id": invoice.id,
                     "reason": reason,
                     "opened_by_id": self.env.uid,
-                    "reference": values.get("reference") or item.external_id,
+                    "reference": self._reference(item),
                     "payment_id": values["payment"],
                     "amount": float(values["amount"]),
                     "currency_id": self._currencies([item])[values["currency"]].id,

@@ -1,11 +1,10 @@
 from collections import Counter
 
-from odoo import api, fields, models
+from odoo import api, models
 
 from ...core.billing import exact
-from ...core.payout import KINDS, Part, leaves, missing, unproved
+from ...core.payout import KINDS, Part, missing, unproved
 from ...core.problem import Money, Problem
-from ..guard import called_by_people, own_code
 
 KNOWN = "completed"  # what the provider says once the parts of a payout can be read
 BY_HAND = "not_applicable"  # somebody chose the amount: no movements belong to it
@@ -27,18 +26,9 @@ class HubHandlerPayout(models.AbstractModel):
 
     @api.model
     def _hub_match(self, items):
-        references = [item.values.get("reference") or item.external_id for item in items]
-        payouts = self.env["account.payment"].search(
-            [
-                ("hub_reference", "in", references),
-                ("hub_payout", "=", True),
-                ("company_id", "=", self.env.company.id),
-            ]
+        self._match_reference(
+            items, "account.payment", "hub_reference", [("hub_payout", "=", True)]
         )
-        known = {payout.hub_reference: payout.id for payout in payouts}
-        for item in items:
-            if item.open and not item.res_id:
-                item.res_id = known.get(item.values.get("reference") or item.external_id)
 
     # --- check ------------------------------------------------------------------------------------
 
@@ -82,14 +72,14 @@ class HubHandlerPayout(models.AbstractModel):
                 changes=[["amount", str(exact(payout.hub_gross)), str(values["amount"])]],
                 amount=str(values["amount"]),
                 currency=values["currency"],
-                reference=values.get("reference") or item.external_id,
+                reference=self._reference(item),
                 payment=payout.display_name,
             )
         if state in ("failed", "canceled") and not payout.hub_refund_ids:
             self._check_period(
                 payout.journal_id,
                 self._returned_on(item),
-                reference=values.get("reference") or item.external_id,
+                reference=self._reference(item),
                 amount=str(values["amount"]),
                 currency=values["currency"],
             )
@@ -105,18 +95,7 @@ class HubHandlerPayout(models.AbstractModel):
 
     @api.model
     def _check_settlement(self, item, journal, currencies):
-        own = (journal.currency_id or journal.company_id.currency_id).name
-        if item.values["currency"] != own:
-            raise Problem(
-                "settlement_currency",
-                kind="rule",
-                cause=item.values["currency"],
-                amount=str(item.values["amount"]),
-                currency=item.values["currency"],
-                journal=journal.display_name,
-                settlement_currency=item.values["currency"],
-                journal_currency=own,
-            )
+        self._check_own_currency(item, journal, item.values["currency"])
 
     @api.model
     def _check_transfer_account(self, item):
@@ -139,7 +118,7 @@ class HubHandlerPayout(models.AbstractModel):
         said = {
             "amount": str(values["amount"]),
             "currency": values["currency"],
-            "reference": values.get("reference") or item.external_id,
+            "reference": self._reference(item),
         }
         others = [p for p in values.get("parts") or () if p["currency"] != values["currency"]]
         differs = unproved(exact(values["amount"]), parts)
@@ -278,165 +257,3 @@ class HubHandlerPayout(models.AbstractModel):
                 amount = -amount
             result.append(Part(part["key"], kind, exact(part["net"]), amount))
         return result
-
-    # --- write ------------------------------------------------------------------------------------
-
-    @api.model
-    def _hub_write(self, items):
-        booked = self._booked_for([item for item in items if item.open])
-        for item in items:
-            if not item.open:
-                continue
-            if item.link or item.res_id:
-                self._known(item)
-                payout = self._payout(item)
-            else:
-                payout = self._book(item, booked)
-                booked = self._left(item, booked)
-                item.res_id = payout.id
-                item.audit.update(amount=(None, item.values["amount"]))
-            failed = self._state(item) in ("failed", "canceled")
-            # One that a person took back left nothing that could come back.
-            if failed and payout.state in POSTED and not payout.hub_refund_ids:
-                back = self._book_return(item, payout)
-                item.audit.update(returned=(None, back.name))
-
-    @api.model
-    def _book(self, item, booked):
-        values, system = item.values, self._system(item)
-        amount, reference = exact(values["amount"]), values.get("reference") or item.external_id
-        standing = self._standing(item, booked)
-        parts = self._parts(item, standing)
-        rest_account = self._account_for_rest(item)
-        lost = missing(parts) if rest_account else []
-        accounted = [
-            (part, system.fee_account_id if part.own_fee else rest_account)
-            for part in parts
-            if part.rest and (part.own_fee or part in lost)
-        ]
-        leaving = leaves(amount, [part for part, _account in accounted])
-        payout = self._book_transfer(
-            item,
-            self._day(item),
-            reference,
-            amount,
-            leaving,
-            [
-                (
-                    account,
-                    part.rest,
-                    self.env._("%(key)s of %(payout)s", key=part.key, payout=reference),
-                )
-                for part, account in accounted
-            ],
-            hub_trace=values.get("trace"),
-            hub_fee=float(-sum(part.rest for part, _a in accounted if part.own_fee)),
-        )
-        accounts = {part.key: account for part, account in accounted}
-        # By code only: nobody has the right to write parts.
-        self.env["hub.payout.part"].sudo().create(
-            [
-                {
-                    "payout_id": payout.id,
-                    "key": part.key,
-                    "kind": part.kind,
-                    "reference": said.get("reference"),
-                    "gross": float(said.get("gross") or said["net"]),
-                    "fee": float(said.get("fee") or 0),
-                    "net": float(part.net),
-                    "payment_id": payment.id,
-                    "rest": float(part.rest) if part.key in accounts else 0.0,
-                    "account_id": accounts[part.key].id if part.key in accounts else False,
-                }
-                for part, said, payment in zip(
-                    parts, values.get("parts") or (), standing, strict=True
-                )
-            ]
-        )
-        return payout
-
-    @api.model
-    def _book_transfer(self, item, day, reference, amount, leaving, posted, **more):
-        """Money between the provider's journal and the account of internal transfers.
-
-        :param amount: what arrives on the account of transfers; less than nothing comes from there.
-        :param leaving: what leaves the journal.
-        :param posted: ``[(account, amount, text)]``: what is posted beside it; what came in is positive.
-        """
-        company, journal = self.env.company, self._system(item).journal_id
-        currency = self._currencies([item])[item.values["currency"]]
-        direction = "outbound" if leaving >= 0 else "inbound"
-        transit = (company.transfer_account_id, -amount, reference)
-        lines = []
-        for account, net, text in (transit, *posted):
-            lines.append(
-                {
-                    "name": text,
-                    "account_id": account.id,
-                    "currency_id": currency.id,
-                    "amount_currency": float(-net),
-                    "balance": currency._convert(float(-net), company.currency_id, company, day),
-                }
-            )
-        # The provider's side stands at exactly their sum: no rounding of ours takes part in it.
-        lines.insert(
-            0,
-            {
-                "name": reference,
-                "account_id": journal.default_account_id.id,
-                "currency_id": currency.id,
-                "amount_currency": float(-leaving),
-                "balance": company.currency_id.round(-sum(line["balance"] for line in lines)),
-            },
-        )
-        payment = own_code(self.env["account.payment"]).create(
-            {
-                "payment_type": direction,
-                "partner_type": "customer",
-                "partner_id": False,
-                "journal_id": journal.id,
-                "payment_method_line_id": journal._hub_method_line(direction).id,
-                "destination_account_id": company.transfer_account_id.id,
-                "currency_id": currency.id,
-                "amount": float(abs(leaving)),
-                "date": day,
-                "memo": reference,
-                "payment_reference": reference,
-                "hub_payout": True,
-                "hub_reference": reference,
-                "hub_gross": float(amount),
-                "hub_currency_id": currency.id,
-                "hub_net": float(amount),
-                "line_ids": [fields.Command.create(line) for line in lines],
-                **more,
-            }
-        )
-        payment = called_by_people(payment)
-        payment.action_post()
-        return payment
-
-    @api.model
-    def _returned_on(self, item):
-        return self._local_day(item.values.get("returned_at") or item.changed_at)
-
-    @api.model
-    def _book_return(self, item, payout):
-        """The bank sent it back: the provider has the money again. Where no bank line met the payout, the two even out
-        on the account of transfers; else the bank's second line meets the return."""
-        amount = -exact(payout.hub_gross)
-        back = self._book_transfer(
-            item,
-            self._returned_on(item),
-            item.values.get("return_reference"),
-            amount,
-            amount,
-            [],
-            hub_original_payment_id=payout.id,
-            memo=self.env._("Return of %(payout)s", payout=payout.hub_reference),
-        )
-        transit = (payout | back).move_id.line_ids.filtered(
-            lambda line: line.account_id == payout.destination_account_id and not line.reconciled
-        )
-        if len(transit.payment_id) == 2:
-            transit.reconcile()
-        return back

@@ -20,18 +20,9 @@ class HubHandlerRefund(models.AbstractModel):
 
     @api.model
     def _hub_match(self, items):
-        references = [item.values.get("reference") for item in items if item.open]
-        payments = self.env["account.payment"].search(
-            [
-                ("hub_reference", "in", [r for r in references if r]),
-                ("payment_type", "=", "outbound"),
-                ("company_id", "=", self.env.company.id),
-            ]
+        self._match_reference(
+            items, "account.payment", "hub_reference", [("payment_type", "=", "outbound")]
         )
-        known = {payment.hub_reference: payment.id for payment in payments}
-        for item in items:
-            if item.open and not item.res_id:
-                item.res_id = known.get(item.values.get("reference"))
 
     @api.model
     def _hub_check(self, items):
@@ -63,20 +54,7 @@ class HubHandlerRefund(models.AbstractModel):
     @api.model
     def _check_settlement(self, item, journal, currencies):
         """A refund is booked when it leaves in the journal's own currency."""
-        own = (journal.currency_id or journal.company_id.currency_id).name
-        if item.values["currency"] != own:
-            raise Problem(
-                "settlement_currency",
-                kind="rule",
-                cause=item.values["currency"],
-                amount=str(item.values["amount"]),
-                currency=item.values["currency"],
-                fee="0",
-                net=str(item.values.get("net") or ""),
-                journal=journal.display_name,
-                settlement_currency=item.values["currency"],
-                journal_currency=own,
-            )
+        self._check_own_currency(item, journal, item.values["currency"])
 
     @api.model
     def _check_refund(self, item, payment):
@@ -84,7 +62,7 @@ class HubHandlerRefund(models.AbstractModel):
         params = {
             "amount": str(values["amount"]),
             "currency": values["currency"],
-            "reference": values.get("reference") or item.external_id,
+            "reference": self._reference(item),
             "payment": payment.display_name or "",
             "reason": values.get("reason") or "",
         }

@@ -8,8 +8,10 @@ from odoo import models
 
 from .sentence_tools import Facts, listed, money
 from .sentences_deal import DEAL_SENTENCES
+from .sentences_employee import EMPLOYEE_SENTENCES
 from .sentences_identity import IDENTITY_SENTENCES
 from .sentences_payment import PAYMENT_SENTENCES
+from .sentences_payout import PAYOUT_SENTENCES
 
 # --- time and expenses --------------------------------------------------------------------------
 
@@ -316,8 +318,10 @@ SKIPPED = {
 
 BUSINESS_SENTENCES = {
     **DEAL_SENTENCES,
+    **EMPLOYEE_SENTENCES,
     **IDENTITY_SENTENCES,
     **PAYMENT_SENTENCES,
+    **PAYOUT_SENTENCES,
     "negative_hours": _negative_hours,
     "employee_missing": _employee_missing,
     "employee_wrong_company": _employee_wrong_company,
