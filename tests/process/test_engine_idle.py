@@ -13,6 +13,8 @@ from benchmarks.sending import ACCOUNT, SECRET, Sender, events
 from devtools.running import odoo_on_clone
 from sandbox.hubspot import HubSpotSandbox
 
+pytestmark = pytest.mark.alone
+
 FULL_FOR = 30  # seconds; drainers that would not come back would work on and on
 BACKLOG = 30_000  # messages in each of two lanes, more than can be applied meanwhile
 NEVER = 10  # seconds; a real-time message that had to wait for a worker's poll would wait for 60

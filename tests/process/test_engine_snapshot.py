@@ -8,6 +8,8 @@ from devtools import databases
 from devtools.running import Running
 from devtools.supervisor import Supervisor
 
+pytestmark = pytest.mark.alone
+
 MESSAGES, BATCH = 150_000, 1_000
 
 SCRIPT = r"""
