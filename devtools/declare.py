@@ -33,6 +33,18 @@ PATHS = {
     "country": "address.nation",
 }
 
+BOOKING_PATHS = {
+    "project": "job_no",
+    "employee": "staff_no",
+    "date": "day",
+    "hours": "hours",
+    "note": "text",
+    "approval": "status",
+    "billable": "billable",
+}
+# Bureau's word for how far a booking has come → ours
+WORDS = {"open": "Draft", "signed": "Approved"}
+
 
 def declare(session, arguments):
     """Run it and return 0 when every step shows what it must show."""
@@ -75,6 +87,9 @@ class _Story:
             self._customers_in()
         with step("A signed webhook changes a customer"):
             self._webhook()
+        with step("Time comes in: its words are decided once, and a process says what takes part"):
+            self._project_and_person()
+            self._time_in()
         with step("A customer of Odoo goes out"):
             self._customers_out()
 
@@ -211,24 +226,46 @@ class _Story:
         return (f".o_field_widget[name=all_stream_ids] .o_data_row:has-text('{entity}')"
                 f":has-text('{direction}')")  # fmt: skip
 
+    def _look(self, entity, shows, picture=None):
+        """One page of a stream, and the mapping editor beside it."""
+        page, screens = self.page, self.screens
+        self._system("Streams")
+        page.click(f"{self._row('Inbound', entity)} button[name=action_look]")
+        page.wait_for_selector(f".modal .o_data_row:has-text('{shows}')", timeout=60_000)
+        if picture:
+            screens.shoot(picture)
+        page.click(".modal button[name=action_map]")
+        page.wait_for_selector(".o_hub_mapping .o_hub_node", timeout=60_000)
+
+    def _map(self, paths):
+        for field, path in paths.items():
+            self.page.fill(f".o_hub_mapping tr[data-field='{field}'] .o_hub_path", path)
+
+    def _keep_map(self):
+        self.page.click(".o_hub_save:not(:disabled)")
+        self.page.wait_for_selector(".o_hub_save:disabled")
+
+    def _switch_on(self, entity):
+        self._system("Streams")
+        self.page.click(f"{self._row('Inbound', entity)} button[name=action_switch_on]")
+
+    def _choose(self, name, label, within=""):
+        """Choose a record by its name."""
+        box = f"{within} .o_field_widget[name='{name}'] input"
+        self.page.fill(box, label)
+        self.page.click(f".o-autocomplete--dropdown-item:has-text('{label}') >> nth=0")
+
     def _customers_in(self):
         page, screens = self.page, self.screens
         self._system("Streams")
         screens.shoot("declared_6_streams")
-        page.click(f"{self._row('Inbound')} button[name=action_look]")
-        page.wait_for_selector(".modal .o_data_row:has-text('Mill Lane')", timeout=60_000)
-        screens.shoot("declared_7_look")
-        page.click(".modal button[name=action_map]")
-        page.wait_for_selector(".o_hub_mapping .o_hub_node", timeout=60_000)
-        for field, path in PATHS.items():
-            page.fill(f".o_hub_mapping tr[data-field='{field}'] .o_hub_path", path)
+        self._look("Customer", "Mill Lane", "declared_7_look")
+        self._map(PATHS)
         page.wait_for_selector(".o_hub_mapping tr[data-field='country'] .o_hub_canonical:has-text('GB'),"
                                ".o_hub_mapping tr[data-field='country'] .o_hub_canonical:has-text('DE')")  # fmt: skip
         screens.shoot("declared_8_mapping")
-        page.click(".o_hub_save:not(:disabled)")
-        page.wait_for_selector(".o_hub_save:disabled")
-        self._system("Streams")
-        page.click(f"{self._row('Inbound')} button[name=action_switch_on]")
+        self._keep_map()
+        self._switch_on("Customer")
         self._until("SELECT count(*) = 2 FROM hub_link WHERE external_id LIKE 'C-%%'")
         self._open("/odoo/hub-messages", ".o_data_row")
         screens.shoot("declared_9_messages")
@@ -245,6 +282,85 @@ class _Story:
         if [one["status"] for one in sent["deliveries"]] != [200]:
             raise RuntimeError(f"The webhook was not taken: {sent}")
         self._until("SELECT count(*) FROM res_partner WHERE city = 'York'")
+
+    def _project_and_person(self):
+        """A project of Odoo's own is a job of Bureau; a person is found by the e-mail address."""
+        page, screens = self.page, self.screens
+        self.numbers = self._control("objects", {
+            "staff": [{"full_name": "Ada Quill", "mail": "ada@firm.example"}],
+            "jobs": [{"title": "Cellar survey"}],
+        })  # fmt: skip
+        job, person = self.numbers["jobs"][0], self.numbers["staff"][0]
+        booking = {"job_no": job, "staff_no": person, "hours": "2.50", "text": "Cellar, north side"}
+        self._control("objects", {"bookings": [
+            {**booking, "status": "signed"},
+            {**booking, "status": "open", "hours": "1.00", "text": "Cellar, south side"},
+            {**booking, "status": "signed", "hours": "0.50", "text": "Way home", "billable": False},
+        ]})  # fmt: skip
+        self._open("/odoo/m-hr.employee/new", ".o_form_view .o_field_widget[name=name]")
+        self._fill("name", "Ada Quill")
+        self._fill("work_email", "ada@firm.example")
+        self._save()
+        self._open("/odoo/m-project.project/new", ".o_form_view .o_field_widget[name=name]")
+        self._fill("name", "Cellar survey")
+        self._save()
+        page.click(".o_cp_action_menus .dropdown-toggle")
+        page.click(".o-dropdown-item:has-text('Link to a Product')")
+        page.wait_for_selector(".modal .o_field_widget[name=external_id]")
+        self._choose("system_id", "Bureau", ".modal")
+        self._fill("external_id", job, ".modal")
+        screens.shoot("declared_10_claim")
+        page.click(".modal button[name=action_claim]")
+        page.wait_for_selector(".modal", state="detached", timeout=30_000)
+        self._look("Employee", "Ada Quill")
+        self._map({"name": "full_name", "email": "mail"})
+        self._keep_map()
+        self._switch_on("Employee")
+        self._until(f"SELECT count(*) = 1 FROM hub_link WHERE external_id = '{person}'")
+
+    def _time_in(self):
+        page, screens = self.page, self.screens
+        self._look("Time Entry", "Cellar")
+        self._map(BOOKING_PATHS)
+        self._keep_map()
+        stream = self._until(
+            f"""SELECT s.id FROM hub_stream s JOIN hub_entity e ON e.id = s.entity_id
+                 WHERE s.system_id = {self.system} AND e.code = 'time_entry' AND s.direction = 'in'"""
+        )
+        self._open(f"/odoo/hub-streams/{stream}", ".o_form_view .o_field_widget[name=process_id]")
+        self._choose("process_id", "Time to invoice")
+        screens.shoot("declared_11_process")
+        self._save()
+        self._open("/odoo/hub-processes", ".o_data_row")
+        page.click(".o_data_row td[name=name]:has-text('Time to invoice')")
+        self._tab("Filters")
+        page.click(".o_field_widget[name=filter_ids] .o_field_x2many_list_row_add a")
+        row = ".o_field_widget[name=filter_ids] .o_selected_row"
+        self._choose("entity_id", "Time Entry", row)
+        self._fill("when", 'record["billable"]', row)
+        screens.shoot("declared_12_filter")
+        self._save()
+        self._switch_on("Time Entry")
+        self._until(
+            "SELECT count(*) = 1 FROM hub_issue WHERE code = 'unknown_term' AND exception_count = 3"
+        )
+        self._open("/odoo/hub-issues", ".o_data_row")
+        page.click(".o_data_row td[name=sentence]")
+        page.click("button[name=action_map]")
+        page.wait_for_selector(".modal .o_field_widget[name=word_ids] .o_data_row")
+        for word, term in WORDS.items():
+            page.click(f".modal .o_data_row:has(td[name=word]:text-is('{word}')) td[name=term_id]")
+            self._choose("term_id", term, ".modal .o_selected_row")
+        screens.shoot("declared_13_words")
+        page.click(".modal button[name=action_confirm] >> visible=true")
+        page.wait_for_selector(".modal", state="detached", timeout=30_000)
+        self._until("SELECT count(*) = 2 FROM hub_link WHERE external_id LIKE 'B-%%'")
+        self._until(
+            "SELECT sum(unit_amount) = 3.5 FROM account_analytic_line WHERE name LIKE 'Cellar%%'"
+        )
+        self._until("SELECT count(*) = 1 FROM hub_message WHERE reason = 'out_of_scope'")
+        self._open("/odoo/hub-messages", ".o_data_row")
+        screens.shoot("declared_14_time")
 
     def _customers_out(self):
         page, screens = self.page, self.screens
@@ -280,7 +396,7 @@ class _Story:
         page.click("button[name=action_grant_write_back]")
         page.click(".modal .modal-footer .btn-primary")
         page.wait_for_selector(".o_field_widget[name=grant_ids] .o_data_row")
-        screens.shoot("declared_10_granted")
+        screens.shoot("declared_15_granted")
         self._system("Streams")
         page.click(f"{self._row('Outbound')} button[name=action_switch_on]")
         page.wait_for_selector(
@@ -303,7 +419,7 @@ class _Story:
             raise RuntimeError(f"It did not reach the product: {names}")
         self._open(f"/odoo/hub-systems/{self.system}", ".o_form_view .o_notebook")
         self._tab("Streams")
-        screens.shoot("declared_11_flowing")
+        screens.shoot("declared_16_flowing")
 
 
 def _keep_pictures():

@@ -274,6 +274,17 @@ class TestEngineCalls(HubCase):
         left = messages.filtered(lambda message: message.state == "received")
         self.assertEqual(left.mapped("external_id"), ["5", "5", "5"])
 
+    def test_what_an_outage_left_of_one_stream_is_no_queue_for_another(self):
+        self._records(*map(str, range(1, 6)))
+        self.stub.records["contact", "9"] = {"id": "9", "properties": {"firstname": "Pat"}}
+        self.receive(*(self._notice("customer", str(key)) for key in range(1, 6)))
+        self.receive(self._notice("contact", "9"))
+        with patch.object(type(self.env["hub.fetch"]), "_most", lambda model, system_id: 1):
+            self.drain()
+        read = [entity for _what, entity, _ids in self._calls("fetch")]
+        self.assertEqual(len(read), 6)
+        self.assertIn("contact", read[:2])
+
     def test_an_exception_of_a_replayed_notice_closes_when_a_newer_one_takes_its_place(self):
         failed = self.work(self._notice("customer", "1"))
         self._records("1")

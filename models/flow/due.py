@@ -1,6 +1,8 @@
 """Whose messages are read or sent next. Work is looked for by stream and lane: what may not be called now
 (paused, signed out, an open circuit, a closed lane) is not walked over, however much of it waits."""
 
+import time
+
 from odoo.tools import SQL
 
 from .circuit import callable_at
@@ -15,6 +17,8 @@ TO_SEND = SQL(
             WHERE e.order_key = m.order_key AND e.direction = 'out' AND e.id <> m.id
               AND (e.state = 'sending' OR e.state = 'pending' AND e.id < m.id))"""
 )
+
+_turns = {}  # of this process: when each stream was served last
 
 
 def heads(what, at=NOW):
@@ -61,16 +65,24 @@ def due(what, system, stream, lane, at=NOW):
 
 
 def next_head(cr, what):
-    """The most urgent head. A system that was never called is tried first: it may be quick, and would
-    else stand behind all that waits for slow ones.
+    """The head that is served next: of the most urgent lane; there, a system that was never called first (it may
+    be quick, and would else stand behind all that waits for slow ones), then the stream that this process served
+    longest ago: what an outage of one has left is no queue for the others.
 
     :return: ``(system id, stream id or 0, lane, entity id)``, or None
     """
     cr.execute(
         SQL(
-            """SELECT system_id, stream_id, lane, entity_id FROM (%s) head
-                ORDER BY priority, lane, known, next_attempt_at LIMIT 1""",
+            """SELECT priority, lane, known, system_id, stream_id, entity_id FROM (%s) head
+                ORDER BY priority, lane, known, next_attempt_at""",
             heads(what),
         )
     )
-    return cr.fetchone()
+    rows = cr.fetchall()
+    if not rows:
+        return None
+    alike = [row[3:] for row in rows if row[:3] == rows[0][:3]]
+    turns = _turns.setdefault((cr.dbname, what is TO_READ), {})
+    system, stream, entity = min(alike, key=lambda head: turns.get(head[:2], 0.0))
+    turns[system, stream] = time.monotonic()
+    return system, stream, rows[0][1], entity
