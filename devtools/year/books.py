@@ -83,8 +83,13 @@ MONEY = {
                count(*) FILTER (WHERE p.payment_type = 'outbound'),
                sum(p.hub_gross::numeric) FILTER (WHERE p.payment_type = 'outbound')
           FROM account_payment p JOIN res_currency u ON u.id = p.hub_currency_id
-         WHERE p.company_id = %s AND p.state IN ('in_process', 'paid') GROUP BY 1""",
+         WHERE p.company_id = %s AND p.state IN ('in_process', 'paid') AND NOT coalesce(p.hub_payout, FALSE)
+         GROUP BY 1""",
 }
+PAYOUTS = """
+    SELECT count(*), coalesce(sum(hub_gross::numeric), 0) FROM account_payment
+     WHERE journal_id = %s AND hub_payout AND state IN ('in_process', 'paid')
+"""
 BALANCE = """
     SELECT (SELECT sum(hub_fee::numeric) FROM account_payment
              WHERE journal_id = %(journal)s AND payment_type = 'inbound' AND state IN ('in_process', 'paid')),
@@ -244,13 +249,18 @@ def _rows(house):
                     None if v is None else Decimal(v).quantize(Decimal("0.01")) for v in values
                 ]
             yield (house.name, currency, figure, *values, where)
-    home = HOUSES[house.name][0]
-    fee, net = (
-        Decimal(v or 0) for v in house.world.sql(BALANCE, {"journal": house.ids["journal"]})[0]
-    )
-    for figure, column, value in (("fees", "fee", fee), ("balance", "net", net)):
-        abroad = Decimal(house.world.provider.balance(column)) / 100
-        yield (house.name, home, figure, None, value.quantize(Decimal("0.01")), abroad, "Stripe")
+    home, provider, journal = HOUSES[house.name][0], house.world.provider, house.ids["journal"]
+    fee, net = (Decimal(v or 0) for v in house.world.sql(BALANCE, {"journal": journal})[0])
+    count, arrived = house.world.sql(PAYOUTS, (journal,))[0]
+    paid_out = provider.paid_out()
+    for figure, value, abroad in (
+        ("fees", fee, provider.balance("fee")),
+        ("paid out", arrived, sum(paid_out)),
+        ("balance", net, provider.balance("net")),
+    ):
+        value, abroad = Decimal(value).quantize(Decimal("0.01")), Decimal(abroad) / 100
+        yield (house.name, home, figure, None, value, abroad, "Stripe")
+    yield (house.name, home, "payouts", None, count, len(paid_out), "Stripe")
 
 
 # Figures that a product has as well, and which; nothing there is 0.

@@ -285,6 +285,7 @@ class House:
         if refunds:
             self.quiet()
             self._refund(turn, refunds)
+        self._pay_out(turn)
 
     def _pay(self, key, turn, number, how):
         """:return: id of the (last) payment"""
@@ -294,6 +295,13 @@ class House:
         when = self._moment(turn, PAID_AFTER)
         ids = [self.world.provider.pay(part, number, currency, created=when) for part in parts]
         return ids[-1]
+
+    def _pay_out(self, turn):
+        """What is in the balance goes to the bank. Nobody waits for the payments: a payout waits for its parts."""
+        if self.world.provider.balance("net") > 0:
+            when = self._moment(turn, PAID_AFTER + timedelta(days=4))
+            self.world.provider.pay_out(HOUSES[self.name][0].lower(), created=when)
+            self.world.provider.deliver(duplicate=1, shuffle=self.plan.seed + turn)
 
     def _moment(self, turn, later):
         day = self.plan.cutoffs[turn] + later

@@ -25,6 +25,15 @@ class Stripe(Player):
         body = {"payment_intent": payment, "amount": amount, "reason": "requested_by_customer"}
         self.control("refunds", body | more)
 
+    def pay_out(self, currency, **more):
+        """All that is in the balance of a currency goes to the bank, and its parts can be read."""
+        self.control("payouts", {"currency": currency, **more})
+
+    def paid_out(self):
+        """The amounts of the payouts that are at the bank."""
+        rows = self.control("state")["payouts"].values()
+        return [row["amount"] for row in rows if row["status"] == "paid"]
+
     def balance(self, column):
         """The sum of what moved its balance: `fee` or `net`."""
         rows = self.control("state")["balance_transactions"].values()
