@@ -83,9 +83,9 @@ class Approvals:
             try:
                 body = self._of.below("GET", "/timesheets", query={**query, "page": page}).json()
             except ConnectorError as error:
-                if error.kind == "permission":
-                    return  # not in the plan, or not for this user: the connection test says so
-                raise
+                if error.code == "not_in_plan":
+                    return  # the connection test says so
+                raise  # of a right that was lost: else all that is approved would be taken back
             # described as a list of one such object, and as the object itself
             if isinstance(body, list) and len(body) == 1 and "data" in (body[0] or ()):
                 body = body[0]

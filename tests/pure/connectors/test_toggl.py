@@ -202,6 +202,14 @@ def test_a_plan_without_approvals_still_gives_its_time(workspace, now):
     assert found[key]["approval_status"] == "open"
 
 
+def test_a_lost_right_to_timesheets_takes_no_approval_back(workspace, now):
+    entries(workspace, 1, now - timedelta(days=2))
+    workspace.faults.add({"kind": "status", "status": 403, "path": "/timesheets"})
+    with pytest.raises(ConnectorError) as caught:
+        drain(workspace.connector(), "time_entry", {}, now)
+    assert (caught.value.kind, caught.value.code) == ("permission", "not_allowed")
+
+
 def test_a_used_up_quota_is_no_missing_feature(workspace, now):
     """Both are 402: taken for the other, approved time would be shown as open."""
     entries(workspace, 1, now - timedelta(days=2))
