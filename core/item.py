@@ -40,6 +40,7 @@ class Item:
     outcomes: dict = field(default_factory=dict)
     offered: dict = field(default_factory=dict)
     held: dict = field(default_factory=dict)
+    party: object = None  # what it says of a company, once it was compared with others
     # results
     res_id: int | None = None
     problem: Problem | None = None

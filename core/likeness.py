@@ -9,7 +9,6 @@ a link.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from anyascii import anyascii
 from rapidfuzz import fuzz
@@ -157,7 +156,6 @@ def party(values: Mapping) -> Party:
     )
 
 
-@lru_cache(20_000)
 def _phone(text, country):
     """E.164, or None for what cannot be a number."""
     try:

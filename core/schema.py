@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Context, Decimal
+from functools import lru_cache
 
 import phonenumbers
 
@@ -161,6 +162,12 @@ def to_phone(name, value, country=None):
     text = to_text(name, value, 64)
     if not text:
         return None
+    # With a prefix the country says nothing: mapping, canonical value and comparison ask for the same.
+    return _e164(text, None if text.startswith("+") else country)
+
+
+@lru_cache(20_000)
+def _e164(text, country):
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:

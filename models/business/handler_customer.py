@@ -222,15 +222,15 @@ class HubHandlerCustomer(models.AbstractModel):
     @api.model
     def _hub_parties(self, items):
         """What each item says of a company: ``{message_id: Party}``."""
-        countries, _states = self._hub_countries(items)
-        codes = {text: country.code for text, country in countries.items() if country}
-        return {
-            item.message_id: likeness.party(
-                {name: _text(item.values.get(name)) for name in SEEN}
-                | {"country": codes.get(str(item.values.get("country") or "").strip())}
-            )
-            for item in items
-        }
+        unseen = [item for item in items if item.party is None]
+        if unseen:
+            countries, _states = self._hub_countries(unseen)
+            codes = {text: country.code for text, country in countries.items() if country}
+            for item in unseen:
+                country = codes.get(str(item.values.get("country") or "").strip())
+                said = {name: _text(item.values.get(name)) for name in SEEN}
+                item.party = likeness.party({**said, "country": country})
+        return {item.message_id: item.party for item in items}
 
     @api.model
     def _hub_match(self, items):
