@@ -15,6 +15,7 @@ from .hub_common import HubCase, Stub, version
 
 FAULT = "odoo.addons.lead_to_cash_hub.models.flow.fault"
 COMPOSE = "odoo.addons.lead_to_cash_hub.models.flow.compose"
+OUTBOX = "odoo.addons.lead_to_cash_hub.models.flow.outbox"
 HTTP = "odoo.addons.lead_to_cash_hub.models.flow.http"
 
 
@@ -383,6 +384,27 @@ class TestEngineCalls(HubCase):
         self._change(acme)
         self.drain()
         self.assertEqual(sum(map(len, self.stub.effects.values())), effects)
+
+    def test_a_change_in_odoo_wakes_a_drainer_once_it_is_committed(self):
+        self._outbound()
+        partners = self._customer("1") | self._customer("2")
+        self.env.flush_all()
+        committed = self.env.cr.postcommit
+        committed.clear()
+        engine = type(self.env["hub.engine"])
+        with patch.object(engine, "_wake") as wake:
+            partners[0].name = "Acme One"
+            self.env.flush_all()
+            partners[1].name = "Acme Two"
+            self.env.flush_all()
+            wake.assert_not_called()
+            committed.run()
+            wake.assert_called_once_with()
+        with patch.object(engine, "_wake", side_effect=ZeroDivisionError):
+            partners[0].name = "Acme"
+            self.env.flush_all()
+            with self.assertLogs(OUTBOX, "WARNING"):
+                committed.run()  # what a person wrote stays written
 
     def test_two_changes_before_the_delivery_are_one(self):
         self._outbound()

@@ -1,4 +1,8 @@
+import logging
+
 from odoo import api, models, tools
+
+_logger = logging.getLogger(__name__)
 
 # Stored columns whose change concerns another system. Marked where every stored change passes:
 # `write` misses what is recomputed (an invoice paid by reconciliation, an address copied to a child).
@@ -68,6 +72,19 @@ class HubOutboxMark(models.AbstractModel):
                    SELECT %s, u.id, coalesce(u.who, %s) FROM unnest(%s::int[], %s::int[]) u(id, who)""",
                 [self._name, self.env.uid, list(ids), list(users)],
             )
+            # Else it would be looked at with the next message that comes in, or in a minute.
+            callbacks = self.env.cr.postcommit
+            if not callbacks.data.get("lead_to_cash_hub.wake"):
+                callbacks.data["lead_to_cash_hub.wake"] = True
+                callbacks.add(self._hub_wake)
+
+    def _hub_wake(self):
+        """Somebody sends it soon. What a person wrote is committed: nothing here may say otherwise."""
+        try:
+            self.env["hub.engine"]._wake()
+        except Exception as error:
+            # Class only: the text of an error can hold personal data.
+            _logger.warning("No drainer could be woken: %s", type(error).__name__)
 
     def _write_multi(self, vals_list):
         # While modules load, the hub's own columns may not be there yet.

@@ -8,6 +8,12 @@ import sys
 import types
 from pathlib import Path
 
+import hypothesis
+
+# How long an example takes says how busy the machine is; no test promises a time.
+hypothesis.settings.register_profile("hub", deadline=None)
+hypothesis.settings.load_profile("hub")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 if "lead_to_cash_hub" not in sys.modules:
