@@ -224,7 +224,7 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING, ANYTHING, ANYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_file_makes_it_fail_otherwise(item, components, servers):
     document = {"openapi": "3.1.0", "paths": {"/clients": item, "/clients/{id}": item},
                 "components": components, "servers": servers, "info": item, "webhooks": components}  # fmt: skip

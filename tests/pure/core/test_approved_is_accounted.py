@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_to_cash_hub.core.billing import UNIT_STEP, allocate, line_amount, rounded
@@ -250,7 +250,6 @@ def book(firm, drawn):
         firm.entries[key] = entry
 
 
-@settings(deadline=None)
 @given(firms, entries, steps)
 def test_approved_work_is_in_one_place_after_every_step(firm, drawn, steps):
     book(firm, drawn)
@@ -267,7 +266,6 @@ def test_approved_work_is_in_one_place_after_every_step(firm, drawn, steps):
         firm.check()
 
 
-@settings(deadline=None)
 @given(
     firms,
     entries,

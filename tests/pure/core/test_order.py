@@ -245,7 +245,7 @@ def latest(events):
 
 
 @given(st.data(), happenings)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_batches_duplicates_and_restarts_change_nothing(data, happened):
     """In the order of arrival, with duplicates, in batches of any rows at any time."""
     events = history(happened)
@@ -261,7 +261,7 @@ def test_batches_duplicates_and_restarts_change_nothing(data, happened):
 
 
 @given(st.data(), happenings)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_full_records_in_any_order_end_with_the_newest(data, happened):
     """Full records that arrive in any order, twice, in any batches: the newest good one stands."""
     events = [event for event in history(happened) if event["kind"] != "event"]
@@ -280,7 +280,7 @@ def test_full_records_in_any_order_end_with_the_newest(data, happened):
 
 
 @given(st.data(), happenings)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nobody_overtakes_an_event_of_the_same_record(data, happened):
     """What comes after an event that waits for a person waits too, whatever the batches."""
     events = history(happened)
@@ -366,7 +366,7 @@ def with_a_person(engine):
 
 
 @given(st.data(), whole_happenings)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_interleaving_leads_to_the_state_of_the_run_in_order(data, happened):
     """Made, changed, deleted, merged, doubled, mixed, in any batches, with what fails, dies and is held: once a
     person has decided what is asked, the state is that of the run in order."""
