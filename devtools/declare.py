@@ -61,7 +61,7 @@ def declare(session, arguments):
             try:
                 _Story(running, screens, url).tell()
             except Exception:
-                screens.page.screenshot(path=str(FOLDER / "declared_stopped.png"))
+                screens.page.screenshot(path=str(FOLDER / "stopped.png"))
                 raise
             finally:
                 screens.close()
