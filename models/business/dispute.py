@@ -25,7 +25,9 @@ class HubDispute(models.Model):
         ondelete="cascade",
     )
     company_id = fields.Many2one(related="move_id.company_id", store=True, index=True)
-    partner_id = fields.Many2one(related="move_id.commercial_partner_id", store=True, index=True)
+    partner_id = fields.Many2one(
+        related="move_id.commercial_partner_id", string="Customer", store=True, index=True
+    )
     reason = fields.Char(required=True, readonly=True)
     opened_by_id = fields.Many2one("res.users", readonly=True)
     opened_at = fields.Datetime(string="Opened On", readonly=True, default=fields.Datetime.now)

@@ -28,7 +28,9 @@ class HubPromise(models.Model):
         ondelete="cascade",
     )
     company_id = fields.Many2one(related="move_id.company_id", store=True, index=True)
-    partner_id = fields.Many2one(related="move_id.commercial_partner_id", store=True, index=True)
+    partner_id = fields.Many2one(
+        related="move_id.commercial_partner_id", string="Customer", store=True, index=True
+    )
     currency_id = fields.Many2one(related="move_id.currency_id")
     date = fields.Date(string="Promised For", required=True, readonly=True)
     amount = fields.Monetary(readonly=True)
