@@ -112,6 +112,7 @@
         "views/hub_reconciliation_views.xml",
         "views/hub_leakage_views.xml",
         "views/hub_write_off_views.xml",
+        "views/hub_revenue_views.xml",
         "views/hub_correct_views.xml",
         "views/hub_collections_views.xml",
         "views/hub_dunning_views.xml",

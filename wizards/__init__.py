@@ -22,6 +22,7 @@ from . import (
     resolve_record,
     resolve_words,
     restored,
+    revenue_change,
     upload,
     write_off,
 )

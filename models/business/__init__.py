@@ -99,6 +99,12 @@ from . import (  # isort: skip
     write_off,  # extends the ledger
     correction,  # extends the one above
     acceptance,  # extends milestones and order lines
+    revenue_terms,  # extends contracts
+    revenue_line,
+    revenue_finding,
+    revenue_run,
+    revenue_propose,  # extends the one above
+    revenue_post,  # extends the one above
     sentences,
     tentative,  # extends deals, contracts and projects
     sentences_ledger,
