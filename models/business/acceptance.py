@@ -44,7 +44,8 @@ class ProjectMilestone(models.Model):
         refuse_guarded(self, vals, {"hub_accepted_user_id"})
         names = {"hub_accepted_on", "hub_accepted_by", "hub_evidence", "hub_evidence_file"}
         if names & vals.keys():
-            billed = self.sudo().filtered("hub_billing_id")  # to look only
+            # To look only. What was billed before anybody accepted it may still be accepted: revenue waits for it.
+            billed = self.sudo().filtered(lambda one: one.hub_billing_id and one.hub_accepted_on)
             if billed:
                 raise UserError(
                     self.env._(

@@ -85,14 +85,14 @@ class RevenueLook:
         return found
 
     def _read_milestones(self):
-        """The part of each line whose milestones are reached, and accepted where the contract asks for it."""
+        """The part of each line whose milestones are reached; from the day of acceptance on, where the contract asks for
+        it or somebody has entered it."""
         rows = self._rows(
             """
             SELECT p.sale_line_id, COUNT(*), COUNT(*) FILTER (WHERE p.done),
                    COALESCE(SUM(p.quantity_percentage) FILTER (WHERE p.done), 0)
               FROM (SELECT p.*, p.is_reached AND p.reached_date <= %(day)s
-                           AND (NOT COALESCE(c.acceptance_required, FALSE)
-                                OR COALESCE(p.hub_accepted_on <= %(day)s, FALSE)) AS done
+                           AND COALESCE(p.hub_accepted_on <= %(day)s, NOT c.acceptance_required, TRUE) AS done
                       FROM project_milestone p
                       JOIN sale_order_line l ON l.id = p.sale_line_id
                       JOIN sale_order o ON o.id = l.order_id
