@@ -6,6 +6,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import UniqueViolation
 
+from ..models.guard import own_code
 from .revenue_common import MONTHS, RevenueCase
 
 MAY, JUN, JUL, AUG = MONTHS[4:8]
@@ -265,13 +266,6 @@ class TestRevenueRun(RevenueCase):
     def test_what_is_told_and_does_not_block(self):
         contract = self._unbilled()
         self._book(contract, "3", day=JUNE_WORK, approval="submitted")
-        fixed = self._contract(self._fixed(100))
-        self._reach(fixed, JUNE_WORK)
-        invoice = self._bill(fixed, None, JUN)
-        invoice.invoice_date = JUNE_WORK
-        invoice.invoice_line_ids.price_unit = 130
-        # posted with another price than agreed: as a firm that does so had it before
-        invoice.sudo().hub_check_ids.unlink()
         self.env["account.move"].create(
             {
                 "move_type": "entry",
@@ -290,6 +284,17 @@ class TestRevenueRun(RevenueCase):
         run.with_user(self.approver).action_approve()
         run = self._fresh(run)
         self.assertEqual((run.closing, run.ledger_balance, run.difference), (400.0, 450.0, 50.0))
+
+    def test_more_billed_than_agreed_stays_deferred(self):
+        # 100.00 are billed, then a change order lowers the price to 80.00
+        contract = self._contract(self._fixed(100))
+        self._reach(contract, JUNE_WORK)
+        self._billed_on(contract, JUNE_WORK)
+        own_code(contract.line_ids).unit_price = 80
+        run = self._run(JUN)
+        self.assertEqual(self._codes(run), {"over_price"})
+        self.assertIn("$ 20.00 more is billed", run.finding_ids.sentence)
+        self.assertEqual((run.recognised, run.closing), (80.0, -20.0))
 
     def test_months_left_out_are_caught_up(self):
         contract = self._unbilled()

@@ -90,6 +90,7 @@ class TestScreens(TransactionCase):
                 1,
             ),
             ("hub_billing_batch_view_form", "hub.billing.batch", "form", "action_approve", 1),
+            ("hub_revenue_run_view_form", "hub.revenue.run", "form", "action_approve", 1),
         )
         self.env.user.group_ids += self.env.ref("lead_to_cash_hub.group_hub_billing_approver")
         for view, model, kind, method, count in pages:

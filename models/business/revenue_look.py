@@ -85,7 +85,7 @@ class RevenueLook:
         return found
 
     def _read_milestones(self):
-        """The part of each line whose milestones are reached; from the day of acceptance on, where the contract asks for
+        """The part of each line whose milestones are reached, from the day of acceptance on where the contract asks for
         it or somebody has entered it."""
         rows = self._rows(
             """
