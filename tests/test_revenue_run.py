@@ -259,7 +259,7 @@ class TestRevenueRun(RevenueCase):
         self._book(contract, "2", day=JUNE_WORK)
         self._posted(JUN)
         self.company.income_currency_exchange_account_id = False
-        self.assertBlocked(self._run(JUL), "no_exchange_account", "$ 600.00 of exchange")
+        self.assertBlocked(self._run(JUL), "no_exchange_account", "600.00 of exchange")
 
     # --- what is told ------------------------------------------------------------------------------------
 
@@ -279,8 +279,8 @@ class TestRevenueRun(RevenueCase):
         run = self._run(JUN)
         self.assertEqual(self._codes(run), {"unapproved", "ledger"})
         said = " ".join(run.finding_ids.mapped("sentence"))
-        self.assertIn("1 entries (3.00 h, $ 450.00) wait for approval", said)
-        self.assertIn("hold $ 50.00", said)
+        self.assertRegex(said, r"1 entries \(3.00 h, .*450.00\) wait for approval")
+        self.assertRegex(said, "hold .*50.00")
         run.with_user(self.approver).action_approve()
         run = self._fresh(run)
         self.assertEqual((run.closing, run.ledger_balance, run.difference), (400.0, 450.0, 50.0))
@@ -293,7 +293,7 @@ class TestRevenueRun(RevenueCase):
         own_code(contract.line_ids).unit_price = 80
         run = self._run(JUN)
         self.assertEqual(self._codes(run), {"over_price"})
-        self.assertIn("$ 20.00 more is billed", run.finding_ids.sentence)
+        self.assertIn("20.00 more is billed", run.finding_ids.sentence)
         self.assertEqual((run.recognised, run.closing), (80.0, -20.0))
 
     def test_months_left_out_are_caught_up(self):
@@ -310,7 +310,7 @@ class TestRevenueRun(RevenueCase):
         contract.action_close()
         run = self._run(JUL)
         self.assertEqual(self._codes(run), {"closed"})
-        self.assertIn("$ 300.00", run.finding_ids.sentence)
+        self.assertIn("300.00", run.finding_ids.sentence)
         self.assertEqual((run.recognised, run.closing), (-300.0, 0.0))
         run.with_user(self.approver).action_approve()
         self.assertFalse(self._run(AUG).line_ids)
@@ -338,7 +338,7 @@ class TestRevenueRun(RevenueCase):
         self._approve(bill)
         run = self._run(JUN)
         self.assertEqual(self._codes(run), {"elsewhere"})
-        self.assertIn("$ 70.00", run.finding_ids.sentence)
+        self.assertIn("70.00", run.finding_ids.sentence)
 
     # --- deciding ----------------------------------------------------------------------------------------
 

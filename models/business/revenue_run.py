@@ -138,12 +138,12 @@ class HubRevenueRun(models.Model):
 
     @api.depends("state")
     def _compute_ledger(self):
-        """What the accounts hold and the run says: nothing of it before it is posted, all of it afterwards."""
         for run in self:
             accounts = run.accrued_account_id | run.deferred_account_id
             run.ledger_balance = run._ledger_of(accounts)
-            said = run.closing if run.state == "posted" else 0.0
-            run.difference = run.currency_id.round(run.ledger_balance - said)
+            posted = run.state == "posted"  # before, a finding says what is there already
+            rest = run.ledger_balance - run.closing if posted else 0.0
+            run.difference = run.currency_id.round(rest)
 
     def _ledger_of(self, accounts):
         [(balance,)] = self.env["account.move.line"]._read_group(

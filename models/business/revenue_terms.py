@@ -101,7 +101,8 @@ class HubContractLine(models.Model):
             fitting = FITTING.get(line.kind, ("as_billed",))
             proposed = line.product_id.hub_revenue_method
             if proposed not in fitting and line.kind == "milestone":
-                proposed = (line.company_id or self.env.company).hub_revenue_method
+                company = line.contract_id.company_id or self.env.company
+                proposed = company.hub_revenue_method
             line.revenue_method = proposed if proposed in fitting else fitting[0]
 
     @api.constrains("estimate_hours")
