@@ -283,7 +283,7 @@ class TestRevenueRun(RevenueCase):
         self.assertRegex(said, "hold .*50.00")
         run.with_user(self.approver).action_approve()
         run = self._fresh(run)
-        self.assertEqual((run.closing, run.ledger_balance, run.difference), (400.0, 450.0, 50.0))
+        self.assertEqual((run.closing, run.ledger_balance, run.difference), (300.0, 350.0, 50.0))
 
     def test_more_billed_than_agreed_stays_deferred(self):
         # 100.00 are billed, then a change order lowers the price to 80.00
