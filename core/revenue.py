@@ -67,18 +67,36 @@ class Standing:
         return self.earned - self.billed
 
 
-def standing(earned, billed, booked, rate, step=Decimal("0.01")) -> Standing:
-    """A :class:`Standing`, with what its position is worth.
+def standing(before, earned, billed, booked, rate, step=Decimal("0.01")) -> Standing:
+    """How a line stands now, with what its position is worth.
 
-    Accrued income will be billed: it is worth what the day's rate says. Deferred income is money that was booked
-    already and is never converted again: it is worth its share of what was booked.
+    Accrued income will be billed: it is worth what the day's rate says. Deferred income is money that was booked already
+    and is never converted again: what is left of it is worth its share of what was deferred and of what was billed since,
+    beyond what had been earned before.
 
+    :param before: the :class:`Standing` of the last month
     :param rate: what one unit of the contract's currency is worth in the company's on that day
     :param step: the smallest amount of the company's currency
     """
     position = earned - billed
-    worth = booked * position / billed if position < 0 < billed else position * exact(rate)
-    return Standing(earned, billed, booked, rounded(worth, step))
+    deferred, worth = (
+        max(-before.position, NOTHING),
+        -before.worth if before.position < 0 else NOTHING,
+    )
+    new, new_booked = billed - before.billed, booked - before.booked
+    settled = _settled(before, new)
+    deferred += new - settled
+    worth += new_booked - (settled * new_booked / new if settled else NOTHING)
+    if position < 0 < deferred:
+        value = worth * position / deferred
+    else:
+        value = position * exact(rate)
+    return Standing(earned, billed, booked, rounded(value, step))
+
+
+def _settled(before, billed):
+    """What of accrued income is billed by now."""
+    return min(max(billed, NOTHING), max(before.position, NOTHING))
 
 
 @dataclass(frozen=True)
@@ -105,7 +123,7 @@ def roll(before, now, rate, step=Decimal("0.01")) -> Roll:
     exchange = NOTHING
     if before.position > 0:
         billed = now.billed - before.billed
-        settled = min(max(billed, NOTHING), before.position)
+        settled = _settled(before, billed)
         worth = (before.position - settled) * exact(rate)
         if settled:
             worth += settled * booked / billed

@@ -91,14 +91,15 @@ class TestRevenue(RevenueCase):
         )
 
     def test_dinars_have_three_digits(self):
-        # 100.000 KWD at 0.5 for a dollar: 200.00 USD. 33.333 + 33.334 + 33.333; 66.667 of 200.00 are 133.33
+        # 100.000 KWD at 0.5 for a dollar: 200.00 USD. 33.333 + 33.334 + 33.333; 66.667 are worth 133.33,
+        # and what is left of them in February 33.333 / 66.667 of that: 66.66
         dinar = self._currency("KWD", ("2025-01-01", 0.5))
         contract, _invoice = self._straight(100, 3, dinar)
         self.assertMonths(
             contract,
             (JAN, 33.333, 100.0, -66.667, 66.67, 0.0, -133.33),
-            (FEB, 66.667, 100.0, -33.333, 66.66, 0.0, -66.67),
-            (MAR, 100.0, 100.0, 0.0, 66.67, 0.0, 0.0),
+            (FEB, 66.667, 100.0, -33.333, 66.67, 0.0, -66.66),
+            (MAR, 100.0, 100.0, 0.0, 66.66, 0.0, 0.0),
         )
 
     def test_a_milestone_billed_before_it_is_accepted(self):

@@ -104,8 +104,9 @@ class HubRevenueRun(models.Model):
         elif figures["missing"]:
             find(figures["missing"], "blocking", hours=float(figures["hours"]))
         rate, young = look.rates[line.currency_id]
-        now = standing(done, billed, figures["booked"], rate, _step(company.currency_id))
-        moved = roll(before, now, rate, _step(company.currency_id))
+        step = exact(company.currency_id.rounding)
+        now = standing(before, done, billed, figures["booked"], rate, step)
+        moved = roll(before, now, rate, step)
         if not young and (now.position > 0 or before.position > 0):
             find(
                 "no_rate",
@@ -237,7 +238,3 @@ class HubRevenueRun(models.Model):
                     "locks": company._format_lock_dates(locks),
                 }
         return None
-
-
-def _step(currency):
-    return exact(currency.rounding)

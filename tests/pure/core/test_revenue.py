@@ -83,25 +83,34 @@ EUROS = [
     # nothing happened but the rate: 500 EUR at 1.30
     (("1500", "1000", "1200", "1.30"), ("625", "0", "0", "25", "650")),
     # 2,500 EUR more are billed at 1.40 (3,500 USD), 500 EUR of them settle what was accrued: 700 - 650 = 50; the
-    # 2,000 EUR beyond are deferred at what was booked on average: 2,000 / 3,500 of 4,700 USD
-    (("1500", "3500", "4700", "1.40"), ("650", "114.29", "3500", "50", "-2685.71")),
-    # the rate moves deferred income never; 1,000 EUR of it are earned: what is left is 1,000 / 3,500 of 4,700 USD
-    (("2500", "3500", "4700", "2.00"), ("-2685.71", "1342.85", "0", "0", "-1342.86")),
+    # 2,000 EUR beyond are deferred as they were booked, 2,800 USD. Nothing is earned
+    (("1500", "3500", "4700", "1.40"), ("650", "0", "3500", "50", "-2800")),
+    # the rate never moves deferred income: 1,000 EUR of it are earned, half of it
+    (("2500", "3500", "4700", "2.00"), ("-2800", "1400", "0", "0", "-1400")),
+    # 500 EUR more are billed for 1,600 USD: 1,500 EUR for 3,000 USD are deferred, 500 EUR of them are earned
+    (("3000", "4000", "6300", "3.20"), ("-1400", "1000", "1600", "0", "-2000")),
     # all of it: nothing is left, whatever was rounded
-    (("3500", "3500", "4700", "3.00"), ("-1342.86", "1342.86", "0", "0", "0")),
+    (("4000", "4000", "6300", "3.00"), ("-2000", "2000", "0", "0", "0")),
 ]
 
 
 def test_a_contract_in_a_foreign_currency_by_hand():
     before = Standing()
     for (done, billed, booked, rate), expected in EUROS:
-        now = standing(D(done), D(billed), D(booked), rate)
+        now = standing(before, D(done), D(billed), D(booked), rate)
         assert roll(before, now, rate) == Roll(*map(D, expected))
         before = now
 
 
+def test_a_second_invoice_at_another_rate_alters_nothing_of_the_first():
+    # 100 EUR billed for 200 USD and earned; then 100 EUR for 400 USD, of which nothing is earned
+    first = standing(Standing(), D(100), D(100), D(200), 2)
+    second = standing(first, D(100), D(200), D(600), 4)
+    assert roll(first, second, 4) == Roll(D(0), D(0), D(400), D(0), D(-400))
+
+
 def test_a_credit_note_above_what_was_billed_leaves_a_position_at_the_rate_of_the_day():
-    assert standing(D("-50"), D("0"), D("0"), "2").worth == D("-100")
+    assert standing(Standing(), D("-50"), D("0"), D("0"), "2").worth == D("-100")
 
 
 days = st.dates(date(2024, 1, 1), date(2026, 12, 31))
@@ -136,6 +145,7 @@ def test_each_closing_is_the_next_opening_and_all_that_moved_adds_up(history, st
         rate = D(hundredths) / 100
         booked = (billed * step * rate).quantize(company_step)
         now = standing(
+            before,
             before.earned + more * step,
             before.billed + billed * step,
             before.booked + booked,
@@ -163,7 +173,7 @@ def test_one_currency_knows_no_exchange_and_recognises_what_was_earned(history, 
     before = Standing()
     for more, billed in history:
         done, total = before.earned + more * step, before.billed + billed * step
-        now = standing(done, total, total, 1, step)
+        now = standing(before, done, total, total, 1, step)
         moved = roll(before, now, 1, step)
         assert (moved.exchange, moved.recognised, moved.closing) == (0, more * step, done - total)
         before = now
