@@ -70,9 +70,9 @@ class Standing:
 def standing(before, earned, billed, booked, rate, step=Decimal("0.01")) -> Standing:
     """How a line stands now, with what its position is worth.
 
-    Accrued income will be billed: it is worth what the day's rate says. Deferred income is money that was booked already
-    and is never converted again: what is left of it is worth its share of what was deferred and of what was billed since,
-    beyond what had been earned before.
+    Accrued income will be billed: it is worth what the day's rate says. Deferred income is money that was booked
+    already and is never converted again: what is left of it is worth its share of what was deferred and of what was
+    billed since, beyond what had been earned before.
 
     :param before: the :class:`Standing` of the last month
     :param rate: what one unit of the contract's currency is worth in the company's on that day
@@ -87,10 +87,7 @@ def standing(before, earned, billed, booked, rate, step=Decimal("0.01")) -> Stan
     settled = _settled(before, new)
     deferred += new - settled
     worth += new_booked - (settled * new_booked / new if settled else NOTHING)
-    if position < 0 < deferred:
-        value = worth * position / deferred
-    else:
-        value = position * exact(rate)
+    value = worth * position / deferred if position < 0 < deferred else position * exact(rate)
     return Standing(earned, billed, booked, rounded(value, step))
 
 
