@@ -79,10 +79,8 @@ def standing(before, earned, billed, booked, rate, step=Decimal("0.01")) -> Stan
     :param step: the smallest amount of the company's currency
     """
     position = earned - billed
-    deferred, worth = (
-        max(-before.position, NOTHING),
-        -before.worth if before.position < 0 else NOTHING,
-    )
+    deferred = max(-before.position, NOTHING)
+    worth = -before.worth if deferred else NOTHING
     new, new_booked = billed - before.billed, booked - before.booked
     settled = _settled(before, new)
     deferred += new - settled
