@@ -222,13 +222,6 @@ class HubRevenueFinding(models.Model):
             finding.sentence = SENTENCES[finding.code](finding)
 
     def action_open(self):
-        """Where it is mended: the lines of the contract, or the run."""
+        """Where it is mended: the lines of the contract."""
         self.ensure_one()
-        if self.contract_id:
-            return self.contract_id.action_view_revenue()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "hub.revenue.run",
-            "res_id": self.run_id.id,
-            "view_mode": "form",
-        }
+        return self.contract_id.action_view_revenue()

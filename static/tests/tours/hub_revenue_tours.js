@@ -10,7 +10,7 @@ tours.add("hub_revenue_propose", {
         { trigger: ".o_arrow_button_current:contains('To Approve')" },
         { trigger: ".alert-danger:contains('block this run')" },
         {
-            trigger: `${FINDING}:contains('nobody has said how many') .o_data_cell[name='sentence']`,
+            trigger: `${FINDING}:contains('nobody has said how many') button[name='action_open']`,
             content: "go where it is mended",
             run: "click",
         },
@@ -22,7 +22,7 @@ tours.add("hub_revenue_propose", {
         { trigger: ".o_data_row .o_field_widget[name='estimate_hours'] input", run: "edit 40" },
         { trigger: ".o_list_button_save", run: "click" },
         { trigger: "body:not(:has(.o_list_button_save))" },
-        { trigger: ".breadcrumb-item:contains('June 2025'), .o_back_button", run: "click" },
+        { trigger: ".o_breadcrumb .o_back_button", run: "click" },
         { trigger: "button[name='action_propose']:contains('Propose Again')", run: "click" },
         { trigger: "body:not(:has(.alert-danger:visible:contains('block this run')))" },
         { trigger: ".nav-link:contains('Positions')", run: "click" },
