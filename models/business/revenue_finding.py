@@ -222,6 +222,6 @@ class HubRevenueFinding(models.Model):
             finding.sentence = SENTENCES[finding.code](finding)
 
     def action_open(self):
-        """Where it is mended: the lines of the contract."""
+        """Where it is mended: the lines of the contract; what concerns the whole run is mended elsewhere."""
         self.ensure_one()
-        return self.contract_id.action_view_revenue()
+        return self.contract_id.action_view_revenue() if self.contract_id else False

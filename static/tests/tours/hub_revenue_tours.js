@@ -22,7 +22,7 @@ tours.add("hub_revenue_propose", {
         { trigger: ".o_data_row .o_field_widget[name='estimate_hours'] input", run: "edit 40" },
         { trigger: ".o_list_button_save", run: "click" },
         { trigger: "body:not(:has(.o_list_button_save))" },
-        { trigger: ".o_breadcrumb .o_back_button", run: "click" },
+        { trigger: ".breadcrumb-item a:contains('June 2025')", run: "click" },
         { trigger: "button[name='action_propose']:contains('Propose Again')", run: "click" },
         { trigger: "body:not(:has(.alert-danger:visible:contains('block this run')))" },
         { trigger: ".nav-link:contains('Positions')", run: "click" },
