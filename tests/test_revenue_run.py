@@ -86,7 +86,7 @@ class TestRevenueRun(RevenueCase):
                 (position.with_env(env).write, {"earned": 1}),
                 (env["hub.revenue.line"].create, {"run_id": run.id}),
                 (env["hub.revenue.finding"].create, {"run_id": run.id, "code": "gap"}),
-                (run.finding_ids.with_env(env).unlink,),
+                (position.with_env(env).unlink,),
                 (mine.write, {"line_ids": [Command.update(position.id, {"earned": 1})]}),
                 (line.with_env(env).write, {"revenue_method": "as_billed"}),
                 (line.with_env(env).write, {"service_to": "2030-01-01"}),
