@@ -62,7 +62,7 @@ class HubRevenueRun(models.Model):
         "account.account", string="Deferred Income Account", readonly=True, copy=False
     )
     move_id = fields.Many2one("account.move", string="Entry", readonly=True, copy=False)
-    reversal_id = fields.Many2one("account.move", string="Reversal", readonly=True, copy=False)
+    reversal_id = fields.Many2one("account.move", readonly=True, copy=False)
     exchange_move_id = fields.Many2one(
         "account.move", string="Exchange Entry", readonly=True, copy=False
     )

@@ -78,14 +78,11 @@ class HubContractLine(models.Model):
         help="Changed with a reason only, by a billing approver: it alters what is recognised.",
     )
     service_from = fields.Date(
-        string="Service From",
         readonly=True,
         copy=False,
         help="Of a line that is earned straight. Empty: the start of the contract.",
     )
-    service_to = fields.Date(
-        string="Service To", readonly=True, copy=False, help="Empty: the end of the contract."
-    )
+    service_to = fields.Date(readonly=True, copy=False, help="Empty: the end of the contract.")
     estimate_hours = fields.Float(
         string="Hours to Complete",
         copy=False,
@@ -230,7 +227,6 @@ class HubContract(models.Model):
     _inherit = "hub.contract"
 
     revenue_position = fields.Monetary(
-        string="Revenue Position",
         compute="_compute_revenue_position",
         compute_sudo=True,
         groups=SEE_MONEY,
