@@ -50,7 +50,7 @@ RESOLVED = frozenset(
 SHARED = frozenset(
     {
         *(AUDITED | OWN_FORMS | DISCUSSED | RUNS),
-        *("hub_change", "hub_version", "hub_billing_batch", "ir_cron_trigger"),
+        *("hub_change", "hub_version", "hub_billing_batch", "hub_revenue_run", "ir_cron_trigger"),
         *("hub_checkpoint", "hub_rule", "hub_rule_turn", "hub_warning", "hub_retention"),
         *("hub_connector", "hub_connector_stream", "hub_connector_write", "hub_connector_type"),
         *("hub_connector_error", "hub_entity", "hub_entity_field", "hub_lane", "hub_lane_window"),

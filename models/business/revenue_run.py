@@ -40,7 +40,7 @@ class HubRevenueRun(models.Model):
         default=lambda self: fields.Date.context_today(self) + relativedelta(day=1, days=-1),
         help="The last day of the month.",
     )
-    date_from = fields.Date(string="From", compute="_compute_date_from", store=True)
+    date_from = fields.Date(string="From", compute="_compute_date_from")
     state = fields.Selection(
         STATES, default="draft", required=True, readonly=True, copy=False, index=True, tracking=True
     )
