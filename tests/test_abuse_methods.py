@@ -43,7 +43,8 @@ RESOLVED = frozenset(
         *("hub_message", "hub_exception", "hub_issue", "hub_link", "hub_record", "hub_change"),
         *("hub_contract", "hub_contract_line", "hub_purchase_order", "hub_retainer"),
         *("hub_retainer_period", "hub_billing_batch", "hub_billing_batch_line"),
-        *("hub_revenue_run", "hub_revenue_line", "hub_revenue_finding"),
+        *("hub_revenue_run", "hub_revenue_run_author_rel"),
+        *("hub_revenue_line", "hub_revenue_finding"),
         *("hub_reconciliation", "hub_upload_wizard", "hub_correct", "ir_cron_trigger"),
     }
 )
