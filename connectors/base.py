@@ -55,6 +55,9 @@ class Connector:
     # what each line of a document needs a word for: of "item", "account", "tax"
     document_words: ClassVar[tuple[str, ...]] = ()
 
+    # the same of a receipt: "account", where the ledger has to be told where the money is
+    receipt_words: ClassVar[tuple[str, ...]] = ()
+
     # whether these are the books that our invoices are held against; another firm's have invoices of their own
     keeps_books: ClassVar[bool] = False
 

@@ -3,7 +3,13 @@
 A document, as the outbound mapping makes it: ``kind`` (``invoice`` or ``credit_note``), ``customer`` (dict with
 ``key``, ``name``, ``id`` in the ledger if it is known, address), ``lines`` (dicts with ``name``, ``quantity``,
 ``unit_price``, ``untaxed``, ``tax_amount``, and the ledger's words ``item``, ``account``, ``tax``), ``untaxed`` and
-``total``. Amounts come as text, exact to the last digit; those of a credit note are positive in its lines.
+``total``. Amounts come as text, exact to the last digit; those of a credit note are positive in its lines. Of one that
+was cancelled in Odoo only ``number`` and ``void`` (true) come; ``void`` (false) says that it was, and is posted again.
+
+A receipt is what one entry of a bank, cash or provider's journal pays of our invoices: ``number``, ``date``,
+``currency``, ``account`` (the ledger's word for where the money is), ``reference``, ``amount`` (all that it pays) and
+``applied`` (dicts with ``invoice``, a number of ours, and ``amount``). One that pays nothing any more has none: it is
+taken back.
 """
 
 from __future__ import annotations
@@ -61,6 +67,41 @@ def priced(line: Mapping) -> tuple[Decimal, Decimal] | None:
     cents = Decimal(1).scaleb(min(line["untaxed"].as_tuple().exponent, 0))
     same = (quantity * price).quantize(cents, ROUND_HALF_UP) == line["untaxed"]
     return (quantity, price) if same else None
+
+
+def applied(values: Mapping) -> dict[str, Decimal]:
+    """What a receipt pays: ``{number of the invoice: amount}``, which adds up to its amount.
+
+    :raise ConnectorError: kind ``data``, code ``ledger_incomplete``, with what is missing.
+    """
+    required(values, "number", "date", "currency")
+    rows = values.get("applied")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ConnectorError("data", "ledger_incomplete", params={"properties": ["applied"]})
+    found: dict[str, Decimal] = {}
+    for row in rows:
+        required(row, "invoice", "amount")
+        name = str(row["invoice"])
+        found[name] = found.get(name, Decimal()) + number(row["amount"])
+    if sum(found.values()) != number(values.get("amount")):
+        raise ConnectorError("data", "ledger_incomplete", params={"properties": ["amount"]})
+    return found
+
+
+def require_open(invoice: str, amount: Decimal, left: Decimal) -> None:
+    """Refuse to pay more of an invoice than the ledger still expects: somebody entered the payment there as well.
+
+    :raise ConnectorError: kind ``conflict``, code ``ledger_settled``.
+    """
+    if amount > left:
+        params = {"number": invoice, "ours": str(amount), "theirs": str(left)}
+        raise ConnectorError("conflict", "ledger_settled", params=params)
+
+
+def not_there(number_of: str) -> ConnectorError:
+    """The error of a receipt whose invoice the ledger does not have any more."""
+    params = {"message": number_of, "properties": [number_of]}
+    return ConnectorError("reference", "ledger_not_found", params=params)
 
 
 def customer(values: Mapping) -> dict:

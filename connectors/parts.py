@@ -97,12 +97,14 @@ class Write:
 
 @dataclass
 class Outcome:
-    """What became of a write; ``links`` are further ids that it made or found."""
+    """What became of a write; ``links`` are further ids that it made or found; ``more`` are further ids of the same
+    record, where the product keeps one of ours as several of its own."""
 
     key: str
     ok: bool
     external_id: str | None = None
     links: dict[str, str] = field(default_factory=dict)
+    more: tuple[str, ...] = ()
     error: ConnectorError | None = None
     response: dict = field(default_factory=dict)
 

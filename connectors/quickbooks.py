@@ -1,4 +1,4 @@
-"""QuickBooks Online: customers, items, invoices, credit memos and payments in; invoices and credit memos out.
+"""QuickBooks Online: customers, items, invoices, credit memos and payments in; invoices, credit memos, receipts out.
 
 Settings: ``account_id`` (the company's id, "realm"), ``live_mode`` (a live company), ``client_id``, ``start_date``
 (ISO date of the oldest change to read), ``overlap_seconds`` (how far a poll looks back, 300).
@@ -25,6 +25,7 @@ from .oauth import TokenEndpoint
 from .parts import CheckItem, Consent, Notice, Outcome, Page, Record, SecretField
 from .probe import clock_item, probe
 from .quickbooks_read import OBJECTS, PAGE, QuickBooksReader, own_id, quoted
+from .quickbooks_receipt import QuickBooksReceipts
 from .quickbooks_write import BATCH, QuickBooksWriter
 from .times import answered_at, iso, parse_iso, to_epoch
 
@@ -50,7 +51,7 @@ class QuickBooks(TokenEndpoint, Connector):
         SecretField("verifier_token", "Verifier token of webhooks"),
     )
     entities_in = tuple(OBJECTS)
-    entities_out = ("invoice",)
+    entities_out = ("invoice", "receipt")
     lists: ClassVar = dict.fromkeys(OBJECTS, "changed")
     # by minute and company
     pace: ClassVar = {"default": (500, 60.0)}
@@ -69,7 +70,8 @@ class QuickBooks(TokenEndpoint, Connector):
         super().__init__(*args, **kwargs)
         self.reader = QuickBooksReader(self._in_company)
         scope = (self.base_url, str(self.settings.get("account_id") or ""))
-        self.writer = QuickBooksWriter(self._in_company, self.reader, scope, self.clock)
+        means = (self._in_company, self.reader, scope, self.clock)
+        self.writer, self.receipts = QuickBooksWriter(*means), QuickBooksReceipts(*means)
 
     # -- signing in ---------------------------------------------------------------------------
 
@@ -238,8 +240,9 @@ class QuickBooks(TokenEndpoint, Connector):
     # -- writing ------------------------------------------------------------------------------
 
     def deliver(self, entity: str, writes) -> list[Outcome]:
-        """Invoices and credit memos, made once or changed: see :mod:`.quickbooks_write`."""
-        return self.writer.deliver(entity, writes, self.entities_out)
+        """Documents and receipts, made once, changed or voided: see :mod:`.quickbooks_write` and ``…_receipt``."""
+        writer = self.receipts if entity == "receipt" else self.writer
+        return writer.deliver(entity, writes, self.entities_out)
 
 
 def is_production(url: str) -> bool | None:

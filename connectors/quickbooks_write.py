@@ -1,13 +1,14 @@
 """Writing to QuickBooks Online: an invoice or credit memo made once, or changed, with its customer; a credit memo is
-then joined to the invoice that it credits.
+then joined to the invoice that it credits. An invoice that was cancelled is voided there, as long as nothing pays it.
 
 Three things keep a repeat from doubling: the ``requestid`` of each call, under which QuickBooks gives the answer
 that it gave before; a look by number before anything is made; and the ``SyncToken`` of what is changed.
 
 Source: Intuit Developer, "Basic ID and field definitions for the QuickBooks Online Accounting API" (request id),
-API Explorer "Invoice", "CreditMemo", "Payment" (one of 0.00 links a credit memo and an invoice),
-"Customer" (sparse update, ``SyncToken``, ``DocNumber`` of at most 21 characters), "Manage sales tax for non-US
-locales", "Using QuickBooks Online API for automated sales tax" (an explicit amount of tax is honoured).
+API Explorer "Invoice" (void: amounts become zero, the note begins with "Voided"; a credit memo has no such operation),
+"CreditMemo", "Payment" (one of 0.00 links a credit memo and an invoice), "Customer" (sparse update, ``SyncToken``,
+``DocNumber`` of at most 21 characters), "Manage sales tax for non-US locales", "Using QuickBooks Online API for
+automated sales tax" (an explicit amount of tax is honoured).
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ WORDS_LIVE = 600  # seconds that items and tax codes are remembered
 ID = r"(?:cm-)?[0-9]{1,20}"
 # tax codes of companies in the United States, whose documents name no others
 UNITED_STATES = ("TAX", "NON")
-# (address, company) -> (when it was read, {object: {name in small letters: id}})
-_words: dict[tuple[str, str], tuple[datetime, dict[str, dict[str, str]]]] = {}
+# (address, company, object) -> (when it was read, {name in small letters: id})
+_words: dict[tuple[str, ...], tuple[datetime, dict[str, str]]] = {}
 
 
 class QuickBooksWriter:
@@ -73,6 +74,8 @@ class QuickBooksWriter:
             if write.operation == "update" and write.values.keys() == {"credits"}:
                 name, key = own_id("invoice", str(write.external_id))
                 row = {"Id": key}
+            elif write.operation == "update" and write.values.get("void"):
+                row, name = self._void(write)
             elif write.operation == "update":
                 row, name = self._change(write)
             else:
@@ -164,7 +167,7 @@ class QuickBooksWriter:
         currency = str(values["currency"])
         body["CustomerRef"] = {"value": self._customer(write, named, outcome, currency)}
         mark = ledger.once_key(write.key)
-        body["PrivateNote"] = " · ".join(filter(None, [values.get("note"), _mark(write.key)]))
+        body["PrivateNote"] = " · ".join(filter(None, [values.get("note"), mark_of(write.key)]))
         return self._post(name, body, mark)
 
     def _change(self, write: Write) -> tuple[dict, str]:
@@ -174,6 +177,9 @@ class QuickBooksWriter:
             rows = self._reader.by_ids(name, [key])
             if not rows:
                 raise ConnectorError("reference", "ledger_not_found")
+            if is_void(rows[0]):
+                params = {"number": str(rows[0].get("DocNumber"))}
+                raise ConnectorError("identity", "ledger_void", params=params)
             change = {"Id": key, "SyncToken": rows[0].get("SyncToken"), "sparse": True}
             once = ledger.once_key(write.key, str(rows[0].get("SyncToken")))
             try:
@@ -182,6 +188,24 @@ class QuickBooksWriter:
                 if error.code != "ledger_stale" or last:
                     raise
         raise AssertionError("unreachable")
+
+    def _void(self, write: Write) -> tuple[dict, str]:
+        """Void an invoice. One that is void or gone there is as it should be.
+
+        :raise ConnectorError: kind ``conflict``, ``ledger_paid`` (something pays it), ``ledger_void_by_hand``.
+        """
+        name, key = own_id("invoice", str(write.external_id))
+        rows = self._reader.by_ids(name, [key])
+        if not rows or is_void(rows[0]):
+            return rows[0] if rows else {"Id": key}, name
+        params = {"number": str(rows[0].get("DocNumber"))}
+        if name != "Invoice":
+            raise ConnectorError("conflict", "ledger_void_by_hand", params=params)
+        if Decimal(str(rows[0].get("Balance") or 0)) != Decimal(str(rows[0].get("TotalAmt") or 0)):
+            raise ConnectorError("conflict", "ledger_paid", params=params)
+        token = str(rows[0].get("SyncToken"))
+        once = ledger.once_key("void", write.key, token)
+        return self._post(name, {"Id": key, "SyncToken": token}, once, operation="void"), name
 
     def _join(self, memo: str, number: str) -> None:
         """Set a credit memo off against the invoice that it credits, as far as both are open: by a payment of nothing
@@ -250,7 +274,7 @@ class QuickBooksWriter:
     # -- words ----------------------------------------------------------------------------------
 
     def _word(self, name: str, word: str) -> str:
-        """The id of an item or tax code that a word of ours names: by id, or by name.
+        """The id of an item, tax code or account that a word of ours names: by id, by name, or by number.
 
         :raise ConnectorError: kind ``reference``, code ``ledger_word``: there is no such thing.
         """
@@ -258,17 +282,17 @@ class QuickBooksWriter:
             return word
         key = word.casefold()
         for fresh in (False, True):
-            known = self._known(fresh).get(name, {})
+            known = self._known(name, fresh)
             if key in known:
                 return known[key]
         raise ConnectorError("reference", "ledger_word", params={"object": name, "word": word[:80]})
 
-    def _known(self, fresh: bool) -> dict[str, dict[str, str]]:
-        now = self._clock()
-        read_at, known = _words.get(self._scope, (None, {}))
+    def _known(self, name: str, fresh: bool) -> dict[str, str]:
+        now, place = self._clock(), (*self._scope, name)
+        read_at, known = _words.get(place, (None, {}))
         if read_at is None or fresh or not 0 <= (now - read_at).total_seconds() < WORDS_LIVE:
-            known = {"Item": self._names("Item"), "TaxCode": self._names("TaxCode")}
-            _words[self._scope] = (now, known)
+            known = self._names(name)
+            _words[place] = (now, known)
         return known
 
     def _names(self, name: str) -> dict[str, str]:
@@ -278,7 +302,7 @@ class QuickBooksWriter:
             rows = self._reader.rows(name, [], f" startposition {start} maxresults 1000")
             for row in rows:
                 if row.get("Active") is not False and row.get("Type") != "Category":
-                    for key in ("FullyQualifiedName", "Name", "Sku"):
+                    for key in ("FullyQualifiedName", "Name", "Sku", "AcctNum"):
                         if row.get(key):
                             found.setdefault(str(row[key]).casefold(), str(row["Id"]))
                     found[str(row["Id"]).casefold()] = str(row["Id"])
@@ -286,12 +310,13 @@ class QuickBooksWriter:
                 return found
             start += 1000
 
-    def _post(self, name: str, body: dict, once: str) -> dict:
+    def _post(self, name: str, body: dict, once: str, **query: str) -> dict:
         """Make or change one object.
 
+        :param query: what else the address says, such as an operation.
         :raise ConnectorError: kind ``unknown``: it was taken, but the answer cannot be read.
         """
-        answer = self._call("POST", name.lower(), query={"requestid": once}, json=body)
+        answer = self._call("POST", name.lower(), query={"requestid": once, **query}, json=body)
         try:
             found = answer.json()
         except ConnectorError:
@@ -302,11 +327,17 @@ class QuickBooksWriter:
         return row
 
 
+def is_void(row: Mapping) -> bool:
+    """Whether an invoice, credit memo or payment was voided."""
+    note = str(row.get("PrivateNote") or "")
+    return note.startswith("Voided") and not Decimal(str(row.get("TotalAmt") or 0))
+
+
 def _object(values: Mapping) -> str:
     return "CreditMemo" if values.get("kind") == "credit_note" else "Invoice"
 
 
-def _mark(key: str) -> str:
+def mark_of(key: str) -> str:
     """What says in a document that this very write made it."""
     return f"Odoo {ledger.once_key(key)[:12]}"
 
@@ -316,7 +347,7 @@ def _require_same(row: dict, write: Write) -> None:
 
     :raise ConnectorError: kind ``identity``, code ``ledger_number_taken``.
     """
-    if _mark(write.key) in str(row.get("PrivateNote") or ""):
+    if mark_of(write.key) in str(row.get("PrivateNote") or ""):
         return
     theirs = Decimal(str(row.get("TotalAmt") or 0))
     currency = (row.get("CurrencyRef") or {}).get("value") or write.values.get("currency")

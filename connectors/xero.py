@@ -1,7 +1,8 @@
-"""Xero: contacts, items, invoices, credit notes and payments in; invoices and credit notes out.
+"""Xero: contacts, items, invoices, credit notes and payments in; invoices, credit notes and receipts out.
 
 Settings: ``account_id`` (the organisation's tenant id), ``live_mode`` (no demo company), ``client_id``, ``start_date``
-(ISO date of the oldest change to read), ``overlap_seconds`` (how far a poll looks back, 300).
+(ISO date of the oldest change to read), ``overlap_seconds`` (how far a poll looks back, 300), ``sent`` (the entities
+that are sent, for the connection test).
 Secrets: ``client_secret``, ``refresh_token`` (none: a custom connection, by client credentials), ``webhook_key``;
 the engine keeps ``access_token``.
 
@@ -30,6 +31,7 @@ from .parts import CheckItem, Consent, Notice, Outcome, Page, Record, SecretFiel
 from .probe import clock_item, probe
 from .times import answered_at, iso, parse_iso
 from .xero_read import API, KINDS, XeroReader, own_id, record
+from .xero_receipt import XeroReceipts
 from .xero_write import BATCH, XeroWriter
 
 OVERLAP = 300
@@ -46,12 +48,13 @@ READS: dict[str, tuple[str, ...]] = {
 WRITES: dict[str, tuple[str, ...]] = {
     "Invoices": ("accounting.invoices", "accounting.transactions"),
     "Contacts": ("accounting.contacts",),
+    "Payments": ("accounting.payments", "accounting.transactions"),
 }
 SCOPES = (
     "offline_access",
     "accounting.invoices",
     "accounting.contacts",
-    "accounting.payments.read",
+    "accounting.payments",
     "accounting.settings.read",
 )
 
@@ -71,13 +74,14 @@ class Xero(TokenEndpoint, Connector):
     )
     renews_with: ClassVar = ("client_secret",)
     entities_in = tuple(KINDS)
-    entities_out = ("invoice",)
+    entities_out = ("invoice", "receipt")
     lists: ClassVar = dict.fromkeys(KINDS, "changed")
     # by minute and organisation; the day's limit is in each answer
     pace: ClassVar = {"default": (60, 60.0)}
     batch_read = 40
     batch_write = BATCH
     document_words = ("account", "tax")
+    receipt_words = ("account",)
     keeps_books = True
     credit_prefix = KINDS["invoice"][1].prefix
     origins: ClassVar = ("https://identity.xero.com",)
@@ -89,6 +93,7 @@ class Xero(TokenEndpoint, Connector):
         super().__init__(*args, **kwargs)
         self.reader = XeroReader(self._in_organisation)
         self.writer = XeroWriter(self._in_organisation, self.reader)
+        self.receipts = XeroReceipts(self._in_organisation, self.reader)
 
     # -- signing in ---------------------------------------------------------------------------
 
@@ -168,6 +173,8 @@ class Xero(TokenEndpoint, Connector):
                 items += xero_words.items(name, found)
         granted = scopes_of(self.secrets.get("access_token"))
         for name, scopes in WRITES.items() if granted is not None else ():
+            if name == "Payments" and "receipt" not in (self.settings.get("sent") or ()):
+                continue  # where none are sent, reading them is enough
             params = {"entity": name, "scope": f"{name} ({scopes[0]})"}
             items.append(CheckItem("write", not granted.isdisjoint(scopes), params))
         items.append(CheckItem("webhook_secret", bool(self.secrets.get("webhook_key"))))
@@ -245,8 +252,9 @@ class Xero(TokenEndpoint, Connector):
     # -- writing ------------------------------------------------------------------------------
 
     def deliver(self, entity: str, writes) -> list[Outcome]:
-        """Invoices and credit notes, made once or changed: see :mod:`.xero_write`."""
-        return self.writer.deliver(entity, writes, self.entities_out)
+        """Documents and receipts, made once, changed or taken back: see :mod:`.xero_write` and ``…_receipt``."""
+        writer = self.receipts if entity == "receipt" else self.writer
+        return writer.deliver(entity, writes, self.entities_out)
 
 
 def scopes_of(token: str | None) -> set[str] | None:

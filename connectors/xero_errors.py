@@ -31,6 +31,7 @@ _WORDS = (
     ("could not be found", ("reference", "ledger_not_found")),
     ("not of valid status", ("conflict", "ledger_stale")),
     ("cannot be modified", ("conflict", "ledger_stale")),
+    ("exceeds the amount outstanding", ("conflict", "ledger_settled")),
     ("line total", ("data", "ledger_amounts")),
     ("subscribed to currency", ("data", "ledger_rule")),
 )

@@ -1,5 +1,6 @@
 """Writing to Xero: invoices and credit notes made once, or changed, with their contacts, up to 25 a call; a credit note
-is then allocated to the invoice that it credits, as far as both are open, which may be repeated.
+is then allocated to the invoice that it credits, as far as both are open, which may be repeated. One that was cancelled
+is voided there, as long as nothing is paid or allocated.
 
 A call that makes things is a PUT, which never changes what is there, and Xero lets no number stand twice. Beside that
 each call carries an ``Idempotency-Key``, and a document is looked for by its number before it is made: so a repeat
@@ -22,13 +23,13 @@ from .http import Answer
 from .parts import Outcome, Write
 from .xero_errors import of_element
 from .xero_read import API, KINDS, Kind, XeroReader, own_id, total
+from .xero_shapes import PLACES, contact_of, line_of
 from .xero_webhook import GUID
 
 BATCH = 25
 ID = rf"(?:cn-)?{GUID}"
 NUMBERS = {"Invoices": "InvoiceNumber", "CreditNotes": "CreditNoteNumber"}
 TYPES = {"Invoices": "ACCREC", "CreditNotes": "ACCRECCREDIT"}
-PLACES = 4  # decimal places of quantities and prices that Xero keeps
 (INVOICES, CREDIT_NOTES), (CONTACTS,) = KINDS["invoice"], KINDS["customer"]
 
 
@@ -69,6 +70,12 @@ class XeroWriter:
             self._name_contacts(bodies, outcomes)
             self._send("PUT", kind, _open(bodies, outcomes), outcomes)
             changed = [w for w in writes if w.operation == "update" and _kind(w) is kind]
+            self._void(kind, [w for w in changed if w.values.get("void")], outcomes)
+            for write in [w for w in changed if w.values.get("void") is False]:
+                # void for good: it cannot be brought back there
+                params = {"number": str(write.values.get("number"))}
+                outcomes[write.key].error = ConnectorError("identity", "ledger_void", params=params)
+            changed = [w for w in changed if w.values.get("void") is None]
             for write in changed:
                 # a paid one takes no change, not even none
                 outcomes[write.key].ok = write.values.keys() == {"credits"}
@@ -87,7 +94,7 @@ class XeroWriter:
         if kind is INVOICES:
             query = {"InvoiceNumbers": ",".join(numbers), "page": 1, "pageSize": 100}
         else:
-            query = {"where": _any(name, numbers), "page": 1, "pageSize": 100}
+            query = {"where": any_of(name, numbers), "page": 1, "pageSize": 100}
         rows, _pages, _total = self._reader.page(kind, query)
         alive = [row for row in rows if row.get("Type") == TYPES[kind.list]]
         known = {str(row.get(name)): row for row in alive if row.get("Status") != "DELETED"}
@@ -101,6 +108,26 @@ class XeroWriter:
             except ConnectorError as error:
                 outcomes[write.key].error = error
         return [w for w in writes if not outcomes[w.key].ok and outcomes[w.key].error is None]
+
+    def _void(self, kind: Kind, writes: Sequence[Write], outcomes) -> None:
+        """Void documents, in two calls; one that is void or gone there is as it should be, one that is paid is an
+        error of its own."""
+        if not writes:
+            return
+        keys = {w.key: own_id("invoice", str(w.external_id))[1] for w in writes}
+        rows = self._reader.by_ids(kind, list(keys.values()))
+        there = {str(row[kind.id]).lower(): row for row in rows}
+        bodies = []
+        for write in writes:
+            row = there.get(keys[write.key], {})
+            if row.get("Status") in (None, "VOIDED", "DELETED"):
+                outcomes[write.key].ok = True
+            elif _is_used(kind, row):
+                params = {"number": str(write.values.get("number"))}
+                outcomes[write.key].error = ConnectorError("conflict", "ledger_paid", params=params)
+            else:
+                bodies.append((write, {kind.id: keys[write.key], "Status": "VOIDED"}))
+        self._send("POST", kind, bodies, outcomes)
 
     def _bodies(self, kind: Kind, writes: Sequence[Write], outcomes) -> list[tuple[Write, dict]]:
         """What is to be sent; a write that cannot be said whole is an error of its own."""
@@ -144,7 +171,7 @@ class XeroWriter:
                     outcome.links[f"customer:{given['key']}"] = contact
 
     def _contacts(self, names: Sequence[str]) -> dict[str, Any]:
-        query = {"where": _any("Name", names), "page": 1, "pageSize": 100}
+        query = {"where": any_of("Name", names), "page": 1, "pageSize": 100}
         rows, _pages, _total = self._reader.page(CONTACTS, {**query, "includeArchived": "true"})
         found: dict[str, Any] = {}
         for row in rows:
@@ -160,7 +187,7 @@ class XeroWriter:
         return found
 
     def _make_contacts(self, missing: Mapping[str, dict]) -> dict[str, Any]:
-        rows = [_contact(name, given) for name, given in missing.items()]
+        rows = [contact_of(name, given) for name, given in missing.items()]
         keys = [str(given.get("key")) for given in missing.values()]
         answered = self._rows("PUT", CONTACTS, rows, ledger.once_key("contacts", *keys, *missing))
         result: dict[str, Any] = {}
@@ -180,12 +207,16 @@ class XeroWriter:
         rows = self._rows(method, kind, [body for _write, body in bodies], once)
         for (write, _body), row in zip(bodies, rows, strict=True):
             outcome = outcomes[write.key]
-            if row.get("StatusAttributeString") == "ERROR" or row.get("HasErrors"):
-                outcome.error = of_element(row)
-            elif not row.get(kind.id):
-                outcome.error = ConnectorError("unknown", "no_outcome")
-            else:
+            outcome.error = self._refused(kind, row)
+            if outcome.error is None:
                 self._done(kind, row, outcome)
+
+    def _refused(self, kind: Kind, row: dict) -> ConnectorError | None:
+        """The error of one element of an answer; None if it was taken."""
+        flags = ("HasErrors", "HasValidationErrors")
+        if row.get("StatusAttributeString") == "ERROR" or any(row.get(flag) for flag in flags):
+            return of_element(row)
+        return None if row.get(kind.id) else ConnectorError("unknown", "no_outcome")
 
     def _done(self, kind: Kind, row: dict, outcome: Outcome) -> None:
         outcome.ok, outcome.error = True, None
@@ -279,13 +310,20 @@ def _open_of(row: Mapping, name: str) -> Decimal:
     return Decimal(str(row.get(name) or 0))
 
 
+def _is_used(kind: Kind, row: Mapping) -> bool:
+    """Whether something is paid or allocated, so that it cannot be voided."""
+    if kind is CREDIT_NOTES:
+        return _open_of(row, "RemainingCredit") != total(row)
+    return bool(_open_of(row, "AmountPaid") or _open_of(row, "AmountCredited"))
+
+
 def _kind(write: Write) -> Kind:
     if write.operation == "update":
         return own_id("invoice", str(write.external_id))[0]
     return CREDIT_NOTES if write.values.get("kind") == "credit_note" else INVOICES
 
 
-def _any(name: str, values: Sequence[str]) -> str:
+def any_of(name: str, values: Sequence[str]) -> str:
     """A filter for any of these texts, none of which can end early."""
     texts = (str(one).replace("\\", "\\\\").replace('"', '\\"') for one in values)
     return " OR ".join(f'{name}=="{text}"' for text in texts)
@@ -316,50 +354,8 @@ def _body(kind: Kind, write: Write) -> dict:
         body["CurrencyCode"] = values["currency"]
     if made or "lines" in values:
         body["LineAmountTypes"] = "Exclusive"
-        body["LineItems"] = [_line(line) for line in ledger.parts(values)]
+        body["LineItems"] = [line_of(line) for line in ledger.parts(values)]
     return body
-
-
-def _line(line: Mapping) -> dict:
-    both = ledger.priced(line)
-    if both and any(-number.normalize().as_tuple().exponent > PLACES for number in both):
-        both = None
-    quantity, price = both or (Decimal(1), line["untaxed"])
-    result = {
-        "Description": line["name"][:4000] or "-",
-        "Quantity": quantity,
-        "UnitAmount": price,
-        "LineAmount": line["untaxed"],
-        "AccountCode": line["account"],
-        "TaxType": line["tax"],
-    }
-    if line["item"]:
-        result["ItemCode"] = line["item"]
-    if line["tax_amount"] is not None:
-        result["TaxAmount"] = line["tax_amount"]
-    return result
-
-
-def _contact(name: str, given: Mapping) -> dict:
-    address = {
-        "AddressType": "POBOX",
-        "AddressLine1": given.get("street"),
-        "AddressLine2": given.get("street2"),
-        "City": given.get("city"),
-        "Region": given.get("state"),
-        "PostalCode": given.get("zip"),
-        "Country": given.get("country"),
-    }
-    contact: dict[str, Any] = {"Name": name}
-    contact["Addresses"] = [{key: str(value) for key, value in address.items() if value}]
-    if given.get("email"):
-        contact["EmailAddress"] = given["email"]
-    if given.get("vat"):
-        contact["TaxNumber"] = str(given["vat"])[:50]
-    if given.get("phone"):
-        phone = {"PhoneType": "DEFAULT", "PhoneNumber": str(given["phone"])[:50]}
-        contact["Phones"] = [phone]
-    return contact
 
 
 def _require_same(row: dict, write: Write) -> None:

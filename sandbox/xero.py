@@ -81,6 +81,7 @@ class XeroSandbox(XeroBooks, Sandbox):
         self.answers: dict[str, tuple] = {}
         self.refreshes = self.sequence = 0
         self.codes = {"200", "201"}
+        self.banks = {"090"}  # accounts that take payments
         self.rates = {"OUTPUT": Decimal("0.15"), "NONE": Decimal(0)}
 
     def __init__(self, **settings):
@@ -93,6 +94,8 @@ class XeroSandbox(XeroBooks, Sandbox):
         self.route("GET", f"{API}/{kind}/(?P<key>[0-9a-f-]+)", self._get)
         self.route("PUT", f"{API}/(?P<name>Contacts|Invoices|CreditNotes)", self._write)
         self.route("POST", f"{API}/(?P<name>Contacts|Invoices|CreditNotes)", self._write)
+        self.route("PUT", f"{API}/Payments", self._pay_asked)
+        self.route("POST", f"{API}/Payments/(?P<key>[0-9a-f-]+)", self._delete_payment)
         notes = f"{API}/CreditNotes/(?P<key>[0-9a-f-]+)/Allocations"
         self.route("PUT", notes, self._allocate)
         self.control("POST", "objects", lambda r: self.seed(r.get_json()))
@@ -205,7 +208,12 @@ class XeroSandbox(XeroBooks, Sandbox):
             | {"Class": "REVENUE", "Type": "REVENUE"}
             for code in sorted(self.codes)
         ]
-        return [*sales, {**sales[0], "Code": "400", "Name": "Rent", "Class": "EXPENSE"}]
+        banks = [
+            {**sales[0], "AccountID": str(uuid.uuid4()), "Code": code, "Name": "Bank"}
+            | {"Class": "ASSET", "Type": "BANK"}
+            for code in sorted(self.banks)
+        ]
+        return [*sales, {**sales[0], "Code": "400", "Name": "Rent", "Class": "EXPENSE"}, *banks]
 
     def _wanted(self, name: str, row: dict, request: Request) -> bool:
         since = request.headers.get("If-Modified-Since")

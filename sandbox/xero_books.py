@@ -86,6 +86,62 @@ class XeroBooks:
         self._store("CreditNotes", note)
         return self._body({"Allocations": made})
 
+    def _pay_asked(self, request: Request) -> dict:
+        """Payments that are given: of open invoices, at most what is outstanding, into accounts that take them."""
+        made, wrong = [], False
+        for row in request.get_json()["Payments"]:
+            messages = self._judge_payment(row)
+            if messages:
+                wrong = True
+                errors = [{"Message": message} for message in messages]
+                shown = {**row, "PaymentID": "00000000-0000-0000-0000-000000000000"}
+                made.append({**shown, "StatusAttributeString": "ERROR", "ValidationErrors": errors})
+                continue
+            amount = Decimal(str(row["Amount"]))
+            key = self.pay(
+                row["Invoice"]["InvoiceID"], amount, row.get("Reference", ""), row["Date"]
+            )
+            shown = self._view("Payments", self.rows["Payments"][key["id"]])
+            made.append({**shown, "StatusAttributeString": "OK"})
+        if wrong and request.args.get("summarizeErrors") != "false":
+            body = {"ErrorNumber": 10, "Type": "ValidationException", "Elements": made}
+            raise Refusal(400, body)
+        return self._body({"Payments": made})
+
+    def _judge_payment(self, row: dict) -> list[str]:
+        invoice = self.rows["Invoices"].get((row.get("Invoice") or {}).get("InvoiceID"))
+        if invoice is None:
+            return ["The invoice could not be found"]
+        messages = []
+        if invoice["Status"] != "AUTHORISED":
+            messages.append("Invoice not of valid status for payment")
+        if not 0 < Decimal(str(row.get("Amount") or 0)) <= Decimal(str(invoice["AmountDue"])):
+            messages.append("Payment amount exceeds the amount outstanding on this document")
+        if (row.get("Account") or {}).get("Code") not in self.banks:
+            messages.append("Account code is not a valid code for this document.")
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(row.get("Date") or "")):
+            messages.append("A Date must be specified")
+        elif self.settings["lock_date"] and row["Date"] <= self.settings["lock_date"]:
+            messages.append("The payment date cannot be before the period lock date")
+        return messages
+
+    def _delete_payment(self, request: Request, key: str) -> dict:
+        """A payment that is taken back; its invoice is open again. Twice is refused, as is one that was reconciled."""
+        row = self.rows["Payments"].get(key)
+        if row is None or row["Status"] == "DELETED" or row.get("IsReconciled"):
+            message = "Payment not of valid status for modification"
+            body = {"ErrorNumber": 10, "Type": "ValidationException", "Elements": [
+                {"ValidationErrors": [{"Message": message}]}]}  # fmt: skip
+            raise Refusal(400, body)
+        invoice = dict(self.rows["Invoices"][row["_invoice"]])
+        amount = Decimal(str(row["Amount"]))
+        due = Decimal(str(invoice["AmountDue"])) + amount
+        paid = Decimal(str(invoice["AmountPaid"])) - amount
+        invoice |= {"AmountDue": _money(due), "AmountPaid": _money(paid), "Status": "AUTHORISED"}
+        self._store("Invoices", invoice)
+        row = self._store("Payments", {**row, "Status": "DELETED"})
+        return self._body({"Payments": [self._view("Payments", row)]})
+
     def _numbered(self, name: str, number) -> dict | None:
         rows = self.rows[name].values()
         return next((r for r in rows if number and r.get(NUMBERS[name]) == number), None)
@@ -100,7 +156,11 @@ class XeroBooks:
             if taken:
                 return [f"The contact name {row['Name']} is already assigned to another contact."]
             return [] if row.get("Name") else ["The contact name must be specified."]
-        if known and known["Status"] in ("PAID", "VOIDED"):
+        voided = row.get("Status") == "VOIDED"
+        used = known and any(
+            Decimal(str(known.get(one) or 0)) for one in ("AmountPaid", "AmountCredited")
+        )
+        if known and (known["Status"] in ("PAID", "VOIDED") or (voided and used)):
             return ["Invoice not of valid status for modification"]
         messages = []
         other = self._numbered(name, row.get(NUMBERS[name]))
@@ -166,8 +226,8 @@ class XeroBooks:
                     ids[name].append(self._store(name, row, at, quiet)[IDS[name]])
         return ids
 
-    def pay(self, invoice: str, amount=None, reference: str = "") -> dict:
-        """Somebody records a payment of an invoice."""
+    def pay(self, invoice: str, amount=None, reference: str = "", day: str = "") -> dict:
+        """A payment of an invoice is recorded; by somebody there, today, unless a day is given."""
         with self.lock:
             row = dict(self.rows["Invoices"][invoice])
             amount = Decimal(str(amount if amount is not None else row["AmountDue"]))
@@ -176,8 +236,9 @@ class XeroBooks:
             row |= {"AmountPaid": _money(paid), "AmountDue": _money(due)}
             row["Status"] = "PAID" if due == 0 else row["Status"]
             self._store("Invoices", row)
+            when = datetime.fromisoformat(f"{day}T00:00:00+00:00") if day else self.now()
             payment = {
-                "Date": stamp(self.now().replace(hour=0, minute=0, second=0, microsecond=0)),
+                "Date": stamp(when.replace(hour=0, minute=0, second=0, microsecond=0)),
                 "Amount": _money(amount),
                 "BankAmount": _money(amount),
                 "Reference": reference,

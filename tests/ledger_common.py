@@ -92,6 +92,22 @@ class LedgerCase(HubMixin, BusinessCase):
         contract = self._start_deal([self._line(self.consulting, 100, price)])
         return self._invoice(contract, hours)
 
+    def document(self, day="2025-07-05"):
+        """A posted invoice of a day that is over."""
+        move = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.customer.id,
+                "invoice_date": day,
+                "invoice_line_ids": [
+                    (0, 0, {"product_id": self.consulting.id, "quantity": 2, "price_unit": 50,
+                            "tax_ids": [(6, 0, self.tax.ids)]})
+                ],
+            }
+        )  # fmt: skip
+        move.action_post()
+        return move
+
     def credited(self, move):
         """The credit note of an invoice, approved and thereby posted."""
         wizard = (
@@ -178,3 +194,125 @@ class XeroCase(LedgerCase):
         rows = self.sandbox.rows["Invoices"].values()
         (row,) = [one for one in rows if one["InvoiceNumber"] == move.name]
         return row["InvoiceID"]
+
+
+class ReceiptsMixin:
+    """Payments are sent as well."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.bank_account = cls.journal.default_account_id
+        cls.term = cls.env["hub.vocabulary.term"].create(
+            {
+                "vocabulary_id": cls.env.ref("lead_to_cash_hub.vocabulary_ledger_account").id,
+                "code": "090",
+                "name": "Bank",
+                "res_id": cls.bank_account.id,
+            }
+        )
+        streams = cls.ledger.with_context(active_test=False).stream_ids
+        cls.stream = streams.filtered(lambda s: s.entity_id.code == "receipt")
+        assert not cls.stream.active, "shipped switched off"
+        cls.stream.active = True
+        cls.ledger.action_grant_write_back()
+
+    def paid(self, move, amount=None, fee="0.00", **values):
+        """A payment that a provider reported: its entry."""
+        item = self._apply(self._item("payment", self._pay(move, amount, fee, **values)))
+        self.assertFalse(item.problem, item.problem)
+        return self.env["account.payment"].browse(item.res_id).move_id
+
+    def registered(self, moves):
+        """A payment that a person registered on invoices: its entry."""
+        wizard = (
+            self.env["account.payment.register"]
+            .with_context(active_model="account.move", active_ids=moves.ids)
+            .create({"journal_id": self.journal.id, "group_payment": True})
+        )
+        return wizard._create_payments().move_id
+
+    def unapply(self, entry):
+        lines = entry.line_ids.filtered(
+            lambda one: one.account_id.account_type == "asset_receivable"
+        )
+        lines.remove_move_reconcile()
+
+    def assertQuiet(self):
+        self.assertFalse(self.issues(), self.issues().mapped("sentence"))
+
+
+class QuickBooksReceiptsCase(ReceiptsMixin, QuickBooksCase):
+    def setUp(self):
+        super().setUp()
+        account = {"Name": "Checking", "AcctNum": "090", "AccountType": "Bank"}
+        (self.bank_key,) = self.sandbox.seed({"Account": [account]}, quiet=True)["Account"]
+
+    def payments(self):
+        numbers = {key: row["DocNumber"] for key, row in self.sandbox.rows["Invoice"].items()}
+        return sorted(
+            (
+                row.get("PaymentRefNum"),
+                numbers[line["LinkedTxn"][0]["TxnId"]],
+                float(line["Amount"]),
+            )
+            for row in self.sandbox.rows["Payment"].values()
+            if row["TotalAmt"]
+            for line in row["Line"]
+        )
+
+    def lose_answer(self):
+        self.sandbox.faults.add({"kind": "reset_after", "method": "POST", "path": "payment"})
+
+    def lose_answer_to_void(self):
+        self.sandbox.faults.add({"kind": "reset_after", "method": "POST", "path": "invoice"})
+
+    def take_back_there(self):
+        (key,) = [key for key, row in self.sandbox.rows["Payment"].items() if row["TotalAmt"]]
+        self.sandbox._unlink(self.sandbox.rows["Payment"][key])
+        self.sandbox.void("Payment", key)
+
+    def all_gone_there(self):
+        for key in list(self.sandbox.rows["Payment"]):
+            self.sandbox.delete("Payment", key)
+
+    def close_books(self):
+        self.sandbox.settings["closed_until"] = "2099-12-31"
+
+    def is_void(self, key):
+        return self.sandbox.rows["Invoice"][key]["TotalAmt"] == 0
+
+
+class XeroReceiptsCase(ReceiptsMixin, XeroCase):
+    def payments(self):
+        rows = self.sandbox.rows
+        return sorted(
+            (
+                row["Reference"],
+                rows["Invoices"][row["_invoice"]]["InvoiceNumber"],
+                float(row["Amount"]),
+            )
+            for row in rows["Payments"].values()
+            if row["Status"] != "DELETED"
+        )
+
+    def lose_answer(self):
+        self.sandbox.faults.add({"kind": "reset_after", "method": "PUT", "path": "Payments"})
+
+    def lose_answer_to_void(self):
+        self.sandbox.faults.add({"kind": "reset_after", "method": "POST", "path": "Invoices"})
+
+    def take_back_there(self):
+        rows = self.sandbox.rows["Payments"]
+        (key,) = [key for key, row in rows.items() if row["Status"] != "DELETED"]
+        self.sandbox._delete_payment(None, key)
+
+    def all_gone_there(self):
+        for key in list(self.sandbox.rows["Payments"]):
+            self.sandbox._delete_payment(None, key)
+
+    def close_books(self):
+        self.sandbox.settings["lock_date"] = "2099-12-31"
+
+    def is_void(self, key):
+        return self.sandbox.rows["Invoices"][key]["Status"] == "VOIDED"

@@ -45,6 +45,7 @@ RESOLVED = frozenset(
         *("hub_retainer_period", "hub_billing_batch", "hub_billing_batch_line"),
         *("hub_revenue_run", "hub_revenue_run_author_rel"),
         *("hub_revenue_line", "hub_revenue_finding"),
+        *("hub_finance_batch", "hub_finance_batch_line"),
         *("hub_reconciliation", "hub_upload_wizard", "hub_correct", "ir_cron_trigger"),
     }
 )

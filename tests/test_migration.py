@@ -329,3 +329,35 @@ class TestOdooMigration(HubCase):
             self.assertEqual((has(mappings), has(streams)), now)
         self.assertFalse(any(streams.search(news).mapped("active")))
         self.assertTrue(all((streams.search(mine) - streams.search(news)).mapped("active")))
+
+
+@tagged("post_install", "-at_install")
+class TestReceiptsMigration(HubCase):
+    def test_payments_and_voids_reach_ledgers_of_before_and_change_nothing(self):
+        for product in ("quickbooks", "xero"):
+            system = self._make_system("Books", product=product, account_ref=product)
+            mine = [("system_id", "=", system.id)]
+            streams = self.env["hub.stream"].with_context(active_test=False)
+            mapped = [("mapping_id.system_id", "=", system.id)]
+            lines = self.env["hub.mapping.line"]
+            void = [*mapped, ("field_id.name", "=", "void")]
+            streams.search([*mine, ("entity_id.code", "=", "receipt")]).unlink()
+            self.env["hub.mapping"].search([*mine, ("entity_id.code", "=", "receipt")]).unlink()
+            lines.search(void).unlink()
+            system.grant_ids.action_revoke()
+            system.action_grant_write_back()
+            for _turn in range(2):
+                migrate(self.env, "post-receipts", "19.0.1.4.0")
+            stream = streams.search([*mine, ("entity_id.code", "=", "receipt")])
+            self.assertEqual((len(stream), stream.active), (1, False))
+            self.assertEqual(len(lines.search(void)), 1)
+            self.assertEqual(len(lines.search([*mapped, ("entity_id.code", "=", "receipt")])), 7)
+            granted = [
+                self.env["hub.grant"]._granted(
+                    system, self.env.ref(f"lead_to_cash_hub.entity_{name}")
+                )
+                for name in ("invoice", "receipt")
+            ]
+            self.assertIn("lines", granted[0])
+            self.assertNotIn("void", granted[0])
+            self.assertFalse(granted[1])

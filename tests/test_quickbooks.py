@@ -158,7 +158,9 @@ class TestQuickBooks(QuickBooksCase):
         )
         self.assertEqual((move | other).mapped("state"), ["posted", "posted"])
 
-    def test_what_is_cancelled_here_is_asked_about(self):
+    def test_what_is_cancelled_here_is_asked_about_where_nobody_granted_to_void_it(self):
+        grants = self.env["hub.grant"].search([("system_id", "=", self.ledger.id)])
+        grants.filtered(lambda grant: grant.field_id.name == "void").action_revoke()
         move = self.env["account.move"].create(
             {
                 "move_type": "out_invoice",

@@ -6,6 +6,7 @@ from . import (  # isort: skip
     account_move_ledger,
     account_move_line,
     account_move_times,
+    account_partial_reconcile,
     account_payment,
     analytic_line,
     assignment,
@@ -45,6 +46,9 @@ from . import (  # isort: skip
     duplicate_compare,
     duplicate_merge,
     duplicate_search,
+    finance_batch,
+    finance_batch_line,
+    finance_batch_gather,  # extends the ones above
     handler_customer,
     handler_contact,  # inherits from the one above
     handler_employee,
@@ -58,11 +62,13 @@ from . import (  # isort: skip
     handler_payment,
     handler_payment_book,
     handler_payment_match,
+    handler_payment_sent,  # extends the ones above
     handler_dispute,  # inherits from the ones above
     handler_payout,  # inherits from the ones above
     handler_payout_book,  # extends the one above
     handler_project,
     handler_project_in,  # extends the one above
+    handler_receipt,
     handler_refund,
     handler_time_entry_check,
     handler_time_entry,  # extends the one above

@@ -29,6 +29,7 @@ class HubBillingBatch(models.Model):
         self._guarded(self._propose_due)
         self._guarded(self.env["hub.contract"]._hub_tell_limits)
         self._guarded(self.env["hub.purchase.order"]._tell)
+        self._guarded(self.env["hub.finance.batch"]._clock)
 
     def _guarded(self, step, *arguments):
         """Do one step; one that is broken must not stop the others or switch the cron off."""

@@ -100,10 +100,10 @@ class HubHandlerInvoice(models.AbstractModel):
         """Posted customer invoices and credit notes, as the books have them."""
         records = records.filtered(lambda move: move.move_type in KINDS)
         documents = self._hub_wants_documents(system)
-        if documents:
-            self._hub_refuse_cancelled(records.filtered(lambda m: m.state == "cancel"), system)
         moves = records.filtered(lambda move: move.state == "posted")
-        result = {}
+        result, voids = {}, {}
+        if documents:
+            voids = self._hub_voids(records.filtered(lambda m: m.state == "cancel"), system)
         for move in moves:
             sign = -1 if move.move_type == "out_refund" else 1
             result[move.id] = {
@@ -124,5 +124,23 @@ class HubHandlerInvoice(models.AbstractModel):
                 else None,
             }
         if result and documents:
-            return self._hub_compose_documents(moves, system, result)
-        return result
+            result = self._hub_compose_documents(moves, system, result)
+        return result | voids
+
+    @api.model
+    def _hub_delivered(self, cr, ids, first):
+        """The ledger has these since now. What pays them has waited for it; and one that was cancelled while it was
+        on its way is looked at again."""
+        cr.execute(
+            """INSERT INTO hub_outbox (model, res_id)
+               SELECT 'account.move', m.id FROM account_move m
+                WHERE m.id = ANY(%(ids)s) AND m.state = 'cancel'
+               UNION
+               SELECT 'account.move', c.move_id
+                 FROM account_move_line d
+                 JOIN account_partial_reconcile p ON p.debit_move_id = d.id
+                 JOIN account_move_line c ON c.id = p.credit_move_id
+                 JOIN account_move m ON m.id = c.move_id AND m.move_type = 'entry'
+                WHERE d.move_id = ANY(%(ids)s)""",
+            {"ids": list(first)},
+        )

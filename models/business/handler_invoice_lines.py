@@ -79,7 +79,10 @@ class HubHandlerInvoice(models.AbstractModel):
         words = self._hub_words(moves, system)
         fresh = moves.filtered(lambda move: move.id not in known)
         customers = self._hub_customers(fresh, system)
+        voided = self._hub_voided(moves, system)
         for move in moves:
+            if move.id in voided:
+                values[move.id]["void"] = False
             values[move.id]["lines"] = self._hub_lines(move, words, system)
             if move in fresh:
                 # Said once: a posted document keeps whom it is for, whatever is written there later.
@@ -89,21 +92,65 @@ class HubHandlerInvoice(models.AbstractModel):
         return {move.id: values[move.id] for move in moves}
 
     @api.model
-    def _hub_refuse_cancelled(self, moves, system):
-        """One that was sent and is cancelled here still stands there: only a person may end it in a ledger.
+    def _hub_voids(self, moves, system):
+        """Documents that were sent and are cancelled here, to be voided there; who did not grant that is asked. One
+        that a payment of ours still pays there waits until that was taken back.
 
-        :raise Problem: ``ledger_cancelled_here``.
+        :return: ``{id: canonical values}``; :raise Problem: ``ledger_cancelled_here``.
         """
         known = self._hub_known_documents(moves, system) if moves else {}
-        for move in moves:
-            if known.get(move.id):
-                raise Problem(
-                    "ledger_cancelled_here",
-                    kind="conflict",
-                    cause=move.name,
-                    number=move.name,
-                    system=system.name,
-                )
+        moves = moves.filtered(lambda move: known.get(move.id))
+        if moves and not self._hub_may_void(system):
+            raise Problem(
+                "ledger_cancelled_here",
+                kind="conflict",
+                cause=moves[0].name,
+                number=moves[0].name,
+                system=system.name,
+            )
+        paid = self._hub_paid_there(moves, system) if moves else ()
+        return {
+            move.id: {"number": move.name, "void": True} for move in moves if move.name not in paid
+        }
+
+    @api.model
+    def _hub_paid_there(self, moves, system):
+        """Numbers of those that receipts of ours pay there, by what was sent last; none where they are not sent any
+        more, as nobody would take them back."""
+        if "receipt" not in system._sent_entities():
+            return set()
+        self.env.cr.execute(
+            """SELECT DISTINCT part->>'invoice' FROM (
+                   SELECT DISTINCT ON (l.res_id) l.sent
+                     FROM hub_link l JOIN hub_entity e ON e.id = l.entity_id AND e.code = 'receipt'
+                    WHERE l.system_id = %s AND l.res_model = 'account.move'
+                    ORDER BY l.res_id, l.id DESC) one,
+                    jsonb_array_elements(CASE WHEN jsonb_typeof(one.sent->'applied') = 'array'
+                                              THEN one.sent->'applied' ELSE '[]'::jsonb END) part
+                WHERE part->>'invoice' = ANY(%s)""",
+            [system.id, moves.mapped("name")],
+        )
+        return {row[0] for row in self.env.cr.fetchall()}
+
+    @api.model
+    def _hub_may_void(self, system):
+        """Whether what is cancelled here may be voided there: mapped, and granted by a person."""
+        entity = self.env["hub.entity"].search([("code", "=", "invoice")])
+        mapping = self.env["hub.mapping"]._compiled_of(system, "out").get("invoice")
+        granted = self.env["hub.grant"]._granted(system, entity)
+        return bool(mapping) and "void" in mapping[0].fields & granted
+
+    @api.model
+    def _hub_voided(self, moves, system):
+        """Which of these were voided there by us: they are posted again, and that is told."""
+        self.env.cr.execute(
+            """SELECT DISTINCT l.res_id FROM hub_link l
+                 JOIN hub_entity e ON e.id = l.entity_id AND e.code = 'invoice'
+                WHERE l.system_id = %s AND l.res_model = 'account.move' AND l.res_id = ANY(%s)
+                  AND l.sent ? 'void'""",
+            [system.id, moves.ids],
+        )
+        return {row[0] for row in self.env.cr.fetchall()}
 
     @api.model
     def _hub_known_documents(self, moves, system):

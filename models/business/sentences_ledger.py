@@ -52,6 +52,63 @@ LEDGER_SENTENCES = {
         ),
         env._("Void it there as well; then skip this with a reason."),
     ),
+    "ledger_account_missing": lambda env, p: (
+        env._(
+            "%(number)s: %(system)s has no word for the account %(record)s, on which the money of %(journal)s is.",
+            number=p["number"],
+            system=p["system"],
+            record=p["record"],
+            journal=p["journal"],
+        ),
+        env._(
+            "Add a term of %(vocabulary)s for it with the ledger's own bank account, then replay; all payments that "
+            "wait go on.",
+            vocabulary=p["vocabulary"],
+        ),
+    ),
+    "receipt_currencies": lambda env, p: (
+        env._(
+            "%(number)s pays invoices in several currencies (%(currencies)s); a ledger takes one a payment.",
+            number=p["number"],
+            currencies=p["currencies"],
+        ),
+        env._("Enter it in the ledger by hand, then skip this with a reason."),
+    ),
+    "receipt_taken_back_outside": lambda env, p: (
+        env._(
+            "%(number)s was voided or deleted in %(system)s, but pays %(amount)s %(currency)s in Odoo.",
+            number=p["number"],
+            system=p["system"],
+            amount=p["amount"],
+            currency=p["currency"],
+        ),
+        env._(
+            "Find out which is right: cancel the payment in Odoo or take back its matching, or enter it there again. "
+            "Then skip this with a reason."
+        ),
+    ),
+    "receipt_differs": lambda env, p: (
+        env._(
+            "%(number)s is %(theirs)s in %(system)s; Odoo sent %(ours)s.",
+            number=p["number"],
+            theirs=p["theirs"],
+            ours=p["ours"],
+            system=p["system"],
+        ),
+        env._("Find out which is right and correct the other; then skip this with a reason."),
+    ),
+    "receipt_in_doubt": lambda env, p: (
+        env._(
+            "A payment of %(invoice)s is on its way to %(system)s; whether this is that one is not known yet.",
+            invoice=p["invoice"] or env._("this customer"),
+            system=p["system"],
+        ),
+        env._("It is looked at again in a moment."),
+    ),
+    "sent_from_here": lambda env, p: (
+        env._("It is a payment of Odoo that was sent there."),
+        "",
+    ),
     "ledger_word_missing": _word_missing,
     "ledger_taxes_several": lambda env, p: (
         env._(
@@ -80,7 +137,10 @@ def _answers(env, p):
     return {
         "ledger_period_closed": (
             env._("%(system)s: the books are closed for this date.", system=system),
-            env._("Open the period there, or enter the document there by hand. Then replay."),
+            env._(
+                "Open the period there and replay. Or book it in an open period there, by hand or with a new document "
+                "here, and skip this with a reason."
+            ),
         ),
         "ledger_number_taken": (
             env._(
@@ -110,7 +170,41 @@ def _answers(env, p):
                 system=system,
                 number=p["number"],
             ),
-            env._("Credit it here, or take the payment back there. Then replay."),
+            env._(
+                "Take back there what pays it and replay; or credit it here, and skip this with a reason."
+            ),
+        ),
+        "ledger_settled": (
+            env._(
+                "%(system)s expects %(theirs)s of %(number)s; %(ours)s were to be paid there.",
+                system=system,
+                number=p["number"],
+                theirs=p["theirs"],
+                ours=p["ours"],
+            )
+            if p["number"]
+            else env._("%(system)s expects less of this invoice than was paid.", system=system),
+            env._(
+                "Somebody entered the payment or a credit there as well. Take one of them away there and replay, or "
+                "skip this with a reason."
+            ),
+        ),
+        "ledger_payers": (
+            env._(
+                "%(system)s: the invoices of %(number)s belong to several customers there (%(what)s).",
+                system=system,
+                number=p["number"],
+                what=named,
+            ),
+            env._("Enter it there as one payment a customer, then skip this with a reason."),
+        ),
+        "ledger_void_by_hand": (
+            env._(
+                "%(number)s was cancelled in Odoo. %(system)s lets nobody but a person cancel its credit memo.",
+                number=p["number"],
+                system=system,
+            ),
+            env._("Void or delete it there, then skip this with a reason."),
         ),
         "odoo_incomplete": (
             env._("%(system)s does not know: %(what)s.", system=system, what=named),

@@ -55,6 +55,10 @@ class Checkpoint:
         return amount is None or abs(Decimal(str(amount))) >= self.limit
 
 
+# Entities of which records that are sent can be decided in finance batches.
+IN_BATCHES = ("invoice", "receipt")
+
+
 def _never_false(_value, _record):
     """In place of a condition that cannot be read any more."""
     return True
@@ -73,6 +77,7 @@ class HubCheckpoint(models.Model):
         "amount_id",
         "field_ids",
         "note",
+        "batch",
     )
 
     by_amount = fields.Boolean(string="From an Amount On")
@@ -97,6 +102,17 @@ class HubCheckpoint(models.Model):
         help="Records in which none of these fields changes pass. Empty: every change waits.",
     )
     note = fields.Text(translate=True, string="What to Look At", help="Shown to who approves.")
+    batch = fields.Selection(
+        [
+            ("hand", "When somebody gathers them"),
+            ("day", "Each night"),
+            ("week", "On Mondays"),
+            ("month", "On the first of the month"),
+        ],
+        string="Decided in Batches",
+        help="Documents for a ledger that wait here are gathered, by company and system, and decided together "
+        "under Billing > Batches to the Ledger. Empty: one by one.",
+    )
 
     @api.depends("company_id")
     @api.depends_context("company")
@@ -106,11 +122,18 @@ class HubCheckpoint(models.Model):
 
     @api.constrains(
         *("entity_id", "by_amount", "limit", "amount_id", "field_ids"),
-        *("approver_ids", "approver_group_id"),
+        *("approver_ids", "approver_group_id", "batch", "direction"),
     )
     def _check_checkpoint(self):
         for point in self:
             point._require_approvers()
+            if point.batch and (point.direction != "out" or point.entity_id.code not in IN_BATCHES):
+                raise ValidationError(
+                    self.env._(
+                        "%s: only invoices and receipts that go from Odoo to a system are decided in batches.",
+                        point.name,
+                    )
+                )
             if point.by_amount and point.limit <= 0:
                 raise ValidationError(
                     self.env._("%s: the amount from which on it holds is more than 0.", point.name)

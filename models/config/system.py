@@ -249,13 +249,16 @@ class HubSystem(models.Model):
             )
             for preset in presets:
                 preset.copy({"system_id": system.id, "product": False})
-            streams = self.env["hub.stream"].search(
-                [("product", "=", system.product), ("system_id", "=", False)]
+            # One that is shipped switched off is there, to be switched on.
+            streams = (
+                self.env["hub.stream"]
+                .with_context(active_test=False)
+                .search([("product", "=", system.product), ("system_id", "=", False)])
             )
             for stream in streams:
                 # What was only declared stays off until a person has looked at its mapping.
-                shipped = system.product in connectors.PRODUCTS
-                stream.copy({"system_id": system.id, "product": False, "active": shipped})
+                active = stream.active and system.product in connectors.PRODUCTS
+                stream.copy({"system_id": system.id, "product": False, "active": active})
         self._add_declared_streams()
 
     # -- connection -------------------------------------------------------------------------------
@@ -272,6 +275,7 @@ class HubSystem(models.Model):
             "time_zone": self.time_zone or "",
             "properties": self._mapped_properties(),
             "written": self._written_properties(),
+            "sent": self._sent_entities(),
             "hub_url": self._public_url(),
             "database": self.env.cr.dbname,
         }
@@ -288,6 +292,11 @@ class HubSystem(models.Model):
             code = "line_items" if line.entity_id.code == "deal_line" else line.entity_id.code
             result.setdefault(code, []).extend(names.findall(line.path or ""))
         return result
+
+    def _sent_entities(self):
+        """Codes of the entities that are sent to this system."""
+        streams = self.stream_ids.filtered(lambda s: s.active and s.direction == "out")
+        return streams.entity_id.mapped("code")
 
     def _written_properties(self):
         """What the outbound mappings write: ``{entity: [property name]}``, for the connection test."""

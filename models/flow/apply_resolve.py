@@ -25,8 +25,15 @@ class Resolver(Words):
     ``_missing``, ``_gone`` and ``_comes`` of :class:`~.apply_batch.ApplyBatch`.
     """
 
+    def _recognise_gone(self):
+        """What was deleted there and is linked to nothing here may still be known in another way."""
+        gone = [item for item in self.items if item.skip == "not_linked"]
+        if gone and self.entity.handler:
+            self._handler_in(None)._hub_gone_there(gone)
+
     def _resolve_references(self):
         """External ids of other records to Odoo ids, with one query for the whole batch."""
+        self._recognise_gone()
         wanted = set()
         for item in self._open():
             for ref in _refs(item.values):

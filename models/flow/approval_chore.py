@@ -62,8 +62,10 @@ class HubApproval(models.Model):
     def _tell(self):
         """One activity an approver and record, for what nobody was told about yet."""
         self.env.cr.execute(
-            """SELECT id FROM hub_approval WHERE state = 'waiting' AND told_at IS NULL
-                ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED""",
+            """SELECT a.id FROM hub_approval a LEFT JOIN hub_checkpoint c ON c.id = a.checkpoint_id
+                WHERE a.state = 'waiting' AND a.told_at IS NULL
+                  AND c.batch IS NULL  -- of what is decided in batches, the batch tells
+                ORDER BY a.id LIMIT %s FOR NO KEY UPDATE OF a SKIP LOCKED""",
             [MOST],
         )
         for approval in self.browse(row[0] for row in self.env.cr.fetchall()):
@@ -76,10 +78,10 @@ class HubApproval(models.Model):
     def _escalate(self):
         """What is overdue is told to whom its gate names, once."""
         self.env.cr.execute(
-            """SELECT id FROM hub_approval
-                WHERE state = 'waiting' AND escalated_at IS NULL
-                  AND due_at < clock_timestamp() AT TIME ZONE 'UTC'
-                ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED""",
+            """SELECT a.id FROM hub_approval a LEFT JOIN hub_checkpoint c ON c.id = a.checkpoint_id
+                WHERE a.state = 'waiting' AND a.escalated_at IS NULL AND c.batch IS NULL
+                  AND a.due_at < clock_timestamp() AT TIME ZONE 'UTC'
+                ORDER BY a.id LIMIT %s FOR NO KEY UPDATE OF a SKIP LOCKED""",
             [MOST],
         )
         for approval in self.browse(row[0] for row in self.env.cr.fetchall()):

@@ -191,7 +191,7 @@ class HubDeliver(models.AbstractModel):
             [[row["id"] for row, _outcome in done], done[0][0]["token"]],
         )
         mine = {row[0] for row in cr.fetchall()}
-        links, sent, audits, late = [], [], [], []
+        links, sent, audits, late, first = [], [], [], [], []
         for row, outcome in done:
             common = {"system_id": system.id, "company_id": row["company_id"]}
             if row["id"] not in mine:
@@ -199,21 +199,25 @@ class HubDeliver(models.AbstractModel):
                 late.append(row["id"])
                 continue
             external_id = outcome.external_id or row["external_id"]
-            if external_id != row["known"]:
-                links.append(
-                    common
-                    | {
-                        "entity_id": entity.id,
-                        "entity": entity.code,
-                        "external_id": external_id,
-                        "res_model": row["res_model"],
-                        "res_id": row["res_id"],
-                    }
-                )
-            own = (row["res_model"], row["res_id"], bytes(row["body"]).decode())
-            sent += [
-                (system.id, entity.id, key, *own) for key in {external_id, row["known"]} - {None}
+            # The record's own id last: that is the one it is known by from now on.
+            ids = [*outcome.more, *([external_id] if external_id != row["known"] else [])]
+            links += [
+                common
+                | {
+                    "entity_id": entity.id,
+                    "entity": entity.code,
+                    "external_id": key,
+                    "res_model": row["res_model"],
+                    "res_id": row["res_id"],
+                }
+                for key in ids
+                if key
             ]
+            if external_id and not row["known"]:
+                first.append(row["res_id"])
+            own = (row["res_model"], row["res_id"], bytes(row["body"]).decode())
+            known = {external_id, row["known"], *outcome.more} - {None}
+            sent += [(system.id, entity.id, key, *own) for key in known]
             for name, other_id in outcome.links.items():
                 code, _sep, key = name.partition(":")
                 if code in entities and key.isdigit():
@@ -255,6 +259,9 @@ class HubDeliver(models.AbstractModel):
                 [list(column) for column in zip(*sent, strict=True)],
             )
         self.env["hub.link"]._offered(cr, mine)
+        if sent and entity.handler:
+            ids = [row["res_id"] for row, _outcome in done if row["id"] in mine]
+            self.env[entity.handler]._hub_delivered(cr, ids, first)
         cr.execute(
             """UPDATE hub_cursor SET last_success_at = clock_timestamp() AT TIME ZONE 'UTC'
                 WHERE stream_id = ANY(%s)""",

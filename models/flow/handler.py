@@ -140,6 +140,16 @@ class HubHandler(models.AbstractModel):
         return records
 
     @api.model
+    def _hub_gone_there(self, items):
+        """Deletions of what no link knows; they are left out. Set ``problem``, and take back ``skip``, of those that
+        somebody has to look at all the same."""
+
+    @api.model
+    def _hub_delivered(self, cr, ids, first):
+        """The other side has got records ``ids``, those in ``first`` for the first time. Called while its answer is
+        stored: hub rows only, on the cursor given."""
+
+    @api.model
     def _hub_compose(self, records, system):
         """Canonical outbound values of ``records``, from today's data.
 

@@ -8,6 +8,7 @@ from . import (
     ledger_books,
     ledger_contract,
     ledger_payment,
+    ledger_receipt,  # extends the one above
     ledger_time,
     operations,
     origins,

@@ -137,6 +137,10 @@ class HubLedgerPayment(models.AbstractModel):
               LEFT JOIN disputed d ON d.payment_id = p.id
              WHERE p.company_id = %(company)s AND p.journal_id = %(journal)s
                AND p.state IN ('in_process', 'paid')
+               -- what was sent to a ledger stands there as a receipt
+               AND NOT EXISTS (
+                   SELECT FROM hub_link r JOIN hub_entity re ON re.id = r.entity_id AND re.code = 'receipt'
+                    WHERE r.res_model = 'account.move' AND r.res_id = p.move_id AND r.system_id = %(system)s)
                -- what the bank sent back counts on neither side
                AND NOT (p.hub_payout IS TRUE AND (p.hub_original_payment_id IS NOT NULL OR EXISTS (
                         SELECT FROM account_payment r WHERE r.hub_original_payment_id = p.id)))

@@ -448,10 +448,14 @@ def test_what_is_sent_and_what_the_sandbox_answers_is_what_xero_publishes(produc
     full.values["lines"][0]["item"] = "CON"
     outcomes = sent(product, product.write(), credit, full)
     assert all(outcome.ok for outcome in outcomes)
+    paid = {"number": "BNK/1", "date": "2026-02-10", "currency": "USD", "account": "090"}
+    paid |= {"amount": "500.00", "applied": [{"invoice": "INV/1", "amount": "500.00"}]}
+    connector = product.connector()
+    (receipt,) = connector.deliver("receipt", [Write("r1", "receipt", "create", None, paid)])
+    assert receipt.ok, receipt.error
     product.sandbox.pay(outcomes[0].external_id)
     bodies = [json.loads(c["body"]) for c in product.sandbox.journal if c["method"] == "PUT"]
-    assert len(bodies) == 4
-    connector = product.connector()
+    assert len(bodies) == 5
     for path in ("Contacts", "Invoices", "CreditNotes", "Payments", "Accounts", "TaxRates"):
         answer = connector._in_organisation("GET", f"/api.xro/2.0/{path}", query={"page": 1})
         bodies.append(json.loads(answer.body))
