@@ -297,7 +297,8 @@ class House:
         return ids[-1]
 
     def _pay_out(self, turn):
-        """What is in the balance goes to the bank. Nobody waits for the payments: a payout waits for its parts."""
+        """What is in the balance goes to the bank, days after it was paid."""
+        self.quiet()
         if self.world.provider.balance("net") > 0:
             when = self._moment(turn, PAID_AFTER + timedelta(days=4))
             self.world.provider.pay_out(HOUSES[self.name][0].lower(), created=when)
