@@ -111,6 +111,7 @@
         "report/hub_customer_statement.xml",
         "report/hub_retainer_statement.xml",
         "views/hub_retainer_views.xml",
+        "views/hub_instalment_views.xml",
         "views/hub_bank_views.xml",
         "views/hub_reconciliation_views.xml",
         "views/hub_leakage_views.xml",

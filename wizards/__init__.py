@@ -11,6 +11,7 @@ from . import (
     connect,
     connect_sample,
     connector_import,
+    contract_close,
     correct,
     erase,
     fill_role,
@@ -23,6 +24,7 @@ from . import (
     resolve_words,
     restored,
     revenue_change,
+    schedule_change,
     upload,
     write_off,
 )

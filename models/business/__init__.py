@@ -74,6 +74,7 @@ from . import (  # isort: skip
     handler_time_entry,  # extends the one above
     handler_time_entry_out,  # extends the one above
     hour_price,
+    instalment,  # extends milestones, order and invoice lines
     printed_quantity,
     invoice_check,
     invoice_checks,
@@ -100,6 +101,9 @@ from . import (  # isort: skip
     statement,  # extends dunning
     credit_hold,  # extends dunning, deals and projects
     billing_turn,  # extends contracts with terms, and the ledger
+    recurring_change,
+    schedule_terms,  # extends contract lines
+    schedule_open,  # extends contracts and the ones above
     rate_card,  # extends agreements and contracts
     rate_apply,  # extends order lines, time, and the ledger
     write_off,  # extends the ledger

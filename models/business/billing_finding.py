@@ -22,6 +22,7 @@ CODES = [
     ("retainer_over", "Beyond the retainer"),
     ("negative", "Less than nothing"),
     ("outside", "Billed by the order itself"),
+    ("missed", "Missed before"),
     ("unusual", "Unlike the last period"),
 ]
 

@@ -69,6 +69,7 @@ class BillingLook:
         self._locks = self._locked()
         self._unaccepted = orders.order_line._hub_not_accepted(batch.date_to)
         self._cap_used = contracts._hub_cap_used()
+        self._first = batch.date_from or batch.date_to.replace(day=1)
         contracts.purchase_order_ids.mapped("used")  # one query for all
 
     # --- read once ----------------------------------------------------------------------------------
@@ -169,6 +170,7 @@ class BillingLook:
             )
         ]
         found += holds(contract, amount, self._disputes)
+        found += self._missed(own)
         before = self.previous.get(contract.id, 0.0)
         percent = round(100 * amount / before) if before > 0 else 100
         if abs(percent - 100) >= UNUSUAL:
@@ -181,6 +183,31 @@ class BillingLook:
                 }
             )
         return found
+
+    def _missed(self, own):
+        """Instalments and periods that an earlier run should have billed: they are billed now, and named."""
+        late = [
+            row
+            for sources in own.values()
+            for field, record, _quantity in sources
+            if field == "milestone_id"
+            for row in record.hub_instalment_ids
+            if row.date < self._first
+        ]
+        if not late:
+            return []
+        return [
+            {
+                "code": "missed",
+                "severity": "warning",
+                "count": len(late),
+                "amount": sum(row.amount for row in late),
+                "params": {
+                    "first": fields.Date.to_string(self._first),
+                    "names": ", ".join(row.sale_line_id.name for row in late),
+                },
+            }
+        ]
 
     def _missing(self, contract, amount):
         partner = contract.bill_partner_id or contract.partner_id

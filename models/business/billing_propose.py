@@ -32,16 +32,7 @@ class HubBillingBatch(models.Model):
         contracts = self._chosen_contracts() - self.line_ids.contract_id
         if not contracts:
             return
-        # With sudo: their fees are among what is billed, whoever proposes.
-        failed = contracts.sudo().retainer_ids._refresh_apart(self.date_to).contract_id
-        if failed:
-            contracts -= failed
-            self.message_post(
-                body=self.env._(
-                    "Left out, because the retainer could not be worked out: %s. Activities on the contracts say why.",
-                    ", ".join(failed.mapped("display_name")),
-                )
-            )
+        contracts -= self._open_fees(contracts)
         orders = self.env["hub.invoicing"]._orders(contracts, self.date_from, self.date_to)
         lines = orders.order_line._hub_in_ledger()
         sources, over = lines._hub_sources(self.date_from, self.date_to)
@@ -70,6 +61,32 @@ class HubBillingBatch(models.Model):
         made = self.env["hub.billing.batch.line"].sudo().create(values)  # as above
         self._keep_findings(made, found)
         self._keep_sources(made, kept)
+
+    def _open_fees(self, contracts):
+        """Open what is billed of ``contracts`` without any work: fees of retainers, instalments, periods of services.
+
+        :return: contracts of which something could not be worked out; they are left out
+        """
+        # With sudo: fees are among what is billed, whoever proposes.
+        contracts = contracts.sudo()
+        retained = contracts.retainer_ids._refresh_apart(self.date_to).contract_id
+        unopened = (contracts - retained)._hub_open_due_apart(self.date_to)
+        if retained:
+            self.message_post(
+                body=self.env._(
+                    "Left out, because the retainer could not be worked out: %s. Activities on the contracts say why.",
+                    ", ".join(retained.mapped("display_name")),
+                )
+            )
+        if unopened:
+            self.message_post(
+                body=self.env._(
+                    "Left out, because instalments or periods could not be opened: %s. Activities on the contracts say "
+                    "why.",
+                    ", ".join(unopened.mapped("display_name")),
+                )
+            )
+        return retained | unopened
 
     def _chosen_contracts(self):
         domain = Domain("company_id", "=", self.company_id.id) & Domain("state", "=", "active")

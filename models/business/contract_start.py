@@ -5,6 +5,7 @@ from odoo.fields import Command
 
 from ...core.billing import exact
 from ...core.problem import Problem
+from .schedule_terms import SCHEDULED
 
 
 class HubContractStart(models.Model):
@@ -49,9 +50,14 @@ class HubContractStart(models.Model):
         )
         for contract, order in zip(self, orders, strict=True):
             contract.sale_order_id = order
-            for line, order_line in zip(contract.line_ids, order.order_line, strict=True):
+            ordered = contract._hub_ordered_lines()
+            for line, order_line in zip(ordered, order.order_line, strict=True):
                 line.sale_line_id = order_line
         return orders
+
+    def _hub_ordered_lines(self):
+        """Lines that stand on the order from the first day on; instalments and periods come as they are opened."""
+        return self.line_ids.filtered(lambda line: line.kind not in SCHEDULED)
 
     def _hub_order_values(self, pricelist):
         self.ensure_one()
@@ -65,7 +71,9 @@ class HubContractStart(models.Model):
             "origin": self.code,
             "opportunity_id": self.lead_id.id,
             "user_id": self.lead_id.user_id.id,
-            "order_line": [Command.create(line._hub_order_line_values()) for line in self.line_ids],
+            "order_line": [
+                Command.create(line._hub_order_line_values()) for line in self._hub_ordered_lines()
+            ],
         }
 
     def _hub_pricelist(self, currency):
@@ -98,7 +106,7 @@ class HubContractStart(models.Model):
         """The order is worth what was signed, to the cent (taxes may be included in prices)."""
         for contract in self:
             order = contract.sale_order_id
-            signed = contract.amount_total
+            signed = sum(contract._hub_ordered_lines().mapped("amount"))
             if order.currency_id != contract.currency_id or contract.currency_id.compare_amounts(
                 order.amount_untaxed, signed
             ):

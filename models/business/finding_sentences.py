@@ -1,6 +1,6 @@
 """What a billing run found, as sentences: ``code -> function(finding)``."""
 
-from odoo.tools import formatLang
+from odoo.tools import format_date, formatLang
 
 
 def _money(finding, amount=None):
@@ -165,6 +165,13 @@ def _outside(finding):
     )
 
 
+def _missed(finding):
+    return finding.env._(
+        "%(count)s instalments or periods (%(amount)s) were due before %(first)s and are billed now: %(names)s.",
+        **{**_figures(finding), "first": format_date(finding.env, finding.params["first"])},
+    )
+
+
 def _unusual(finding):
     return finding.env._(
         "%(percent)s %% of what the last period came to (%(previous)s).",
@@ -193,5 +200,6 @@ FINDING_SENTENCES = {
     "retainer_over": _retainer_over,
     "negative": _negative,
     "outside": _outside,
+    "missed": _missed,
     "unusual": _unusual,
 }

@@ -3,11 +3,11 @@ from bisect import bisect_right
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL, plaintext2html
 
 from ...core.billing import UNIT_DIGITS, exact, rounded, to_seconds
 from ...core.retainer import Terms, statement
+from .apart import apart
 
 MONTHS = {"month": 1, "quarter": 3}
 # What the statement rests on; kept once a period is closed or its fee is billed.
@@ -194,19 +194,12 @@ class HubRetainer(models.Model):
 
         :return: those that failed
         """
-        if not self:
-            return self
-        try:
-            with self.env.cr.savepoint():
-                self._refresh(day)
-                return self.browse()
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            raise
-        except Exception as error:
-            why = self.env["hub.invoicing"]._why(error)
-        if len(self) > 1:
-            middle = len(self) // 2
-            return self[:middle]._refresh_apart(day) | self[middle:]._refresh_apart(day)
+        return apart(
+            self, lambda some: some._refresh(day), lambda one, error: one._tell_failure(error)
+        )
+
+    def _tell_failure(self, error):
+        why = self.env["hub.invoicing"]._why(error)
         summary = self.env._("The retainer could not be worked out")
         if summary not in self.contract_id.activity_ids.mapped("summary"):
             self.contract_id._hub_tell(
@@ -219,7 +212,6 @@ class HubRetainer(models.Model):
                     )
                 ),
             )
-        return self
 
     def _as_float(self, value):
         return value / 3600 if self.basis == "hours" else float(value)

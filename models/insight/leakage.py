@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 KINDS = [
     ("unbilled", "Approved and not billed"),
+    ("instalment", "Instalment or period due and not billed"),
     ("unapproved", "Not approved after its month"),
     ("no_line", "Billable, but on a task that bills nothing"),
     ("no_contract", "Work without a contract"),
@@ -44,7 +45,7 @@ class HubLeakage(models.Model):
 
     @property
     def _table_query(self):
-        """Seven kinds; an entry that could be in two is in the first."""
+        """Eight kinds; an entry that could be in two is in the first."""
         today = fields.Date.context_today(self)
         return SQL(
             """
@@ -62,7 +63,7 @@ class HubLeakage(models.Model):
                  WHERE o.hub_contract_id IS NOT NULL AND l.qty_delivered_method = 'timesheet'
               GROUP BY o.hub_contract_id
             )
-            SELECT 4 * w.id AS id, 'unbilled' AS kind, w.company_id, w.contract AS contract_id, w.project_id,
+            SELECT 5 * w.id AS id, 'unbilled' AS kind, w.company_id, w.contract AS contract_id, w.project_id,
                    w.customer AS partner_id, w.employee_id, w.id AS entry_id, w.date, %(today)s - w.date AS age,
                    w.hub_billable_quantity AS hours, w.hub_billable_quantity * w.price AS amount,
                    w.currency AS currency_id
@@ -72,23 +73,23 @@ class HubLeakage(models.Model):
                AND NOT EXISTS (SELECT 1 FROM hub_retainer r
                                 WHERE r.contract_id = w.contract AND w.date >= r.date_from)
          UNION ALL
-            SELECT 4 * w.id, 'unapproved', w.company_id, w.contract, w.project_id, w.customer, w.employee_id, w.id,
+            SELECT 5 * w.id, 'unapproved', w.company_id, w.contract, w.project_id, w.customer, w.employee_id, w.id,
                    w.date, %(today)s - w.date, w.hub_billable_quantity, w.hub_billable_quantity * w.price, w.currency
               FROM work w
              WHERE w.contract IS NOT NULL AND w.method = 'timesheet' AND w.hub_approval IN ('draft', 'submitted')
                AND w.date < date_trunc('month', %(today)s)
          UNION ALL
-            SELECT 4 * w.id, 'no_line', w.company_id, w.contract, w.project_id, w.customer, w.employee_id, w.id,
+            SELECT 5 * w.id, 'no_line', w.company_id, w.contract, w.project_id, w.customer, w.employee_id, w.id,
                    w.date, %(today)s - w.date, w.hub_billable_quantity, w.hub_billable_quantity * p.price, p.currency
               FROM work w LEFT JOIN price p ON p.contract = w.contract
              WHERE w.contract IS NOT NULL AND w.so_line IS NULL AND w.hub_billable = 'yes'
          UNION ALL
-            SELECT 4 * w.id, 'no_contract', w.company_id, NULL, w.project_id, w.customer, w.employee_id, w.id,
+            SELECT 5 * w.id, 'no_contract', w.company_id, NULL, w.project_id, w.customer, w.employee_id, w.id,
                    w.date, %(today)s - w.date, w.hub_billable_quantity, NULL, NULL
               FROM work w
              WHERE w.contract IS NULL AND w.allow_billable AND w.so_line IS NULL AND w.customer IS NOT NULL
          UNION ALL
-            SELECT 4 * k.id + 1, 'no_work', k.company_id, k.id, k.project_id, k.partner_id, NULL, NULL,
+            SELECT 5 * k.id + 1, 'no_work', k.company_id, k.id, k.project_id, k.partner_id, NULL, NULL,
                    COALESCE(k.date_start, k.won_at::date, k.create_date::date),
                    %(today)s - COALESCE(k.date_start, k.won_at::date, k.create_date::date),
                    0, k.amount_total, k.currency_id
@@ -99,8 +100,10 @@ class HubLeakage(models.Model):
                                 WHERE a.project_id = k.project_id AND a.date >= %(today)s - 30)
                AND NOT EXISTS (SELECT 1 FROM project_milestone m
                                 WHERE m.project_id = k.project_id AND m.reached_date >= %(today)s - 30)
+               AND NOT EXISTS (SELECT 1 FROM hub_contract_line h
+                                WHERE h.contract_id = k.id AND h.kind = 'recurring')
          UNION ALL
-            SELECT 4 * q.id + 2, 'expired', r.company_id, r.contract_id, k.project_id, k.partner_id, NULL, NULL,
+            SELECT 5 * q.id + 2, 'expired', r.company_id, r.contract_id, k.project_id, k.partner_id, NULL, NULL,
                    q.date_to, %(today)s - q.date_to, CASE r.basis WHEN 'hours' THEN q.expired ELSE 0 END,
                    r.fee * q.expired / NULLIF(q.added, 0), k.currency_id
               FROM hub_retainer_period q
@@ -108,12 +111,22 @@ class HubLeakage(models.Model):
               JOIN hub_contract k ON k.id = r.contract_id
              WHERE q.expired > 0 AND q.date_to < %(today)s
          UNION ALL
-            SELECT 4 * b.id + 3, 'written_off', b.company_id, b.contract_id, k.project_id, k.partner_id, b.employee_id,
+            SELECT 5 * b.id + 3, 'written_off', b.company_id, b.contract_id, k.project_id, k.partner_id, b.employee_id,
                    b.entry_id, b.date, %(today)s - b.date, s.hours, b.written_off, b.currency_id
               FROM hub_billing b
               JOIN hub_contract k ON k.id = b.contract_id
          LEFT JOIN hub_write_off_line s ON s.write_off_id = b.write_off_id AND s.entry_id = b.entry_id
              WHERE b.state = 'written_off'
+         UNION ALL
+            SELECT 5 * i.id + 4, 'instalment', i.company_id, i.contract_id, k.project_id, k.partner_id, NULL, NULL,
+                   i.date, %(today)s - i.date, 0, i.amount, k.currency_id
+              FROM hub_instalment i
+              JOIN hub_contract k ON k.id = i.contract_id AND k.state = 'active'
+              JOIN res_company c ON c.id = i.company_id
+             WHERE i.dropped IS NOT TRUE
+               AND i.date < %(today)s - COALESCE(NULLIF(c.hub_unbilled_days, 0), 30)
+               AND NOT EXISTS (SELECT 1 FROM hub_billing b
+                                WHERE b.milestone_id = i.milestone_id AND b.state != 'released')
             """,
             today=today,
         )

@@ -1,0 +1,397 @@
+from collections import defaultdict
+
+from dateutil.relativedelta import relativedelta
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import plaintext2html
+
+from ...core.billing import exact
+from ...core.schedule import instalments, periods
+from ..guard import is_own_code, own_code
+from .apart import apart
+from .contract import SEE_MONEY
+from .schedule_terms import SCHEDULED
+
+
+class HubContract(models.Model):
+    """When instalments and periods are due: order lines and reached milestones, made by code."""
+
+    _inherit = "hub.contract"
+
+    instalment_count = fields.Integer(
+        compute="_compute_instalments", compute_sudo=True, string="Instalments and Periods"
+    )
+    to_come_amount = fields.Monetary(
+        string="Scheduled and Not Billed",
+        compute="_compute_instalments",
+        compute_sudo=True,
+        groups=SEE_MONEY,
+        help="Instalments and opened periods that are neither billed nor dropped, untaxed.",
+    )
+
+    @api.depends(
+        "line_ids.instalment_ids.amount", "line_ids.instalment_ids.dropped", "billing_ids.state"
+    )
+    def _compute_instalments(self):
+        rows = self.line_ids.instalment_ids.grouped("contract_id")
+        for contract in self:
+            own = rows.get(contract, self.env["hub.instalment"])
+            contract.instalment_count = len(own)
+            contract.to_come_amount = sum(own._hub_open().mapped("amount"))
+
+    def action_view_instalments(self):
+        """What is billed of this contract by day, and what comes."""
+        self.ensure_one()
+        action = self.env["ir.actions.actions"]._for_xml_id(
+            "lead_to_cash_hub.hub_instalment_action"
+        )
+        action["domain"] = [("contract_id", "=", self.id)]
+        action["context"] = {}
+        return action
+
+    # --- the state of a contract --------------------------------------------------------------------
+
+    def write(self, vals):
+        starting = self.browse()
+        if vals.get("state") == "active":
+            starting = self.filtered(lambda contract: contract.state == "draft")
+            starting._hub_check_schedules()
+        if vals.get("state") == "closed" and not is_own_code(self.env):
+            self._hub_refuse_rest()
+        return super().write(vals)
+
+    def action_activate(self):
+        result = super().action_activate()
+        self._hub_open_due(None)
+        return result
+
+    def _hub_start(self, templates):
+        super()._hub_start(templates)
+        self._hub_open_due(None)
+
+    def action_close(self):
+        """Close; where instalments or a service are left, ask what becomes of them first."""
+        if len(self) == 1 and self._hub_has_rest():
+            return {
+                "type": "ir.actions.act_window",
+                "name": self.env._("Close %s", self.code),
+                "res_model": "hub.contract.close",
+                "view_mode": "form",
+                "target": "new",
+                "context": {"default_contract_id": self.id},
+            }
+        return super().action_close()
+
+    def _hub_has_rest(self):
+        """Whether instalments are not billed, or a service still runs."""
+        self.ensure_one()
+        lines = self.sudo().line_ids  # to look only: lines are not shown to everybody
+        today = fields.Date.context_today(self)
+        runs = lines.filtered(
+            lambda line: line.kind == "recurring" and (not line.ends_on or line.ends_on >= today)
+        )
+        return bool(runs or lines.instalment_ids._hub_open())
+
+    def _hub_refuse_rest(self):
+        left = self.filtered(
+            lambda contract: contract.state == "active" and contract._hub_has_rest()
+        )
+        if left:
+            raise UserError(
+                self.env._(
+                    "%s: instalments or a service are left. Press Close on the contract and say what becomes of them.",
+                    ", ".join(left.mapped("display_name")),
+                )
+            )
+
+    def _hub_check_schedules(self):
+        """Nothing starts with half a schedule; what instalments come to is what is written now."""
+        for contract in self:
+            # With sudo: whoever starts a contract starts all of it.
+            lines = contract.sudo().line_ids.filtered(lambda line: line.kind in SCHEDULED)
+            if not lines:
+                continue
+            faults = [fault for fault in (line._hub_incomplete() for line in lines) if fault]
+            if not contract.sale_order_id or not contract.project_id:
+                faults.append(
+                    self.env._("name its order and its project, on which instalments are billed.")
+                )
+            if faults:
+                raise UserError(
+                    "\n".join(
+                        self.env._(
+                            "%(contract)s: %(fault)s", contract=contract.display_name, fault=fault
+                        )
+                        for fault in faults
+                    )
+                )
+            for line in lines.filtered(lambda line: line.kind == "schedule"):
+                rows = line.instalment_ids._hub_by_day()
+                step = exact(line.currency_id.rounding)
+                for row, part in zip(
+                    rows, instalments(line.amount, rows._hub_shares(), step), strict=True
+                ):
+                    row.amount = float(part)
+
+    # --- what is due --------------------------------------------------------------------------------
+
+    def _hub_open_due(self, day):
+        """Put instalments on the order, open the periods that are due by ``day``, and mark both as reached.
+
+        Nothing that is due later than in a month: who proposes a run for next year opens no year of periods.
+
+        With sudo: order lines and milestones of a started contract are made by code.
+
+        :param day: None: only what is planned
+        """
+        contracts = self.sudo().filtered(
+            lambda contract: (
+                contract.state == "active" and contract.sale_order_id and contract.project_id
+            )
+        )
+        lines = own_code(contracts.line_ids.filtered(lambda line: line.kind in SCHEDULED))
+        if not lines:
+            return
+        day = day and min(day, fields.Date.context_today(self) + relativedelta(months=1))
+        if day:
+            lines._hub_agree(day)
+        rows = lines.instalment_ids.filtered(lambda row: not row.dropped)
+        rows.filtered(lambda row: not row.milestone_id)._hub_put_on_order()
+        if day:
+            rows.filtered(
+                lambda row: row.date <= day and not row.milestone_id.is_reached
+            )._hub_reach()
+
+    def _hub_open_due_apart(self, day):
+        """The same; one that fails stands alone, and who answers for it is told.
+
+        :return: those that failed
+        """
+        return apart(self, lambda some: some._hub_open_due(day), type(self)._hub_tell_unopened)
+
+    def _hub_tell_unopened(self, error):
+        summary = self.env._("Instalments could not be opened")
+        if summary in self.activity_ids.mapped("summary"):
+            return
+        self._hub_tell(
+            summary,
+            plaintext2html(
+                self.env._(
+                    "%s Until it is mended, the contract is left out of billing runs.",
+                    self.env["hub.invoicing"]._why(error),
+                )
+            ),
+        )
+
+
+class HubContractLine(models.Model):
+    _inherit = "hub.contract.line"
+
+    def _hub_agree(self, day):
+        """Let the periods of recurring services be what is agreed: open, follow or drop what is not billed.
+
+        A period that is billed, or that somebody dropped, stays what it was.
+        """
+        rows_of = self.env["hub.instalment"]
+        made, gone, followed = [], rows_of, rows_of
+        for line in self.filtered(lambda line: line.kind == "recurring"):
+            known = {row.date_from: row for row in line.instalment_ids}
+            terms, until = line._hub_terms(), max([day, *line.instalment_ids.mapped("date")])
+            for period in periods(terms, until) if terms else ():
+                row = known.get(period.start)
+                if not period.amount or (not row and period.due > day):
+                    continue
+                known.pop(period.start, None)
+                values = {
+                    "name": line._hub_period_name(period),
+                    "date": period.due,
+                    "date_from": period.start,
+                    "date_to": period.end,
+                    "fixed": float(period.amount),
+                }
+                if not row:
+                    made.append({"line_id": line.id, **values})
+                elif not row._hub_settled():
+                    new = {name: value for name, value in values.items() if row[name] != value}
+                    if row.dropped:
+                        new.update(dropped=False, reason=False)
+                    if new:
+                        row.write(new)
+                        followed |= row
+            gone |= rows_of.union(*known.values())
+        gone.filtered(lambda row: not row._hub_settled() and not row.dropped)._hub_drop(
+            self.env._("Not agreed any more")
+        )
+        followed._hub_follow()
+        if made:
+            # Two runs at once would open the same periods: the second begins again.
+            contracts = self.browse({values["line_id"] for values in made}).contract_id
+            self.env["hub.billing.turn"]._begin(contracts)
+            rows_of.create(made)
+
+    def _hub_billed_beyond(self):
+        """What of the billed periods is more than is agreed now: ``{line: amount}``."""
+        beyond = defaultdict(float)
+        for line in self.sudo().filtered(lambda line: line.kind == "recurring" and line.started):
+            billed = line.instalment_ids.filtered("milestone_id.hub_billing_id")
+            if not billed:
+                continue
+            agreed = {
+                p.start: p.amount for p in periods(line._hub_terms(), max(billed.mapped("date")))
+            }
+            for row in billed:
+                beyond[line.id] += row.amount - float(agreed.get(row.date_from, 0))
+        return beyond
+
+    def _hub_follow_change(self, before):
+        """After a change: what is not billed follows; of what is billed, somebody is told.
+
+        :param before: what :meth:`_hub_billed_beyond` said before it
+        """
+        self.contract_id._hub_open_due(fields.Date.context_today(self))
+        after = self._hub_billed_beyond()
+        for line in self:
+            more = line.currency_id.round(after.get(line.id, 0.0) - before.get(line.id, 0.0))
+            if not more:
+                continue
+            sentence = (
+                self.env._(
+                    "Periods of “%(line)s” that are billed come to %(amount)s more than is agreed now. They stay as "
+                    "they are: credit the customer.",
+                    line=line.name,
+                    amount=line._hub_money(more),
+                )
+                if more > 0
+                else self.env._(
+                    "Periods of “%(line)s” that are billed come to %(amount)s less than is agreed now. They stay as "
+                    "they are: credit them and bill them again, or let it go.",
+                    line=line.name,
+                    amount=line._hub_money(-more),
+                )
+            )
+            line.contract_id._hub_tell(self.env._("Billed otherwise than agreed"), sentence)
+
+
+class HubInstalment(models.Model):
+    _inherit = "hub.instalment"
+
+    @api.model
+    def _run(self):
+        """Each night: open what is due, so that it is seen even where nobody proposes a run."""
+        lines = self.env["hub.contract.line"].search(
+            [("kind", "in", SCHEDULED), ("contract_id.state", "=", "active")]
+        )
+        lines.contract_id._hub_open_due_apart(fields.Date.context_today(self))
+
+    def _hub_settled(self):
+        """Whether it is on an invoice, or somebody decided that it is not billed."""
+        self.ensure_one()
+        return bool(self.milestone_id.hub_billing_id or self.dropped_by_id)
+
+    def _hub_open(self):
+        """Those of ``self`` that are neither billed nor dropped."""
+        return self.filtered(lambda row: not row.dropped and not row.milestone_id.hub_billing_id)
+
+    def _hub_put_on_order(self):
+        """An order line and a milestone each; the fee must be on the order to the cent."""
+        if not self:
+            return
+        orders = self.env["sale.order.line"].with_context(disable_project_task_generation=True)
+        lines = orders.create(
+            [
+                {
+                    "order_id": row.contract_id.sale_order_id.id,
+                    "product_id": row.line_id.product_id.id,
+                    "name": row._hub_description(),
+                    "product_uom_qty": 1.0,
+                    "price_unit": row.amount,
+                    "discount": 0.0,
+                    "project_id": row.contract_id.project_id.id,
+                }
+                for row in self
+            ]
+        )
+        projects = self.contract_id.project_id
+        projects.filtered(lambda project: not project.allow_milestones).allow_milestones = True
+        milestones = self.env["project.milestone"].create(
+            [
+                {
+                    "name": line.name,
+                    "project_id": row.contract_id.project_id.id,
+                    "sale_line_id": line.id,
+                    "quantity_percentage": 1.0,
+                    "deadline": row.date,
+                }
+                for row, line in zip(self, lines, strict=True)
+            ]
+        )
+        for row, line, milestone in zip(self, lines, milestones, strict=True):
+            row.write({"sale_line_id": line.id, "milestone_id": milestone.id})
+        self._hub_check_order()
+
+    def _hub_check_order(self):
+        for row in self:
+            line = row.sale_line_id
+            if line.currency_id.compare_amounts(line.price_subtotal, row.amount):
+                raise UserError(
+                    self.env._(
+                        "“%(line)s” comes to %(order)s on %(name)s, and %(agreed)s was agreed: its tax is included in "
+                        "the price. Choose a service with a tax that is added to its price.",
+                        line=line.name,
+                        order=row.line_id._hub_money(line.price_subtotal),
+                        name=line.order_id.name,
+                        agreed=row.line_id._hub_money(row.amount),
+                    )
+                )
+
+    def _hub_reach(self):
+        """Due, whenever it is looked at; the customer accepted it by the contract itself."""
+        today = fields.Date.context_today(self)
+        for (date, partner), rows in self.grouped(lambda row: (row.date, row.partner_id)).items():
+            rows.milestone_id.write(
+                {
+                    "is_reached": True,
+                    "reached_date": date,
+                    "hub_accepted_on": min(date, today),
+                    "hub_accepted_by": partner.display_name,
+                    "hub_evidence": self.env._("Agreed in the contract"),
+                }
+            )
+
+    def _hub_follow(self):
+        """Let order line and milestone say what is agreed now."""
+        today = fields.Date.context_today(self)
+        for row in self.filtered("milestone_id"):
+            name = row._hub_description()
+            row.sale_line_id.write({"name": name, "price_unit": row.amount, "product_uom_qty": 1.0})
+            values = {"name": name, "deadline": row.date, "quantity_percentage": 1.0}
+            if row.milestone_id.is_reached:
+                values["reached_date"] = row.date
+                values["hub_accepted_on"] = min(row.date, today)
+            row.milestone_id.write(values)
+        self._hub_check_order()
+
+    def _hub_replan(self):
+        """After a change of days or amounts: what is due later than today is not reached any more."""
+        today = fields.Date.context_today(self)
+        later = self.filtered(lambda row: row.date > today and row.milestone_id.is_reached)
+        later.milestone_id.write({"hub_accepted_on": False, "is_reached": False})
+        self._hub_follow()
+
+    def _hub_drop(self, reason, by=None):
+        """Bill these no more; nothing of them stays on the order.
+
+        :param by: the user who decided it; without one it comes back when it is agreed again
+        """
+        if not self:
+            return
+        self.write({"dropped": True, "reason": reason, "dropped_by_id": by and by.id})
+        self.milestone_id.write(
+            {
+                "is_reached": False,
+                "hub_accepted_on": False,
+                "hub_accepted_by": False,
+                "hub_evidence": False,
+            }
+        )
+        self.sale_line_id.write({"product_uom_qty": 0.0})
