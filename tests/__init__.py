@@ -110,6 +110,8 @@ from . import (
     test_rule_tours,
     test_rules,
     test_salesforce,
+    test_schedule_deal,
+    test_schedule_tours,
     test_schedules,
     test_simulation,
     test_source_merge,

@@ -59,6 +59,7 @@ from . import (  # isort: skip
     handler_invoice_lines,
     handler_opportunity_check,
     handler_opportunity,  # extends the one above
+    handler_opportunity_schedule,  # extends the one above
     handler_payment,
     handler_payment_book,
     handler_payment_match,

@@ -19,6 +19,11 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
 
     _hub_together = (("amount", "currency"),)
     _hub_in_company_currency = {"amount": "currency"}  # as the lead's expected revenue
+    _hub_signed = {
+        "amount",
+        "currency",
+        "lines",
+    }  # what a started deal says no more than what was signed
 
     @api.model
     def _hub_all_or_nothing(self, item):
@@ -210,7 +215,7 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
                     quantity=str(line["quantity"]),
                     price=str(line["unit_price"]),
                 )
-            total += line_amount(line["quantity"], line["unit_price"], step)
+            total += self._line_total(line, step)
         if total != exact(values["amount"]):
             raise Problem(
                 "deal_total_differs",
@@ -221,6 +226,11 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
                 currency=currency.name,
                 order_currency=currency.name,
             )
+
+    @api.model
+    def _line_total(self, line, step):
+        """What a line of the deal is worth."""
+        return line_amount(line["quantity"], line["unit_price"], step)
 
     @api.model
     def _product(self, line):
@@ -246,7 +256,7 @@ class HubHandlerOpportunityCheck(models.AbstractModel):
             raise Problem(code, kind="conflict", **self._facts(contract))
         if stage == "won" and "payment_terms" in item.changed:
             self._check_terms(item, contract)
-        if not {"amount", "currency", "lines"} & item.changed or stage != "won":
+        if not self._hub_signed & item.changed or stage != "won":
             return
         amount = exact(values.get("amount") or 0)
         signed = exact(contract.currency_id.round(contract.amount_total))

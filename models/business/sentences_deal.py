@@ -25,6 +25,36 @@ def _deal_incomplete(env, p):
     )
 
 
+def _schedule_incomplete(env, p):
+    whys = {
+        "interval": env._("it is billed each “%(value)s”, and month, quarter or year is known"),
+        "billed_in": env._("it is billed in “%(value)s”, and advance or arrears is known"),
+        "periods": env._("it does not say for how many periods (1 to 600)"),
+        "first_day": env._("it does not say from which day on, and the deal has no start date"),
+        "service": env._("its service is not billed by milestones"),
+        "both": env._("it is billed by instalments and by periods"),
+        "sum": env._("its instalments come to %(value)s, and it is worth %(fee)s"),
+        "nothing": env._("one of its instalments comes to nothing"),
+        "service_days": env._(
+            "“%(value)s” gives one day of its service only, or ends before it begins"
+        ),
+        "line": env._("the instalment “%(value)s” names no line of the deal"),
+    }
+    figures = {
+        "value": money(env, p["value"], p["currency"]) if p["why"] == "sum" else p["value"],
+        "fee": money(env, p["fee"], p["currency"]) if p["fee"] else "",
+    }
+    return (
+        env._(
+            "“%(name)s” is won, but “%(line)s” cannot be billed as it says: %(why)s.",
+            name=p["name"],
+            line=p["line"] or env._("a schedule"),
+            why=whys[p["why"]] % figures,
+        ),
+        env._("Mend it in the CRM; nothing was started, and it comes back by itself."),
+    )
+
+
 def _negative_deal(env, p):
     return (
         env._(
@@ -195,6 +225,7 @@ def _terms_changed_after_start(env, p):
 DEAL_SENTENCES = {
     "deal_incomplete": _deal_incomplete,
     "deal_total_differs": _deal_total_differs,
+    "schedule_incomplete": _schedule_incomplete,
     "negative_deal": _negative_deal,
     "service_not_billable": _service_not_billable,
     "no_exchange_rate": _no_exchange_rate,
