@@ -294,6 +294,25 @@ class TestSchedules(ScheduleCase):
         self.assertEqual(contract.to_come_amount, 0.0)
         self.assertFalse(self._run("2025-12-31"))
 
+    def test_the_list_finds_them_by_what_became_of_them(self):
+        contract = self._contract(self._thirds())
+        self._post(self._run("2025-05-31"))
+        self._bill(contract, None, day("2025-06-30"))
+        self._agreed(contract, 66666.66, []).action_confirm()
+        rows = self.env["hub.instalment"].with_user(self.viewer)
+        own = [("contract_id", "=", contract.id)]
+        for state, count in (
+            ("billed", 1),
+            ("draft", 1),
+            ("dropped", 1),
+            ("due", 0),
+            ("planned", 0),
+        ):
+            found = rows.search([*own, ("state", "=", state)])
+            self.assertEqual(
+                (len(found), set(found.mapped("state")) <= {state}), (count, True), state
+            )
+
     def test_due_and_not_billed_is_revenue_that_may_be_lost(self):
         contract = self._contract(
             self._fee(900, ("2025-05-01", "A", {"fixed": 300}), ("2036-01-01", "B", {}))

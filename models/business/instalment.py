@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tools import format_date
 
 from ...core.billing import exact, rounded
@@ -81,6 +82,7 @@ class HubInstalment(models.Model):
         string="Status",
         compute="_compute_state",
         compute_sudo=True,
+        search="_search_state",
     )
     invoice = fields.Char(compute="_compute_state", compute_sudo=True)
 
@@ -132,6 +134,26 @@ class HubInstalment(models.Model):
                 row.state = "dropped"
             else:
                 row.state = "due" if row.date and row.date <= today else "planned"
+
+    @api.model
+    def _search_state(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        billed = Domain("milestone_id.hub_billing_id", "!=", False)
+        state = "milestone_id.hub_billing_id.state"
+        today = fields.Date.context_today(self)
+        free = ~billed & Domain("dropped", "=", False)
+        found = {
+            "planned": free & Domain("date", ">", today),
+            "due": free & Domain("date", "<=", today),
+            "dropped": ~billed & Domain("dropped", "=", True),
+            "draft": Domain(state, "=", "draft"),
+            "credited": Domain(state, "=", "credited"),
+            "billed": billed & Domain(state, "not in", ("draft", "credited")),
+        }
+        # With sudo: whether it is billed stands on milestones, which not everybody may read.
+        rows = self.sudo()._search(Domain.OR(found[name] for name in value if name in found))
+        return Domain("id", "in", rows)
 
     @api.constrains("date_from", "date_to", "percent", "fixed")
     def _check_figures(self):

@@ -260,7 +260,7 @@ class HubContractLine(models.Model):
     def action_spread(self):
         """Equal instalments from the first day to the last, one a period; what was planned is replaced."""
         self.check_access("write")
-        for line in self:
+        for line in self.filtered(lambda line: line.kind == "schedule"):
             if not line.service_from or not line.service_to:
                 raise UserError(
                     self.env._(
