@@ -12,6 +12,9 @@ from .apart import apart
 from .contract import SEE_MONEY
 from .schedule_terms import SCHEDULED
 
+# Neither a task nor a message for each order line of a schedule.
+ORDERED = {"disable_project_task_generation": True, "sale_no_log_for_new_lines": True}
+
 
 class HubContract(models.Model):
     """When instalments and periods are due: order lines and reached milestones, made by code."""
@@ -296,8 +299,7 @@ class HubInstalment(models.Model):
         """An order line and a milestone each; the fee must be on the order to the cent."""
         if not self:
             return
-        orders = self.env["sale.order.line"].with_context(disable_project_task_generation=True)
-        lines = orders.create(
+        lines = self.sale_line_id.with_context(**ORDERED).create(
             [
                 {
                     "order_id": row.contract_id.sale_order_id.id,
@@ -363,7 +365,8 @@ class HubInstalment(models.Model):
         today = fields.Date.context_today(self)
         for row in self.filtered("milestone_id"):
             name = row._hub_description()
-            row.sale_line_id.write({"name": name, "price_unit": row.amount, "product_uom_qty": 1.0})
+            line = row.sale_line_id.with_context(**ORDERED)
+            line.write({"name": name, "price_unit": row.amount, "product_uom_qty": 1.0})
             values = {"name": name, "deadline": row.date, "quantity_percentage": 1.0}
             if row.milestone_id.is_reached:
                 values["reached_date"] = row.date
@@ -394,4 +397,4 @@ class HubInstalment(models.Model):
                 "hub_evidence": False,
             }
         )
-        self.sale_line_id.write({"product_uom_qty": 0.0})
+        self.sale_line_id.with_context(**ORDERED).write({"product_uom_qty": 0.0})

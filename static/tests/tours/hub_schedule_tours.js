@@ -41,6 +41,7 @@ tours.add("hub_schedule_write", {
             run: () => window.location.assign("/odoo/hub-billing-runs/new"),
             expectUnloadPage: true,
         },
+        { trigger: ".o_form_view .o_field_widget[name='date_to'] button", run: "click" },
         { trigger: ".o_form_view .o_field_widget[name='date_to'] input", run: "edit 03/31/2025 && press Tab" },
         { trigger: "button[name='action_propose']", run: "click" },
         { trigger: ".o_arrow_button_current:contains('To Approve')" },
