@@ -143,6 +143,7 @@ class TestRecurring(ScheduleCase):
     def test_a_pause_drops_its_periods_until_it_is_taken_back(self):
         contract = self._contract(self._service(310, "2025-01-01", "2025-04-30"))
         self._run("2025-02-28")
+        contract.sale_order_id.action_lock()
         change = self._change(contract.line_ids, "pause", "2025-01-11", date_to="2025-02-28")
         self.assertEqual(
             self._rows(contract.line_ids),
@@ -153,6 +154,7 @@ class TestRecurring(ScheduleCase):
         change.unlink()
         self.assertEqual(self._run("2025-03-31").amount, 930.0)
         self.assertEqual(contract.sale_order_id.amount_untaxed, 930.0)
+        self.assertTrue(contract.sale_order_id.locked)
 
     def test_cancelled_with_notice_to_the_end_of_a_period(self):
         contract = self._contract(self._service(100, "2025-01-01", notice_months=1))

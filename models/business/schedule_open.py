@@ -365,8 +365,7 @@ class HubInstalment(models.Model):
         today = fields.Date.context_today(self)
         for row in self.filtered("milestone_id"):
             name = row._hub_description()
-            line = row.sale_line_id.with_context(**ORDERED)
-            line.write({"name": name, "price_unit": row.amount, "product_uom_qty": 1.0})
+            row._hub_write_order({"name": name, "price_unit": row.amount, "product_uom_qty": 1.0})
             values = {"name": name, "deadline": row.date, "quantity_percentage": 1.0}
             if row.milestone_id.is_reached:
                 values["reached_date"] = row.date
@@ -397,4 +396,12 @@ class HubInstalment(models.Model):
                 "hub_evidence": False,
             }
         )
-        self.sale_line_id.with_context(**ORDERED).write({"product_uom_qty": 0.0})
+        self._hub_write_order({"product_uom_qty": 0.0})
+
+    def _hub_write_order(self, values):
+        """Of an order that is locked too: what is agreed is said by the contract."""
+        lines = self.sale_line_id.with_context(**ORDERED)
+        locked = lines.order_id.filtered("locked")
+        locked.locked = False
+        lines.write(values)
+        locked.locked = True
