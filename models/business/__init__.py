@@ -104,6 +104,7 @@ from . import (  # isort: skip
     billing_turn,  # extends contracts with terms, and the ledger
     recurring_change,
     schedule_terms,  # extends contract lines
+    instalment_order,  # extends instalments
     schedule_open,  # extends contracts and the ones above
     rate_card,  # extends agreements and contracts
     rate_apply,  # extends order lines, time, and the ledger
