@@ -69,6 +69,19 @@ class ScheduleCase(BusinessCase):
         contract.with_user(self.resolver).action_activate()
         return self._fresh(contract)
 
+    def _milestone_service(self, tax):
+        return self.env["product.product"].create(
+            {
+                "name": "Service",
+                "default_code": "SRV",
+                "type": "service",
+                "uom_id": self.unit.id,
+                "invoice_policy": "delivery",
+                "service_type": "milestones",
+                "taxes_id": [Command.set(tax.ids)],
+            }
+        )
+
     def _fee(self, amount, *shares, **values):
         """A fee by schedule; shares as ``(day, label, {"percent" or "fixed": figure, …})``."""
         return {

@@ -135,7 +135,7 @@ class TestSchedules(ScheduleCase):
         with self.assertRaisesRegex(ValidationError, "Based on Milestones"):
             self._draft(self._fee(900, product_id=self.consulting.id))
         included = self.tax.copy({"name": "Included", "price_include_override": "tax_included"})
-        service = self.milestone_service.copy({"taxes_id": [Command.set(included.ids)]})
+        service = self._milestone_service(included)
         with self.assertRaisesRegex(ValidationError, "include their tax"):
             self._draft(self._service(100, "2025-05-01", product_id=service.id))
         for figures in (
@@ -148,7 +148,7 @@ class TestSchedules(ScheduleCase):
                 self._draft(self._fee(900, ("2025-05-01", "A", figures)))
 
     def test_what_cannot_be_opened_stands_alone(self):
-        service = self.milestone_service.copy({"default_code": "MIL2"})
+        service = self._milestone_service(self.tax)
         broken = self._contract(self._service(100, "2025-05-01", product_id=service.id))
         good = self._contract(self._service(100, "2025-05-01", "2025-05-31"))
         included = self.tax.copy({"name": "Included", "price_include_override": "tax_included"})
@@ -349,10 +349,10 @@ class TestSchedules(ScheduleCase):
         own.write(
             {"amount": 1.0}
         )  # worked out anew from what is written, at the latest when it starts
-        draft.with_user(self.resolver).action_activate()
-        self.assertEqual(self._rows(draft.line_ids)[0][1], 33333.33)
         with self.assertRaises(AccessError):
             own.with_user(self.viewer).write({"name": "x"})
+        draft.with_user(self.resolver).action_activate()
+        self.assertEqual(self._rows(draft.line_ids)[0][1], 33333.33)
         with self.assertRaises(AccessError):
             own.with_user(self.consultant_user).read(["amount"])
 

@@ -87,12 +87,13 @@ class HubInstalment(models.Model):
             rows.milestone_id.write(
                 {
                     "is_reached": True,
-                    "reached_date": date,
                     "hub_accepted_on": min(date, today),
                     "hub_accepted_by": partner.display_name,
                     "hub_evidence": self.env._("Agreed in the contract"),
                 }
             )
+            # Odoo says today, whenever it is marked.
+            rows.milestone_id.write({"reached_date": date})
 
     def _hub_follow(self):
         """Let order line and milestone say what is agreed now."""
