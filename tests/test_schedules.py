@@ -160,8 +160,13 @@ class TestSchedules(ScheduleCase):
         self.assertIn(broken.code, said)
         self.assertIn("its tax is included", broken.activity_ids.note)
         self.assertFalse(broken.line_ids.instalment_ids)
+        run = self.env["hub.billing.run"].with_user(self.resolver)
+        moves, failures = run._run(self.company, None, day("2025-05-31"))
+        self.assertEqual([failure["contract"] for failure in failures], [broken.display_name])
+        self.assertEqual(moves.amount_untaxed, 100.0)
+        self._fresh(moves).with_env(self.env).unlink()
         service.taxes_id = self.tax
-        self.assertEqual(self._run("2025-05-31").mapped("amount"), [100.0])
+        self.assertEqual(self._run("2025-05-31").mapped("amount"), [100.0])  # the other is in a run
 
     # --- afterwards ---------------------------------------------------------------------------------
 
@@ -346,9 +351,7 @@ class TestSchedules(ScheduleCase):
         for name in ("dropped", "milestone_id", "sale_line_id", "reason"):
             with self.assertRaisesRegex(AccessError, "nobody writes this by hand"):
                 own.write({name: row[name].id if name.endswith("_id") else "x"})
-        own.write(
-            {"amount": 1.0}
-        )  # worked out anew from what is written, at the latest when it starts
+        own.write({"amount": 1.0})  # worked out anew, at the latest when it starts
         with self.assertRaises(AccessError):
             own.with_user(self.viewer).write({"name": "x"})
         draft.with_user(self.resolver).action_activate()

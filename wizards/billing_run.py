@@ -134,9 +134,21 @@ class HubBillingRun(models.TransientModel):
             )
         invoicing = self.env["hub.invoicing"]
         moves, failures = self.env["account.move"].sudo(), []
+        # With sudo: instalments and periods are opened by code, whoever bills.
+        unopened = contracts.sudo()._hub_open_due_apart(date_to)
+        contracts -= unopened
         if contracts:
             orders = invoicing._orders(contracts, date_from, date_to)
             moves, failures = invoicing._draft(orders, date_from, date_to)
+        failures += [
+            {
+                "contract": contract.display_name,
+                "why": self.env._(
+                    "its instalments or periods could not be opened; an activity on it says why."
+                ),
+            }
+            for contract in unopened
+        ]
         if invoice_date:
             moves.write({"invoice_date": invoice_date})
         moves._hub_run_checks()
