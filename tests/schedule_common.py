@@ -112,17 +112,16 @@ class ScheduleCase(BusinessCase):
         return change.create({"line_id": line.id, **values})
 
     def _run(self, cut_off, first=None, contract=None):
-        batch = (
-            self.env["hub.billing.batch"]
-            .with_user(self.resolver)
-            .create(
-                {
-                    "company_id": self.company.id,
-                    "date_from": first,
-                    "date_to": cut_off,
-                    "contract_domain": f"[('id', '=', {contract.id})]" if contract else "[]",
-                }
-            )
+        """Lines of a new run by a resolver, who discards what he proposed before."""
+        batches = self.env["hub.billing.batch"].with_user(self.resolver)
+        batches.search([("state", "=", "proposed")]).action_discard()
+        batch = batches.create(
+            {
+                "company_id": self.company.id,
+                "date_from": first,
+                "date_to": cut_off,
+                "contract_domain": f"[('id', '=', {contract.id})]" if contract else "[]",
+            }
         )
         batch.action_propose()
         return self._fresh(batch).line_ids

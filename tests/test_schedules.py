@@ -166,7 +166,7 @@ class TestSchedules(ScheduleCase):
         self.assertEqual(moves.amount_untaxed, 100.0)
         self._fresh(moves).with_env(self.env).unlink()
         service.taxes_id = self.tax
-        self.assertEqual(self._run("2025-05-31").mapped("amount"), [100.0])  # the other is in a run
+        self.assertEqual(self._run("2025-05-31").mapped("amount"), [100.0, 100.0])
 
     # --- afterwards ---------------------------------------------------------------------------------
 
