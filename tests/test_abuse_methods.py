@@ -46,6 +46,8 @@ RESOLVED = frozenset(
         *("hub_revenue_run", "hub_revenue_run_author_rel"),
         *("hub_revenue_line", "hub_revenue_finding"),
         *("hub_finance_batch", "hub_finance_batch_line"),
+        *("hub_instalment", "hub_recurring_change", "hub_schedule_change"),
+        *("hub_schedule_change_row", "hub_contract_close"),
         *("hub_reconciliation", "hub_upload_wizard", "hub_correct", "ir_cron_trigger"),
     }
 )

@@ -15,7 +15,7 @@ class TestRecurring(ScheduleCase):
     def test_a_service_with_broken_months_is_billed_once_a_period(self):
         contract = self._contract(self._service(1000, "2025-03-15", "2025-06-14"))
         # 17 of 31 days of March, 14 of 30 of June
-        self.assertEqual(contract.amount_total, 548.39 + 1000 + 1000 + 466.67)
+        self.assertAlmostEqual(contract.amount_total, 548.39 + 1000 + 1000 + 466.67, 4)
         self.assertFalse(contract.line_ids.instalment_ids)
         billed = []
         for cut_off in ("2025-03-31", "2025-04-30", "2025-05-31", "2025-06-30", "2025-07-31"):
@@ -36,7 +36,8 @@ class TestRecurring(ScheduleCase):
             [(one.hub_service_from, one.hub_service_to) for one in billed[:1]],
             [(day("2025-03-15"), day("2025-03-31"))],
         )
-        self.assertEqual(sum(contract.move_ids.mapped("amount_untaxed")), contract.amount_total)
+        invoiced = sum(contract.move_ids.mapped("amount_untaxed"))
+        self.assertAlmostEqual(invoiced, contract.amount_total, 4)
         self.assertEqual(contract.sale_order_id.amount_untaxed, contract.amount_total)
 
     def test_parts_by_the_smallest_coin_of_each_currency(self):

@@ -49,7 +49,7 @@ class TestSchedules(ScheduleCase):
         self.assertEqual((line.amount, line.finding_ids.mapped("code")), (33333.34, ["unusual"]))
         self._post(line)
         self.assertFalse(self._run("2025-12-31"))  # nothing twice
-        self.assertEqual(sum(contract.move_ids.mapped("amount_untaxed")), 100000.0)
+        self.assertAlmostEqual(sum(contract.move_ids.mapped("amount_untaxed")), 100000.0, 4)
         self.assertEqual(order.invoice_status, "invoiced")
 
     def test_parts_by_the_smallest_coin_of_each_currency(self):
@@ -230,7 +230,7 @@ class TestSchedules(ScheduleCase):
         self.assertEqual(move.amount_untaxed, 33333.33)
         self.assertFalse(self._run("2025-06-30"))  # the second is due on 1 July now
         self._post(self._run("2025-12-31"))
-        self.assertEqual(sum(contract.move_ids.mapped("amount_untaxed")), 120000.0)
+        self.assertAlmostEqual(sum(contract.move_ids.mapped("amount_untaxed")), 120000.0, 4)
 
     def test_a_change_order_may_take_away(self):
         contract = self._contract(self._thirds())

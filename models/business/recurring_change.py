@@ -108,6 +108,7 @@ class HubRecurringChange(models.Model):
         return super().write(vals)
 
     def unlink(self):
+        self.check_access("unlink")
         self._hub_refuse_closed()
         lines = self.line_id
         before = lines._hub_billed_beyond()
