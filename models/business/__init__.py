@@ -75,7 +75,6 @@ from . import (  # isort: skip
     handler_time_entry,  # extends the one above
     handler_time_entry_out,  # extends the one above
     hour_price,
-    instalment,  # extends milestones, order and invoice lines
     printed_quantity,
     invoice_check,
     invoice_checks,
@@ -94,6 +93,7 @@ from . import (  # isort: skip
     res_partner,
     sale_order,
     sale_order_line,
+    instalment,  # extends milestones, order and invoice lines
     terms_apply,  # extends order lines
     retainer,
     retainer_period,
