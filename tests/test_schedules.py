@@ -379,6 +379,14 @@ class TestSchedules(ScheduleCase):
         line = self._run("2025-05-31")
         self.assertEqual((line.state, line.finding_ids.mapped("code")[0]), ("left_out", "rate"))
 
+    def test_before_it_starts_nothing_is_due(self):
+        contract = self._draft(self._thirds())
+        self.assertEqual({row[2] for row in self._rows(contract.line_ids)}, {"planned"})
+        rows = self.env["hub.instalment"].with_user(self.viewer)
+        own = [("contract_id", "=", contract.id)]
+        self.assertEqual(rows.search_count([*own, ("state", "=", "planned")]), 3)
+        self.assertFalse(rows.search([*own, ("state", "=", "due")]))
+
     def test_a_contract_is_copied_without_its_schedule(self):
         contract = self._contract(self._thirds())
         copied = contract.copy()

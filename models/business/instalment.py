@@ -120,7 +120,7 @@ class HubInstalment(models.Model):
             for row in rows:
                 row.amount = float(amounts.get(row, row.fixed))
 
-    @api.depends("dropped", "date", "milestone_id.hub_billing_id.state")
+    @api.depends("dropped", "date", "contract_id.state", "milestone_id.hub_billing_id.state")
     def _compute_state(self):
         today = fields.Date.context_today(self)
         states = {"draft": "draft", "credited": "credited"}
@@ -133,7 +133,8 @@ class HubInstalment(models.Model):
             elif row.dropped:
                 row.state = "dropped"
             else:
-                row.state = "due" if row.date and row.date <= today else "planned"
+                due = row.date and row.date <= today and row.contract_id.state != "draft"
+                row.state = "due" if due else "planned"
 
     @api.model
     def _search_state(self, operator, value):
@@ -143,9 +144,10 @@ class HubInstalment(models.Model):
         state = "milestone_id.hub_billing_id.state"
         today = fields.Date.context_today(self)
         free = ~billed & Domain("dropped", "=", False)
+        due = Domain("date", "<=", today) & Domain("contract_id.state", "!=", "draft")
         found = {
-            "planned": free & Domain("date", ">", today),
-            "due": free & Domain("date", "<=", today),
+            "planned": free & ~due,
+            "due": free & due,
             "dropped": ~billed & Domain("dropped", "=", True),
             "draft": Domain(state, "=", "draft"),
             "credited": Domain(state, "=", "credited"),
