@@ -15,7 +15,7 @@ class HubScheduleChange(models.TransientModel):
     currency_id = fields.Many2one(related="line_id.currency_id")
     fee = fields.Monetary(required=True, help="What is agreed in all, untaxed: billed and coming.")
     billed = fields.Monetary(
-        compute="_compute_billed", string="Billed", help="Billed, on a draft or credited; it stays."
+        compute="_compute_billed", help="Billed, on a draft or credited; it stays."
     )
     unplanned = fields.Monetary(compute="_compute_unplanned", string="Still to Plan")
     reason = fields.Char(

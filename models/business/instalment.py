@@ -45,7 +45,7 @@ class HubInstalment(models.Model):
         help="What is paid for is done from this day on; printed on the invoice.",
     )
     date_to = fields.Date(string="Service To")
-    percent = fields.Float(string="Percent", digits=(16, 6), help="Of the fee.")
+    percent = fields.Float(digits=(16, 6), help="Of the fee.")
     fixed = fields.Monetary(
         string="Or Amount",
         help="One instalment without percent and amount takes the rest of the fee.",
@@ -66,9 +66,7 @@ class HubInstalment(models.Model):
         "project.milestone", readonly=True, copy=False, index="btree_not_null", ondelete="restrict"
     )
     dropped = fields.Boolean(readonly=True, copy=False, help="It is not billed any more.")
-    dropped_by_id = fields.Many2one(
-        "res.users", string="Dropped By", readonly=True, copy=False, ondelete="restrict"
-    )
+    dropped_by_id = fields.Many2one("res.users", readonly=True, copy=False, ondelete="restrict")
     reason = fields.Char(string="Why Dropped", readonly=True, copy=False)
     state = fields.Selection(
         [

@@ -46,9 +46,7 @@ class HubRecurringChange(models.Model):
         help="The last day of the pause (empty: until further notice); of a cancellation, the last day of the service, "
         "worked out by the notice of the contract unless another one was agreed.",
     )
-    percent = fields.Float(
-        string="Percent", digits=(16, 4), help="More, or less below zero, than before."
-    )
+    percent = fields.Float(digits=(16, 4), help="More, or less below zero, than before.")
     price = fields.Monetary(string="New Price", help="Of a whole period, untaxed.")
     reason = fields.Char(
         required=True, help="What was agreed: an index and its value, a letter, a mail of a day."

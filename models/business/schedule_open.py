@@ -66,8 +66,9 @@ class HubContract(models.Model):
         return result
 
     def _hub_start(self, templates):
-        super()._hub_start(templates)
+        result = super()._hub_start(templates)
         self._hub_open_due(None)
+        return result
 
     def action_close(self):
         """Close; where instalments or a service are left, ask what becomes of them first."""

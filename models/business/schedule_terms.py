@@ -144,10 +144,11 @@ class HubContractLine(models.Model):
     def _compute_amount(self):
         """A recurring service is worth all its periods; until it is cancelled, those of a year."""
         recurring = self.filtered(lambda line: line.kind == "recurring")
-        super(HubContractLine, self - recurring)._compute_amount()
+        result = super(HubContractLine, self - recurring)._compute_amount()
         for line in recurring:
             terms = line._hub_terms()
             line.amount = float(value(terms)) if terms else 0.0
+        return result
 
     @api.depends("amount", "instalment_ids.amount", "instalment_ids.dropped")
     def _compute_unplanned(self):
