@@ -100,8 +100,8 @@ class ScheduleCase(BusinessCase):
             "kind": "recurring",
             "name": "Support",
             "unit_price": price,
-            "service_from": first,
-            "service_to": last,
+            "billed_from": first,
+            "billed_to": last,
             **values,
         }
 

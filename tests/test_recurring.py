@@ -259,7 +259,7 @@ class TestRecurring(ScheduleCase):
         rows = self.env["hub.instalment"].with_user(self.resolver)
         with self.assertRaisesRegex(UserError, "opened by the hub"):
             rows.create({"line_id": contract.line_ids.id, "name": "X", "date": "2025-05-01"})
-        for values in ({"service_to": "2024-12-31"}, {"notice_months": -1}):
+        for values in ({"billed_to": "2024-12-31"}, {"notice_months": -1}):
             with self.assertRaises(ValidationError):
                 contract.line_ids.write(values)
 

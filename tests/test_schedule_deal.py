@@ -56,7 +56,7 @@ class TestScheduleDeal(ScheduleCase):
                 service.kind,
                 service.interval,
                 service.bill_when,
-                str(service.service_to),
+                str(service.billed_to),
                 service.amount,
             ),
             ("recurring", "month", "arrears", "2026-06-15", 12000.0),

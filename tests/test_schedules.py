@@ -84,7 +84,7 @@ class TestSchedules(ScheduleCase):
     def test_a_fee_is_spread_over_its_periods(self):
         contract = self._draft(
             self._fee(
-                1000, bill_when="arrears", interval="month", service_from="2025-01-31", service_to="2025-04-29"
+                1000, bill_when="arrears", interval="month", billed_from="2025-01-31", billed_to="2025-04-29"
             )
         )  # fmt: skip
         line = contract.line_ids.with_user(self.resolver)
@@ -343,7 +343,7 @@ class TestSchedules(ScheduleCase):
             resolver.create(
                 {"line_id": row.line_id.id, "name": "X", "date": "2025-05-01", "fixed": 1}
             )
-        for values in ({"bill_when": "arrears"}, {"service_from": "2020-01-01"}, {"unit_price": 1}):
+        for values in ({"bill_when": "arrears"}, {"billed_from": "2020-01-01"}, {"unit_price": 1}):
             with self.assertRaisesRegex(UserError, "kept as signed"):
                 contract.line_ids.with_user(self.resolver).write(values)
         draft = self._draft(self._thirds())

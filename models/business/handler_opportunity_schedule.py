@@ -148,8 +148,8 @@ class HubHandlerOpportunitySchedule(models.AbstractModel):
             "interval": line["billing_interval"],
             "aligned": "start",  # whole periods, so that they come to what the deal says
             "bill_when": line.get("billed_in") or "advance",
-            "service_from": first,
-            "service_to": add_months(first, months) - DAY,
+            "billed_from": first,
+            "billed_to": add_months(first, months) - DAY,
         }
 
     @api.model
@@ -207,12 +207,10 @@ class HubHandlerOpportunitySchedule(models.AbstractModel):
             (
                 line.product_id.id,
                 line.interval,
-                len(
-                    list(spans(line.service_from, line.service_to, INTERVALS[line.interval], False))
-                ),
+                len(list(spans(line.billed_from, line.billed_to, INTERVALS[line.interval], False))),
                 line.bill_when,
             )
             for line in contract.line_ids
-            if line.kind == "recurring" and line.service_to
+            if line.kind == "recurring" and line.billed_to
         )
         return super()._contract_set(contract), recurring

@@ -14,8 +14,8 @@ SIGNED = {
     "interval",
     "aligned",
     "bill_when",
-    "service_from",
-    "service_to",
+    "billed_from",
+    "billed_to",
     "notice_months",
     "notice_whole",
 }
@@ -55,8 +55,8 @@ class HubContractLine(models.Model):
         default="advance",
         help="In advance a period is due on its first day, in arrears on its last.",
     )
-    service_from = fields.Date(string="First Day", help="Of the service.")
-    service_to = fields.Date(
+    billed_from = fields.Date(string="First Day", help="Of the service.")
+    billed_to = fields.Date(
         string="Last Day", help="Empty: until it is cancelled, or until the end of the contract."
     )
     notice_months = fields.Integer(
@@ -82,7 +82,7 @@ class HubContractLine(models.Model):
 
     # --- terms --------------------------------------------------------------------------------------
 
-    @api.depends("service_to", "contract_id.date_end", "change_ids.kind", "change_ids.date_to")
+    @api.depends("billed_to", "contract_id.date_end", "change_ids.kind", "change_ids.date_to")
     def _compute_ends_on(self):
         for line in self:
             line.ends_on = line._hub_last_day() or False
@@ -95,20 +95,20 @@ class HubContractLine(models.Model):
     def _hub_last_day(self):
         """The last day of the service: its own, that of the contract, or what a cancellation left; None while open."""
         cancelled = self.change_ids.filtered(lambda change: change.kind == "cancel")
-        days = (self.service_to, self.contract_id.date_end, *cancelled.mapped("date_to"))
+        days = (self.billed_to, self.contract_id.date_end, *cancelled.mapped("date_to"))
         return min(filter(None, days), default=None)
 
     def _hub_terms(self):
         """The recurring service as :class:`core.schedule.Terms`; None while its first day is not known."""
         self.ensure_one()
-        if not self.service_from or not self.currency_id or not self.interval:
+        if not self.billed_from or not self.currency_id or not self.interval:
             return None
         step = exact(self.currency_id.rounding)
         net = exact(self.quantity) * exact(self.unit_price) * (100 - exact(self.discount)) / 100
         dated = self.change_ids.filtered("date_from")
         prices = dated.filtered(lambda change: change.kind in ("index", "price"))
         return Terms(
-            first=self.service_from,
+            first=self.billed_from,
             last=self._hub_last_day(),
             months=INTERVALS[self.interval],
             price=rounded(net, step),
@@ -132,8 +132,8 @@ class HubContractLine(models.Model):
         "kind",
         "interval",
         "aligned",
-        "service_from",
-        "service_to",
+        "billed_from",
+        "billed_to",
         "contract_id.date_end",
         "change_ids.kind",
         "change_ids.date_from",
@@ -157,7 +157,7 @@ class HubContractLine(models.Model):
             line.unplanned = line.amount - planned if line.kind == "schedule" else 0.0
 
     @api.constrains("kind", "product_id")
-    def _check_service(self):
+    def _check_billed_service(self):
         """Instalments and periods are billed as reached milestones, at a price without its tax."""
         for line in self.filtered(lambda line: line.kind in SCHEDULED):
             product = line.product_id
@@ -179,12 +179,12 @@ class HubContractLine(models.Model):
                     )
                 )
 
-    @api.constrains("service_from", "service_to", "notice_months")
-    def _check_service_days(self):
+    @api.constrains("billed_from", "billed_to", "notice_months")
+    def _check_billed_days(self):
         for line in self:
             if line.notice_months < 0:
                 raise ValidationError(self.env._("Notice is not less than nothing."))
-            if line.service_to and (not line.service_from or line.service_to < line.service_from):
+            if line.billed_to and (not line.billed_from or line.billed_to < line.billed_from):
                 raise ValidationError(
                     self.env._("%s: a service ends after its first day.", line.name or "")
                 )
@@ -262,14 +262,14 @@ class HubContractLine(models.Model):
         """Equal instalments from the first day to the last, one a period; what was planned is replaced."""
         self.check_access("write")
         for line in self.filtered(lambda line: line.kind == "schedule"):
-            if not line.service_from or not line.service_to:
+            if not line.billed_from or not line.billed_to:
                 raise UserError(
                     self.env._(
                         "Say from which day to which the fee is spread, and over which periods."
                     )
                 )
             term = list(
-                spans(line.service_from, line.service_to, INTERVALS[line.interval], aligned=False)
+                spans(line.billed_from, line.billed_to, INTERVALS[line.interval], aligned=False)
             )
             each = rounded(exact(line.amount) / len(term), exact(line.currency_id.rounding))
             line.instalment_ids.unlink()
