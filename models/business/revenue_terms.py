@@ -19,8 +19,8 @@ FITTING = {
     "time_material": ("worked", "as_billed"),
     "reimbursable": ("worked", "as_billed"),
     "milestone": ("milestone", "straight_line", "hours", "as_billed"),
-    "schedule": ("as_billed", "straight_line", "hours"),
-    "recurring": ("as_billed", "straight_line"),
+    "schedule": ("as_billed",),
+    "recurring": ("as_billed",),
 }
 GUARDED = ("revenue_method", "service_from", "service_to")
 
