@@ -3,6 +3,7 @@
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
+from odoo.tools.date_utils import end_of
 
 from .schedule_common import ScheduleCase, day
 
@@ -51,6 +52,23 @@ class TestSchedules(ScheduleCase):
         self.assertFalse(self._run("2025-12-31"))  # nothing twice
         self.assertAlmostEqual(sum(contract.move_ids.mapped("amount_untaxed")), 100000.0, 4)
         self.assertEqual(order.invoice_status, "invoiced")
+
+    def test_a_revenue_run_counts_what_is_billed_of_a_fee_as_its_own(self):
+        contract = self._contract(self._thirds())
+        move = self._post(self._run("2025-06-30", "2025-06-01"))
+        run = (
+            self.env["hub.revenue.run"]
+            .with_user(self.resolver)
+            .create({"company_id": self.company.id, "date_to": end_of(move.date, "month")})
+        )
+        run.action_propose()
+        run = self._fresh(run)
+        self.assertEqual(run.line_ids.contract_line_id, contract.line_ids)
+        self.assertEqual(
+            [(line.billed, line.earned, line.position) for line in run.line_ids],
+            [(66666.66, 66666.66, 0.0)],
+        )
+        self.assertNotIn("elsewhere", run.finding_ids.mapped("code"))
 
     def test_parts_by_the_smallest_coin_of_each_currency(self):
         # 12.5 % , an amount, and the rest

@@ -21,7 +21,9 @@ class RevenueLook:
     def __init__(self, run, contracts):
         self.env, self.company, self.day = run.env, run.company_id, run.date_to
         self.first, self.contracts = run.date_from, contracts
-        self.lines = contracts.line_ids.filtered("sale_line_id")
+        self.lines = contracts.line_ids.filtered(
+            lambda line: line.sale_line_id or line.instalment_ids.sale_line_id
+        )
         self.place = self._places()
         self.env.flush_all()
         self._billed = self._read_billed()
@@ -36,8 +38,13 @@ class RevenueLook:
         self.rates = self._read_rates()
 
     def _places(self):
-        """The contract line of each order line: its own, those of the rates of its time, those of single expenses."""
-        place = {line.sale_line_id.id: line for line in self.lines}
+        """The contract line of each order line: its own, those of its instalments and periods, of the rates of its
+        time, of single expenses."""
+        place = {
+            sale.id: line
+            for line in self.lines
+            for sale in line.sale_line_id | line.instalment_ids.sale_line_id
+        }
         expenses = {
             line.contract_id: line for line in self.lines[::-1] if line.kind == "reimbursable"
         }

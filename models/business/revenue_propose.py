@@ -189,7 +189,7 @@ class HubRevenueRun(models.Model):
 
     def _income_account(self, line):
         """The account that invoices of this line are booked on, by Odoo's own choice."""
-        order = line.sale_line_id.order_id
+        order = line.contract_id.sale_order_id
         template = line.product_id.product_tmpl_id.with_company(self.company_id)
         return template.get_product_accounts(order.fiscal_position_id)["income"]
 
