@@ -86,6 +86,9 @@ def standing(before, earned, billed, booked, rate, step=Decimal("0.01")) -> Stan
     deferred += new - settled
     worth += new_booked - (settled * new_booked / new if settled else NOTHING)
     value = worth * position / deferred if position < 0 < deferred else position * exact(rate)
+    if position < 0:
+        # Credited at another rate than it was billed with: what is owed is no asset for all that.
+        value = min(value, NOTHING)
     return Standing(earned, billed, booked, rounded(value, step))
 
 

@@ -62,7 +62,11 @@ def instalments(fee, shares, step=Decimal("0.01")) -> list[Decimal]:
     if len(rest) == 1:
         parts[rest[0]] = fee - planned
     elif not rest and by_percent and abs(fee - planned) <= step * len(by_percent) / 2:
-        parts[by_percent[-1]] += fee - planned
+        difference = fee - planned
+        for place in reversed(by_percent):  # none becomes less than nothing by it
+            taken = max(difference, -parts[place])
+            parts[place] += taken
+            difference -= taken
     if rest[1:] or sum(part or 0 for part in parts) != fee or any(part < 0 for part in parts):
         raise ScheduleError(planned, fee)
     return parts

@@ -141,6 +141,25 @@ class TestRecurring(ScheduleCase):
         self.assertIn("100.00 less than is agreed now", contract.activity_ids[-1].note)
         self.assertIn("Taken back", contract.message_ids.filtered("body")[0].body)
 
+    def test_another_end_of_the_contract_ends_its_services_and_is_told(self):
+        contract = self._contract(self._service(310, "2025-01-01"), date_end="2025-01-10")
+        self._post(self._run("2025-01-31"))
+        self.assertEqual(self._rows(contract.line_ids), [("2025-01-01", 100.0, "billed")])
+        contract.with_user(self.resolver).date_end = "2025-02-28"
+        self._fresh(contract)
+        # What is billed of January stays; that it is 21 days short is told.
+        self.assertIn("210.00 less than is agreed now", contract.activity_ids.note)
+        self.assertEqual(self._rows(contract.line_ids)[1:], [("2025-02-01", 310.0, "due")])
+
+    def test_what_ran_until_a_past_end_is_not_closed_away(self):
+        contract = self._contract(
+            self._service(310, "2025-01-01", bill_when="arrears"), date_end="2025-01-10"
+        )
+        self.assertEqual(
+            contract.with_user(self.resolver).action_close()["res_model"], "hub.contract.close"
+        )
+        self.assertEqual(self._rows(contract.line_ids), [("2025-01-10", 100.0, "due")])
+
     def test_a_pause_drops_its_periods_until_it_is_taken_back(self):
         contract = self._contract(self._service(310, "2025-01-01", "2025-04-30"))
         self._run("2025-02-28")

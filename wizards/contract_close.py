@@ -60,6 +60,16 @@ class HubContractClose(models.TransientModel):
         if not (self.reason or "").strip():
             raise UserError(self.env._("Say why it ends."))
         today = fields.Date.context_today(self)
+        if (
+            self.rest == "drop"
+            and self.last_day > today
+            and self._running(contract.line_ids, today)
+        ):
+            raise UserError(
+                self.env._(
+                    "A service that ends on a day to come is billed until then: bill the rest, or let it end today."
+                )
+            )
         self.env["hub.recurring.change"].create(
             [
                 {

@@ -111,8 +111,10 @@ class HubContract(models.Model):
         tracking=True,
         help="An invoice without the customer's purchase order number is not approved.",
     )
-    date_start = fields.Date(string="Start")
-    date_end = fields.Date(string="End", help="Time after this day is not billed by itself.")
+    date_start = fields.Date(string="Start", tracking=True)
+    date_end = fields.Date(
+        string="End", tracking=True, help="Time after this day is not billed by itself."
+    )
     payment_term_id = fields.Many2one(
         "account.payment.term",
         string="Payment Terms",

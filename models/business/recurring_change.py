@@ -103,7 +103,10 @@ class HubRecurringChange(models.Model):
                     "What was agreed is kept. Remove it, with what it changes, and enter what holds instead."
                 )
             )
-        return super().write(vals)
+        result = super().write(vals)
+        if "line_id" in vals and self.filtered("line_id.started"):
+            raise UserError(self.env._("Enter it on the line of the contract that it is for."))
+        return result
 
     def unlink(self):
         self.check_access("unlink")

@@ -60,7 +60,7 @@ class HubRevenueRun(models.Model):
             # With sudo: the entries are the run's, and whoever posted them may take them back; the user stays the same.
             moves = (run.move_id | run.reversal_id | run.exchange_move_id).sudo()
             moves.filtered(lambda move: move.state == "posted").button_draft()
-            moves.button_cancel()
+            moves.filtered(lambda move: move.state != "cancel").button_cancel()
             run._keep({"state": "undone"})
         return True
 
@@ -80,7 +80,11 @@ class HubRevenueRun(models.Model):
         company = self.company_id
         limit = company.hub_four_eyes_limit
         mine = self.env.uid in self.sudo().author_ids.ids  # also where names are not readable
-        total = self.accrued + self.deferred
+        # Clearing a position leaves none: what is recognised by it counts as well.
+        total = max(
+            self.accrued + self.deferred,
+            sum(abs(line.recognised_company) for line in self.sudo().line_ids),
+        )
         if limit and mine and total >= limit:
             raise AccessError(
                 self.env._(

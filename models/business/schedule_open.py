@@ -58,7 +58,16 @@ class HubContract(models.Model):
             starting._hub_check_schedules()
         if vals.get("state") == "closed" and not is_own_code(self.env):
             self._hub_refuse_rest()
-        return super().write(vals)
+        if "date_end" not in vals:
+            return super().write(vals)
+        # A service without a day of its own ends with its contract. With sudo: lines are not shown to everybody.
+        lines = self.filtered(lambda contract: contract.state == "active").sudo().line_ids
+        lines = lines.filtered(lambda line: line.kind == "recurring")
+        before = lines._hub_billed_beyond()
+        result = super().write(vals)
+        if lines:
+            lines._hub_follow_change(before)
+        return result
 
     def action_activate(self):
         result = super().action_activate()
@@ -88,8 +97,9 @@ class HubContract(models.Model):
         self.ensure_one()
         lines = self.sudo().line_ids  # to look only: lines are not shown to everybody
         today = fields.Date.context_today(self)
+        self._hub_open_due(today)  # also what was not opened yet is left
         runs = lines.filtered(
-            lambda line: line.kind == "recurring" and (not line.ends_on or line.ends_on >= today)
+            lambda line: line.kind == "recurring" and (not line.ends_on or line.ends_on > today)
         )
         return bool(runs or lines.instalment_ids._hub_open())
 

@@ -109,6 +109,14 @@ def test_a_second_invoice_at_another_rate_alters_nothing_of_the_first():
     assert roll(first, second, 4) == Roll(D(0), D(0), D(400), D(0), D(-400))
 
 
+def test_what_is_owed_is_no_asset_where_a_credit_note_took_another_rate():
+    # 10,000.00 billed at 0.90 and 9,900.00 credited at 0.95: 100.00 are left, booked as -405.00
+    now = standing(Standing(), D(0), D(100), D("-405"), D("0.95"))
+    assert (now.position, now.worth) == (D(-100), D(0))
+    moved = roll(Standing(), now, D("0.95"))
+    assert (moved.billed, moved.recognised, moved.exchange) == (D("-405"), D("-405"), D(0))
+
+
 def test_a_credit_note_above_what_was_billed_leaves_a_position_at_the_rate_of_the_day():
     assert standing(Standing(), D("-50"), D("0"), D("0"), "2").worth == D("-100")
 

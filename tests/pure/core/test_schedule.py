@@ -75,13 +75,14 @@ def test_instalments_come_to_the_fee(fee, step, weights):
     fee *= step
     whole = sum(weights)
     shares = [Share(percent=D(weight) * 100 / whole) for weight in weights]
-    try:
-        parts = instalments(fee, shares, step)
-    except ScheduleError:
-        assert fee < step * len(weights)  # so many instalments of less than a cent
-        return
+    parts = instalments(fee, shares, step)
     assert sum(parts) == fee
-    assert all(part % step == 0 for part in parts)
+    assert all(part % step == 0 and part >= 0 for part in parts)
+
+
+def test_rounding_leaves_no_instalment_below_nothing():
+    # four times 0.005 are rounded to 0.01 each: 0.04 of 0.02
+    assert instalments(D("0.02"), [Share(percent=D(25))] * 4) == [CENT, CENT, D(0), D(0)]
 
 
 # --- periods --------------------------------------------------------------------------------------
